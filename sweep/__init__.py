@@ -1,0 +1,1 @@
+"""Scaling-law sweeps of language models: design, train, fit, plan, report."""

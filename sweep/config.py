@@ -1,0 +1,278 @@
+"""A sweep as data: frozen dataclasses, validated once, strict, hashed by content, saved as JSON.
+
+A config file is a Python file that sets `SWEEP = Sweep(...)`. Every field can be overridden on the command line
+(`--budgets 1e10 3e10`, `--data.path corpus/`), and the resolved object is what runs, what is saved and what is hashed.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib.util
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from models.shape import Activation, Attention, Dtype
+from sweep.errors import InputError
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the tokens come from."""
+
+    path: str = "python:stdlib"  # an embedded corpus (python:stdlib, python:site) or a folder of `sweep data build`
+    tokenizer: str = "byte"  # of an embedded corpus: byte, or bpe:VOCAB trained on it
+    val_fraction: float = 0.05  # of an embedded corpus, by file
+    max_bytes: int = 0  # cap on an embedded corpus, 0 for all of it
+    val_tokens: int = 65_536  # tokens of the held-out split that score every trial
+    allow_repeat: bool = False  # let a horizon pass over the unique tokens more than once
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What every model of the sweep shares."""
+
+    seq_len: int = 128
+    activation: Activation = "swiglu"
+    tied: bool = True
+    qk_norm: bool = True
+    queries_per_kv: int = 1  # grouped-query attention: query heads that share one key/value head
+    dtype: Dtype | Literal["auto"] = "auto"  # auto: float32 on a CPU, bfloat16 on an accelerator
+    attention: Attention | Literal["auto"] = "auto"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Rules from a width to everything else: how a model of any size is shaped and tuned.
+
+    Peak learning rate = lr x (width / lr_width)^-lr_width_exponent x (batch / lr_batch)^lr_batch_exponent
+                            x (tokens / lr_tokens)^-lr_horizon_exponent
+    """
+
+    name: str = "wsd-adamw"
+    width_step: int = 4  # widths are multiples of this
+    aspect: float = 64.0  # width / depth
+    head_dim: int = 16  # a width below it has one head as wide as itself
+    ffn_multiple: float = 2.6667  # hidden width of the feed-forward / width
+    ffn_step: int = 4  # hidden widths are multiples of this
+    batch_tokens: int = 1024  # tokens a step at batch_params parameters
+    batch_params: float = 1e4
+    batch_exponent: float = 0.0  # batch grows as params^exponent, snapped to powers of two of sequences
+    lr: float = 1e-2
+    lr_width: int = 16
+    lr_width_exponent: float = 0.5
+    lr_batch: int = 1024  # tokens a step
+    lr_batch_exponent: float = 0.5
+    lr_tokens: float = 1e6
+    lr_horizon_exponent: float = 0.0
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.95
+    grad_clip: float = 1.0
+    warmup: float = 0.05  # of the shortest horizon of a size
+    cooldown: float = 0.2  # of each horizon
+    cooldown_shape: Literal["sqrt", "linear"] = "sqrt"
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The additive law believed before the sweep (nats/token): it centres the families and prices the design check."""
+
+    E: float = 1.8172
+    A: float = 477.83
+    B: float = 2143.4
+    alpha: float = 0.34731
+    beta: float = 0.36717
+    noise: float = 0.008  # expected sd of ln(loss) between repeats of a trial
+    source: str = "besiroglu"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """When a cohort's state is saved."""
+
+    minutes: float = 5.0  # between saves; also on SIGTERM and Ctrl-C
+    keep: int = 2
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep: families of trials at fixed FLOP budgets, and the rules that make and train them."""
+
+    name: str
+    budgets: tuple[float, ...]  # FLOPs of each isoFLOP family
+    sizes: int = 6  # trials a family
+    span: float = 4.0  # sizes run from N*/span to N* x span of the prior's optimum N*
+    flops: Literal["exact", "6nd"] = "exact"  # what a budget counts
+    target_compute: float = 0.0  # FLOPs the answer is wanted at; 0: ten times the largest budget
+    schedule: Literal["wsd", "cosine", "constant"] = "wsd"
+    trunk: bool = True  # wsd only: one constant-rate trunk a size, a cooldown branch at each horizon
+    lr_bracket: tuple[float, ...] = (1.0,)  # factors on the recipe's learning rate, each its own trial
+    seeds: tuple[int, ...] = (0,)
+    data_seed: int = 0
+    min_steps: int = 50
+    curve_points: int = 10  # validations along each trial
+    tensorboard: bool = False
+    data: Data = field(default_factory=Data)
+    architecture: Architecture = field(default_factory=Architecture)
+    recipe: Recipe = field(default_factory=Recipe)
+    prior: Prior = field(default_factory=Prior)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+
+    def __post_init__(self):
+        object.__setattr__(self, "budgets", tuple(sorted(float(b) for b in self.budgets)))
+        validate(self)
+
+    @property
+    def target(self) -> float:
+        """FLOPs at which the answer is wanted."""
+        return self.target_compute or 10 * max(self.budgets)
+
+
+def validate(sweep: Sweep) -> None:
+    """Refuse values that cannot mean anything. Raises InputError with the field, the value and the cure."""
+    checks = [
+        (bool(sweep.name) and "/" not in sweep.name, "name", sweep.name, "a plain folder name"),
+        (len(sweep.budgets) > 0, "budgets", sweep.budgets, "at least one number of FLOPs"),
+        (all(b > 0 and math.isfinite(b) for b in sweep.budgets), "budgets", sweep.budgets, "positive FLOPs"),
+        (len(set(sweep.budgets)) == len(sweep.budgets), "budgets", sweep.budgets, "distinct budgets"),
+        (sweep.sizes >= 3, "sizes", sweep.sizes, "at least 3: a parabola needs three points"),
+        (sweep.span > 1, "span", sweep.span, "a factor above 1"),
+        (all(f > 0 for f in sweep.lr_bracket) and sweep.lr_bracket, "lr_bracket", sweep.lr_bracket, "positive factors"),
+        (len(sweep.seeds) > 0, "seeds", sweep.seeds, "at least one seed"),
+        (sweep.target_compute >= 0, "target_compute", sweep.target_compute, "0 or positive FLOPs"),
+        (not sweep.trunk or sweep.schedule == "wsd", "trunk", sweep.trunk, "--no-trunk, or --schedule wsd"),
+        (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", sweep.data.val_fraction, "between 0 and 0.5"),
+        (sweep.data.val_tokens > 0, "data.val_tokens", sweep.data.val_tokens, "a positive number of tokens"),
+        (sweep.architecture.seq_len >= 2, "architecture.seq_len", sweep.architecture.seq_len, "at least 2 tokens"),
+        (0 < sweep.recipe.lr < math.inf, "recipe.lr", sweep.recipe.lr, "a positive learning rate"),
+        (0 <= sweep.recipe.warmup < 0.5, "recipe.warmup", sweep.recipe.warmup, "a share below 0.5 of the run"),
+        (0 < sweep.recipe.cooldown < 1, "recipe.cooldown", sweep.recipe.cooldown, "a share of the run in (0, 1)"),
+        (sweep.recipe.batch_tokens > 0, "recipe.batch_tokens", sweep.recipe.batch_tokens, "a positive number"),
+        (sweep.checkpoint.minutes > 0, "checkpoint.minutes", sweep.checkpoint.minutes, "positive minutes"),
+    ]
+    for good, name, value, cure in checks:
+        if not good:
+            raise InputError(f"config: {name} is {value!r}; it must be {cure}")
+
+
+# Loading and saving
+
+
+def load(path: str) -> Sweep:
+    """The sweep of a config file (`configs/laptop.py`, `my_sweep.py`) or of a saved `sweep.json`.
+
+    Raises:
+        InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
+    """
+    file = Path(path)
+    if not file.exists() and (shipped := Path(__file__).parent.parent / path).exists():
+        file = shipped  # configs/laptop.py from any working directory
+    if not file.exists():
+        raise InputError(
+            f"{path}: no such config file; try configs/laptop.py, or write one that sets SWEEP = Sweep(...)"
+        )
+    if file.suffix == ".json":
+        return from_dict(json.loads(file.read_text())["config"])
+    spec = importlib.util.spec_from_file_location(f"sweep_config_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path}: not a Python file; a config is a .py file that sets SWEEP = Sweep(...)")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except InputError:
+        raise
+    except TypeError as error:
+        raise InputError(f"{path}: {explain_unknown_field(error)}") from error
+    except Exception as error:  # the user's own code: whatever it raises is reported as theirs, in one line
+        raise InputError(f"{path}: {type(error).__name__}: {error}") from error
+    sweep = getattr(module, "SWEEP", None)
+    if not isinstance(sweep, Sweep):
+        raise InputError(f"{path}: not a sweep; it must set SWEEP = Sweep(...), see configs/smoke.py")
+    return from_dict(to_dict(sweep))  # Python does not check field types; this does
+
+
+def explain_unknown_field(error: TypeError) -> str:
+    """One line for a keyword that no config class has, with the nearest name that exists."""
+    text = str(error)
+    if "unexpected keyword argument" not in text:
+        return f"TypeError: {text}"
+    unknown = text.split("'")[1]
+    return f"unknown field {unknown!r}{nearest(unknown, field_names(Sweep))}"
+
+
+def nearest(name: str, known: typing.Iterable[str]) -> str:
+    """'; did you mean X?' or nothing."""
+    known = list(known)
+    leaves = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
+    close = difflib.get_close_matches(name, known, 1, 0.6) or [
+        leaves[leaf] for leaf in difflib.get_close_matches(name.rsplit(".", 1)[-1], leaves, 1, 0.6)
+    ]
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def field_names(cls: type, prefix: str = "") -> list[str]:
+    """Dotted names of every field, nested ones included."""
+    names = []
+    for f in dataclasses.fields(cls):
+        names.append(prefix + f.name)
+        if dataclasses.is_dataclass(f.type):
+            names += field_names(typing.cast(type, f.type), f"{prefix}{f.name}.")
+    return names
+
+
+def to_dict(sweep: Sweep) -> dict[str, Any]:
+    """Plain JSON types."""
+    return json.loads(json.dumps(dataclasses.asdict(sweep)))
+
+
+def from_dict(values: dict[str, Any], cls: type = Sweep, where: str = "") -> Any:
+    """The object that `to_dict` described. Raises InputError for an unknown field or a wrong type."""
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for name in values:
+        if name not in fields:
+            raise InputError(f"config: unknown field {where + name!r}{nearest(where + name, field_names(Sweep))}")
+    kwargs = {}
+    for name, value in values.items():
+        kind = fields[name].type
+        if dataclasses.is_dataclass(kind):
+            kwargs[name] = from_dict(value, typing.cast(type, kind), f"{where}{name}.")
+        else:
+            kwargs[name] = coerce(value, kind, where + name)
+    try:
+        return cls(**kwargs)
+    except TypeError as error:
+        raise InputError(f"config: {error}") from error
+
+
+def coerce(value: Any, kind: Any, name: str) -> Any:
+    """`value` as a field of type `kind`, or an InputError naming the field."""
+    if typing.get_origin(kind) is tuple:
+        item = typing.get_args(kind)[0]
+        if not isinstance(value, list | tuple):
+            raise InputError(f"config: {name} is {value!r}; it must be a list")
+        return tuple(coerce(v, item, name) for v in value)
+    if typing.get_origin(kind) in (Literal, typing.Union, types.UnionType):
+        allowed = [
+            a for k in (kind, *typing.get_args(kind)) if typing.get_origin(k) is Literal for a in typing.get_args(k)
+        ]
+        if value not in allowed:
+            raise InputError(f"config: {name} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"config: {name} is {value!r}; it must be of type {kind.__name__}")
+    return value
+
+
+def content_hash(value: Any) -> str:
+    """Twelve hex digits of the canonical JSON of `value` (a dataclass or plain data)."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,76 @@
+"""A trial: one planned training run, with an identity that is the hash of all that decides its result."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from models import counting
+from models.shape import Shape
+from sweep.config import content_hash
+
+TRAINER = "1"  # raised whenever a change to the trainer changes losses, so that old and new rows are never mixed
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one row of the loss table will be trained with; everything here is in its identity but `budget`.
+
+    A trial with `trunk` continues the run of that key: constant rate until `steps - cooldown`, then its own cooldown.
+    Trials of one trunk share every field but the horizon, so they share that history exactly.
+    """
+
+    shape: Shape
+    steps: int  # horizon
+    lr: float  # peak
+    warmup: int  # steps
+    cooldown: int  # steps, at the end
+    schedule: str  # wsd, cosine, constant
+    cooldown_shape: str  # sqrt, linear
+    weight_decay: float
+    beta1: float
+    beta2: float
+    grad_clip: float
+    seed: int
+    data_seed: int
+    data: str  # fingerprint of the tokens
+    trunk: str | None = None  # key of the shared constant-rate run, or None for a run of its own
+    budget: float = 0.0  # nominal FLOPs of its family
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits; equal for equal training, whatever family asked for it."""
+        fields = dataclasses.asdict(self)
+        del fields["budget"], fields["trunk"]  # a branch is the same training as the run done in one piece
+        return content_hash({**fields, "trainer": TRAINER})
+
+    @property
+    def tokens(self) -> int:
+        """Tokens seen by the end."""
+        return self.steps * self.shape.batch_tokens
+
+    @property
+    def flops_exact(self) -> float:
+        """Training FLOPs, convention `exact` of models.counting."""
+        return counting.train_flops_per_token(self.shape) * self.tokens
+
+    @property
+    def flops_6nd(self) -> float:
+        """Training FLOPs by 6 N D, N with the head."""
+        return counting.flops_6nd(self.shape, self.tokens)
+
+    @property
+    def params(self) -> counting.Params:
+        """Numbers of parameters under each convention."""
+        return counting.params(self.shape)
+
+    @property
+    def branch_step(self) -> int:
+        """First step of the cooldown: where a branch leaves its trunk."""
+        return self.steps - self.cooldown
+
+
+def trunk_key(trial: Trial) -> str:
+    """Key of the constant-rate run that `trial` can share: all but its horizon and cooldown."""
+    fields = dataclasses.asdict(trial)
+    for name in ("budget", "trunk", "steps", "cooldown", "cooldown_shape"):
+        del fields[name]
+    return content_hash({**fields, "trainer": TRAINER})

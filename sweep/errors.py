@@ -1,0 +1,36 @@
+"""The ways a command ends, as exceptions. One line each: what, where, what to do.
+
+Exit codes of the command line: 0 done, 1 the user's input is wrong, 2 refused by a check, 3 finished in part.
+"""
+
+
+class SweepError(Exception):
+    """A problem to report to the user in one line, without a traceback."""
+
+    exit_code = 1
+
+
+class InputError(SweepError):
+    """The user's input is wrong: a file, a field, a value. The message says what, where and what to do."""
+
+    exit_code = 1
+
+
+class Refusal(SweepError):
+    """A check refuses to go on because the answer would not be worth having.
+
+    Attributes:
+        code: short stable name of the check, for scripts and for `--despite CODE`.
+    """
+
+    exit_code = 2
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+class Partial(SweepError):
+    """The work ended in part: what is finished is kept, and the same command continues."""
+
+    exit_code = 3

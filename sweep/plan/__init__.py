@@ -1,0 +1,1 @@
+"""From a fitted law to a decision, and the ledger of forecasts."""

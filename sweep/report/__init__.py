@@ -1,0 +1,1 @@
+"""What a person reads: charts and one self-contained page."""

@@ -1,0 +1,1 @@
+"""Cohorts of trials, trained by one compiled program each."""

@@ -1,0 +1,22 @@
+"""Shared by every test: eight CPU devices, strict ranks, and where the published tables lie."""
+
+import os
+from pathlib import Path
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+DATASETS = Path(os.environ.get("SWEEP_DATASETS", Path(__file__).parents[2] / "shared" / "datasets"))
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """Folder of published loss tables; they are read in place and never copied."""
+    if not (DATASETS / "reference_fits.json").exists():
+        pytest.skip(f"no published tables at {DATASETS}; set SWEEP_DATASETS")
+    return DATASETS
