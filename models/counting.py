@@ -90,7 +90,7 @@ def chinchilla_flops_per_sequence(
     include_embed: bool = True,
     include_logits: bool = True,
 ) -> float:
-    """Training FLOPs of one sequence by Hoffmann et al. 2022, appendix F (full attention square, backward = 2 x forward).
+    """Training FLOPs of one sequence, Hoffmann et al. 2022, appendix F (full attention square, backward = 2 x forward).
 
     Table A4 of the paper is reproduced only with both flags off; the appendix's own formula has both terms.
     """

@@ -174,7 +174,7 @@ def load(path: str) -> Sweep:
         file = shipped  # configs/laptop.py from any working directory
     if not file.exists():
         raise InputError(
-            f"{path}: no such config file; try configs/laptop.py, or write one that sets SWEEP = Sweep(...)"
+            f"{path}: no such config file; try configs/laptop.py, or write a file that sets SWEEP"
         )
     if file.suffix == ".json":
         return from_dict(json.loads(file.read_text())["config"])
