@@ -173,9 +173,7 @@ def load(path: str) -> Sweep:
     if not file.exists() and (shipped := Path(__file__).parent.parent / path).exists():
         file = shipped  # configs/laptop.py from any working directory
     if not file.exists():
-        raise InputError(
-            f"{path}: no such config file; try configs/laptop.py, or write a file that sets SWEEP"
-        )
+        raise InputError(f"{path}: no such config file; try configs/laptop.py, or write a file that sets SWEEP")
     if file.suffix == ".json":
         return from_dict(json.loads(file.read_text())["config"])
     spec = importlib.util.spec_from_file_location(f"sweep_config_{file.stem}", file)
