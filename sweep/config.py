@@ -134,15 +134,17 @@ class Sweep:
         return self.target_compute or 10 * max(self.budgets)
 
 
-POSITIVE = """budgets lr_bracket min_steps curve_points data.val_tokens checkpoint.minutes architecture.queries_per_kv
-    recipe.aspect recipe.head_dim recipe.ffn_multiple recipe.ffn_step recipe.batch_tokens recipe.batch_params recipe.lr
-    recipe.lr_width recipe.lr_batch recipe.lr_tokens recipe.grad_clip prior.E prior.A prior.B prior.alpha prior.beta
-    prior.noise""".split()  # fields that mean nothing at zero or below
+POSITIVE = (  # fields that mean nothing at zero or below
+    "budgets", "lr_bracket", "min_steps", "curve_points", "data.val_tokens", "checkpoint.minutes",
+    "architecture.queries_per_kv", "recipe.aspect", "recipe.head_dim", "recipe.ffn_multiple", "recipe.ffn_step",
+    "recipe.batch_tokens", "recipe.batch_params", "recipe.lr", "recipe.lr_width", "recipe.lr_batch", "recipe.lr_tokens",
+    "recipe.grad_clip", "prior.E", "prior.A", "prior.B", "prior.alpha", "prior.beta", "prior.noise",
+)  # fmt: skip
 
 
 def validate(sweep: Sweep) -> None:
     """Refuse values that cannot mean anything. Raises InputError with the field, the value and the cure."""
-    arch, recipe = sweep.architecture, sweep.recipe
+    recipe = sweep.recipe
     checks = [
         (bool(sweep.name) and "/" not in sweep.name, "name", "a plain folder name"),
         (sweep.sizes >= 3, "sizes", "at least 3: a parabola needs three points"),
@@ -151,7 +153,7 @@ def validate(sweep: Sweep) -> None:
         (not sweep.trunk or sweep.schedule == "wsd", "trunk", "--no-trunk, or --schedule wsd"),
         (sweep.data.max_bytes >= 0, "data.max_bytes", "0 or positive"),
         (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", "between 0 and 0.5"),
-        (arch.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),
+        (sweep.architecture.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),
         (recipe.width_step > 0 and recipe.width_step % 2 == 0, "recipe.width_step", "an even number: RoPE turns pairs"),
         (not (sweep.trunk and recipe.lr_horizon_exponent), "recipe.lr_horizon_exponent", "0 with a trunk: one rate"),
         (0 <= recipe.warmup < 0.5, "recipe.warmup", "a share below 0.5 of the run"),
@@ -165,21 +167,17 @@ def validate(sweep: Sweep) -> None:
         checks.append((0 < len(values) == len(set(values)), name, "a list of distinct numbers"))
     for name in POSITIVE:
         value = operator.attrgetter(name)(sweep)
-        values = value if isinstance(value, tuple) else (value,)
-        checks.append((all(0 < v < math.inf for v in values), name, "positive"))
+        least = min(value, default=0) if isinstance(value, tuple) else value
+        checks.append((0 < least < math.inf, name, "positive"))
     for good, name, cure in checks:
         if not good:
             raise InputError(f"config: {name} is {operator.attrgetter(name)(sweep)!r}; it must be {cure}")
 
 
-# Loading and saving
-
-
 def load(path: str) -> Sweep:
     """The sweep of a config file (`configs/laptop.py`, `my_sweep.py`) or of a saved `sweep.json`.
 
-    Raises:
-        InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
+    Raises InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
     """
     file = Path(path)
     if not file.exists() and (shipped := Path(__file__).parent.parent / path).exists():
