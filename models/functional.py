@@ -47,8 +47,8 @@ def apply(shape: Shape, params: Params, tokens_BxL: Int[Array, "B L"]) -> Float[
 def token_losses(shape: Shape, params: Params, window_BxW: Int[Array, "B W"]) -> Float[Array, "B L"]:
     """Cross-entropy in nats of each next token; a window holds L + 1 tokens: the inputs and, one on, the targets.
 
-    Where B x L x V exceeds LOGITS_AT_ONCE the head and the softmax run over slices of the sequence and are recomputed in
-    the backward pass: memory falls by the number of slices for a third more head FLOPs.
+    Where B x L x V exceeds LOGITS_AT_ONCE the head and the softmax run over slices of the sequence, recomputed in the
+    backward pass: memory falls by the number of slices for a third more head FLOPs.
     """
     model = module(shape, params)
     hidden_BxLxD, head_VxD, target_BxL = model(window_BxW[:, :-1]), model.head(), window_BxW[:, 1:]
@@ -74,7 +74,7 @@ def slices_of(length: int, elements: int) -> int:
 def cross_entropy(
     hidden: Float[Array, "B L D"], target: Int[Array, "B L"], head: Float[Array, "V D"]
 ) -> Float[Array, "B L"]:
-    """-log softmax at the target, float32. A compare-and-sum picks the target: it fuses, where a gather scatters back."""
+    """-log softmax at the target, float32. A compare-and-sum picks it: that fuses, where a gather scatters back."""
     logits = logits_of(hidden, head)
     hit = target[..., None] == jnp.arange(logits.shape[-1])[None, None, :]
     return jax.nn.logsumexp(logits, axis=-1) - jnp.sum(jnp.where(hit, logits, 0), axis=-1)

@@ -59,7 +59,7 @@ class State:
     diverged: Array  # a non-finite loss or gradient froze the trial before its update
 
 
-class Corpus(NamedTuple):
+class Tokens(NamedTuple):
     """Token ids on the device: a flat training stream and fixed validation windows [batches, B, L + 1]."""
 
     train: Array
@@ -89,7 +89,7 @@ def batch_at(shape: Shape, train: Array, step: Array, data_seed: Array) -> Int[A
     return pin_batch(train[starts[:, None] + jnp.arange(shape.seq_len + 1)[None, :]].astype(jnp.int32))
 
 
-def train_step(shape: Shape, corpus: Corpus, state: State, hyper: Hyper) -> tuple[State, Float[Array, ""]]:
+def train_step(shape: Shape, corpus: Tokens, state: State, hyper: Hyper) -> tuple[State, Float[Array, ""]]:
     """One update of one trial. A non-finite loss or gradient leaves the trial as it was, marked diverged."""
     window = batch_at(shape, corpus.train, state.step, hyper.data_seed)
     loss, grads = jax.value_and_grad(lambda p: functional.token_losses(shape, p, window).mean())(state.params)
@@ -212,13 +212,32 @@ def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
     return jax.jit(jax.vmap(functools.partial(init_state, shape)), out_shardings=state_sharding(shape, mesh))
 
 
-def make_fork(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
-    """(states, source[T]) -> states: row r becomes a copy of row source[r]; how a branch leaves its trunk."""
+def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
+    """(states, indices[T]) -> row r is a copy of row indices[r]: how a branch leaves its trunk, how a few are picked."""
 
-    def fork(states: State, source: Array) -> State:
-        return jax.tree.map(lambda x: x[source], states)
+    def take(states: State, indices: Array) -> State:
+        return jax.tree.map(lambda x: x.at[indices].get(mode="clip"), states)
 
-    return jax.jit(fork, out_shardings=state_sharding(shape, mesh))
+    return jax.jit(take, out_shardings=state_sharding(shape, mesh))
+
+
+def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]:
+    """(states, some, indices[T]) -> states with those rows replaced; an index past the end is dropped."""
+
+    def put(states: State, some: State, indices: Array) -> State:
+        return jax.tree.map(lambda x, y: x.at[indices].set(y, mode="drop"), states, some)
+
+    return jax.jit(put, donate_argnums=0, out_shardings=state_sharding(shape, mesh))
+
+
+def abstract_states(shape: Shape, mesh: Mesh, rows: int) -> State:
+    """Shapes, dtypes and shardings of a stacked state, for compiling ahead."""
+    one = jax.eval_shape(functools.partial(init_state, shape), example_hyper())
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct((rows, *x.shape), x.dtype, sharding=sharding),
+        one,
+        state_sharding(shape, mesh),
+    )
 
 
 def stack(hypers: list[Hyper]) -> Hyper:
@@ -230,3 +249,4 @@ def example_hyper() -> Hyper:
     """A row of zeros, for shapes and dtypes."""
     i, f = np.int32(0), np.float32(0)
     return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)  # pyright: ignore[reportArgumentType]
+
