@@ -23,7 +23,7 @@ SWEEP = Sweep(
     architecture=Architecture(seq_len=512),
     recipe=Recipe(
         width_step=64,
-        aspect=64,
+        aspect=64.0,
         head_dim=64,
         ffn_step=64,
         batch_tokens=32_768,
@@ -35,5 +35,5 @@ SWEEP = Sweep(
         beta2=0.95,
     ),
     prior=Prior(),  # English text at larger scale: replace it by the fit of a first, small run
-    checkpoint=Checkpoint(minutes=5),
+    checkpoint=Checkpoint(minutes=5.0),
 )

@@ -22,7 +22,7 @@ SWEEP = Sweep(
     architecture=Architecture(seq_len=2048, queries_per_kv=2),
     recipe=Recipe(
         width_step=128,
-        aspect=80,
+        aspect=80.0,
         head_dim=128,
         ffn_step=128,
         batch_tokens=262_144,
@@ -32,5 +32,5 @@ SWEEP = Sweep(
         lr_width=1024,
         lr_batch=262_144,
     ),
-    checkpoint=Checkpoint(minutes=10, keep=3),
+    checkpoint=Checkpoint(minutes=10.0, keep=3),
 )

@@ -14,10 +14,7 @@ from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
 from sweep.errors import Refusal
 from sweep.verbs.output import Output
 
-
-EPOCHS_LIKE_NEW = (
-    4  # up to here repeated text is worth almost as much as new text (Muennighoff et al. 2023, 2305.16264)
-)
+EPOCHS_LIKE_NEW = 4  # up to here repeated text is worth almost as much as new text (Muennighoff et al., 2305.16264)
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def run(args: Args, sweep: Sweep) -> Output:
     """
     import jax  # here, so that --help does not wait for it
 
-    from sweep.train.data import open_data
+    from sweep.train.data.build import open_data
 
     corpus = open_data(sweep.data)
     plan = families.plan(
