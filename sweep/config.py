@@ -13,6 +13,7 @@ import operator
 import runpy
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -125,7 +126,8 @@ class Sweep:
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
     def __post_init__(self):
-        object.__setattr__(self, "budgets", tuple(sorted(float(b) for b in self.budgets)))
+        check_types(self)
+        object.__setattr__(self, "budgets", tuple(sorted(self.budgets)))
         validate(self)
 
     @property
@@ -199,14 +201,14 @@ def load(path: str) -> Sweep:
     sweep = values.get("SWEEP")
     if not isinstance(sweep, Sweep):
         raise InputError(f"{path}: not a sweep; it must set SWEEP = Sweep(...), see configs/smoke.py")
-    return from_dict(to_dict(sweep))  # Python does not check field types; this does
+    return sweep
 
 
 def load_json(file: Path) -> Sweep:
     """The sweep of a saved `sweep.json`. Raises InputError where the file is not one."""
     try:
         return from_dict(json.loads(file.read_text())["config"])
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{file}: not a saved sweep; it must be JSON with a `config`, as `sweep run` writes"
         ) from error
@@ -221,7 +223,7 @@ def explain_unknown_field(error: TypeError) -> str:
     return f"unknown field {unknown!r}{nearest(unknown, field_names(Sweep))}"
 
 
-def nearest(name: str, known: typing.Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' or nothing."""
     known = list(known)
     leaves = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
@@ -248,27 +250,26 @@ def to_dict(sweep: Sweep) -> dict[str, Any]:
 
 def from_dict(values: dict[str, Any], cls: type = Sweep, where: str = "") -> Any:
     """The object that `to_dict` described. Raises InputError for an unknown field or a wrong type."""
-    if not isinstance(values, dict):
-        raise InputError(f"config: {where.rstrip('.') or 'the sweep'} is {values!r}; it must be fields and values")
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for name in values:
-        if name not in fields:
-            raise InputError(f"config: unknown field {where + name!r}{nearest(where + name, field_names(Sweep))}")
-    kwargs = {}
-    for name, value in values.items():
-        kind = fields[name].type
-        if dataclasses.is_dataclass(kind):
-            kwargs[name] = from_dict(value, typing.cast(type, kind), f"{where}{name}.")
-        else:
-            kwargs[name] = coerce(value, kind, where + name)
+    kinds = {f.name: f.type for f in dataclasses.fields(cls)}
+    known = {name: coerce(value, kinds[name], where + name) for name, value in values.items() if name in kinds}
     try:
-        return cls(**kwargs)
+        return cls(**{**values, **known})
     except TypeError as error:
-        raise InputError(f"config: {error}") from error
+        raise InputError(f"config: {explain_unknown_field(error)}") from error
+
+
+def check_types(part: Any, where: str = "") -> None:
+    """Check the type of every field, which Python does not, and make integers floats where floats are meant."""
+    for f in dataclasses.fields(part):
+        object.__setattr__(part, f.name, coerce(getattr(part, f.name), f.type, where + f.name))
+        if dataclasses.is_dataclass(f.type):
+            check_types(getattr(part, f.name), f"{where}{f.name}.")
 
 
 def coerce(value: Any, kind: Any, name: str) -> Any:
     """`value` as a field of type `kind`, or an InputError naming the field."""
+    if isinstance(value, dict) and hasattr(kind, "__dataclass_fields__"):
+        return from_dict(value, kind, f"{name}.")
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
         if not isinstance(value, list | tuple):

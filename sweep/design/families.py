@@ -24,7 +24,7 @@ SIDE = 1.1  # a size this factor from the expected optimum counts as on its side
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Setting:
     """What the design needs to know of the tokens and the device."""
 
     vocab: int
@@ -81,12 +81,12 @@ def plan(sweep: Sweep, *, vocab: int, data: str, unique_tokens: int, platform: s
             longer than the corpus.
         InputError: two budgets so close that they ask for the same trial.
     """
-    corpus = Corpus(vocab, data, unique_tokens, platform)
-    asked = {budget: sizes_of(budget, sweep, corpus) for budget in sweep.budgets}
+    setting = Setting(vocab, data, unique_tokens, platform)
+    asked = {budget: sizes_of(budget, sweep, setting) for budget in sweep.budgets}
     horizons = [
         (shape, steps) for budget, shapes in asked.items() for shape, steps in horizons_of(budget, shapes, sweep)
     ]
-    families = tuple(family_of(budget, shapes, horizons, sweep, corpus) for budget, shapes in asked.items())
+    families = tuple(family_of(budget, shapes, horizons, sweep, setting) for budget, shapes in asked.items())
     made = Plan(families, unique_tokens)
     refuse_twins(made)
     refuse_repeats(made.trials, unique_tokens, sweep)
@@ -101,11 +101,11 @@ def single_trial(
     Raises:
         Refusal: `too_short`, fewer steps than a run needs; `repeats_data`, a horizon longer than the corpus.
     """
-    corpus = Corpus(vocab, data, unique_tokens, platform)
+    setting = Setting(vocab, data, unique_tokens, platform)
     shape = recipes.nearest_shape(params, sweep, vocab=vocab, platform=platform)
     steps = recipes.steps_of(shape, budget, sweep)
     alone = dataclasses.replace(sweep, trunk=False)
-    trial = trial_of(shape, steps, warmup_of(steps, alone), 1.0, sweep.seeds[0], budget, alone, corpus)
+    trial = trial_of(shape, steps, warmup_of(steps, alone), 1.0, sweep.seeds[0], budget, alone, setting)
     if reason := refusal_of(trial, sweep):
         raise Refusal("too_short", f"{budget:.3g} FLOPs, {reason}; choose a larger budget or a smaller model")
     refuse_repeats([trial], unique_tokens, sweep)
@@ -115,11 +115,11 @@ def single_trial(
 # One family
 
 
-def sizes_of(budget: float, sweep: Sweep, corpus: Corpus) -> list[Shape]:
+def sizes_of(budget: float, sweep: Sweep, setting: Setting) -> list[Shape]:
     """The rungs of the ladder nearest to the expected optimum, at most `sizes`, within the span and half a rung."""
     optimum, _ = prior.optimum(sweep.prior, budget)
     reach = sweep.span * math.sqrt(recipes.grid_ratio(sweep))
-    rungs = recipes.ladder(optimum / reach, optimum * reach, sweep, vocab=corpus.vocab, platform=corpus.platform)
+    rungs = recipes.ladder(optimum / reach, optimum * reach, sweep, vocab=setting.vocab, platform=setting.platform)
     rungs.sort(key=lambda s: abs(math.log(counting.params(s).with_head / optimum)))
     return sorted(rungs[: sweep.sizes], key=lambda s: counting.params(s).with_head)
 
@@ -131,7 +131,7 @@ def horizons_of(budget: float, shapes: list[Shape], sweep: Sweep) -> list[tuple[
 
 
 def family_of(
-    budget: float, shapes: list[Shape], horizons: list[tuple[Shape, int]], sweep: Sweep, corpus: Corpus
+    budget: float, shapes: list[Shape], horizons: list[tuple[Shape, int]], sweep: Sweep, setting: Setting
 ) -> Family:
     """The trials of `budget` on `shapes`; `horizons` of all budgets say what a trunk has to share."""
     optimum, _ = prior.optimum(sweep.prior, budget)
@@ -141,7 +141,7 @@ def family_of(
         shared = [n for other, n in horizons if other == shape and sweep.trunk]
         warmup = warmup_of(min([steps, *shared]), sweep)
         made = [
-            trial_of(shape, steps, warmup, factor, seed, budget, sweep, corpus)
+            trial_of(shape, steps, warmup, factor, seed, budget, sweep, setting)
             for factor in sweep.lr_bracket
             for seed in sweep.seeds
         ]
@@ -158,7 +158,7 @@ def family_of(
 
 
 def trial_of(
-    shape: Shape, steps: int, warmup: int, factor: float, seed: int, budget: float, sweep: Sweep, corpus: Corpus
+    shape: Shape, steps: int, warmup: int, factor: float, seed: int, budget: float, sweep: Sweep, setting: Setting
 ) -> Trial:
     """One trial; `factor` multiplies the recipe's learning rate."""
     recipe = sweep.recipe
@@ -176,7 +176,7 @@ def trial_of(
         grad_clip=recipe.grad_clip,
         seed=seed,
         data_seed=sweep.data_seed,
-        data=corpus.data,
+        data=setting.data,
         budget=budget,
     )
     return dataclasses.replace(trial, trunk=trunk_key(trial)) if sweep.trunk else trial
