@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 SPLITS = ("train", "val")
 BLOCK = 1 << 24  # tokens read at a time
 
-Tokens = UInt16[np.ndarray, "T"] | UInt32[np.ndarray, "T"]
+Tokens = UInt16[np.ndarray, "_"] | UInt32[np.ndarray, "_"]  # [tokens], of any length
 
 
 @dataclass(frozen=True)
