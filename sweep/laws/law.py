@@ -1,0 +1,63 @@
+"""What a law tells the rest of the program: its formula, its parameters, and the functions the fitter works with.
+
+The solver walks in coordinates `theta`, in which every value is allowed and the problem is well scaled; a person reads
+coefficients. A law converts between the two, and says when coefficients lie on the edge of what they may be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Published:
+    """Coefficients somebody has published, and where."""
+
+    coefficients: Any
+    source: str
+
+
+@dataclass(frozen=True, eq=False)  # hashed by identity: a law is a static argument of the compiled solver
+class Law:
+    """A parametric form of the loss.
+
+    Attributes:
+        id: name in the registry.
+        formula: for people.
+        inputs: columns of a table that the law reads, in the order of its features.
+        units: parameter name -> unit and meaning, in the order of the coefficients.
+        published: coefficient sets with their sources.
+        features: (params [n], tokens [n]) -> features [f, n], centred, and their shift [f].
+        log_loss: (theta [k], features [f, n]) -> ln loss [n], its Jacobian [k, n].
+        coefficients: (theta [..., k], shift [f]) -> coefficients, each [...].
+        theta: inverse of `coefficients`.
+        basis: (shape parameters [..., s], features [f, n]) -> columns [..., c, n] of the linear block, whose
+            non-negative weights variable projection solves for.
+        from_block: (shape parameters [..., s], weights [..., c]) -> theta [..., k].
+        bound: (coefficients, smallest loss) -> code [...] of the bound they lie on, 0 for none.
+        bounds: messages of the codes, `bounds[0]` for none.
+    """
+
+    id: str
+    formula: str
+    inputs: tuple[str, ...]
+    units: dict[str, str]
+    source: str
+    published: dict[str, Published]
+    features: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    log_loss: Callable[[Float[jax.Array, " k"], Float[jax.Array, "f n"]], tuple[jax.Array, jax.Array]]
+    coefficients: Callable[[np.ndarray, np.ndarray], Any]
+    theta: Callable[[Any, np.ndarray], np.ndarray]
+    basis: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    from_block: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    bound: Callable[[Any, float], np.ndarray]
+    bounds: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names, in the order of the coefficients."""
+        return tuple(self.units)

@@ -1,0 +1,93 @@
+"""Tables on disk: read CSV or Parquet, write whole or not at all, merge the rows of a run directory."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from sweep.errors import InputError
+from sweep.tables.schema import CURVES, SCHEMA
+
+LOSSES_FILE, CURVES_FILE = "losses.parquet", "curves.parquet"
+
+
+def read(path: str | Path) -> pa.Table:
+    """A CSV or Parquet file, by its ending (anything but .parquet is read as CSV).
+
+    Raises:
+        InputError: no such file, an empty one, one with a header only, or one that does not parse.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"{file}: no such table; give a CSV or Parquet file, or the directory of a sweep")
+    if file.stat().st_size == 0:
+        raise InputError(f"{file}: the file is empty; a table needs a header and rows")
+    try:
+        if file.suffix == ".parquet":
+            table = pyarrow.parquet.ParquetFile(file).read()
+        else:
+            table = pyarrow.csv.read_csv(file)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not a readable table: {str(error).splitlines()[0]}") from error
+    if table.num_rows == 0:
+        raise InputError(f"{file}: a header and no rows; nothing to fit")
+    if duplicate := next((name for name in table.column_names if table.column_names.count(name) > 1), None):
+        raise InputError(f"{file}: two columns are named {duplicate!r}; rename one")
+    return table
+
+
+def write(table: pa.Table, path: str | Path) -> None:
+    """CSV or Parquet, by the ending. The file appears whole or not at all: written beside, synced, renamed."""
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as sink:
+            if file.suffix == ".parquet":
+                pyarrow.parquet.write_table(table, sink)
+            else:
+                pyarrow.csv.write_csv(table, sink)
+            sink.flush()
+            os.fsync(sink.fileno())
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def merge(directory: str | Path) -> pa.Table:
+    """Merge the rows that cohorts wrote into losses.parquet and curves.parquet, and return the losses.
+
+    Reads `DIR/cohorts/*/rows-*.parquet` and `curves-*.parquet`. A trial that appears more than once keeps its last
+    attempt (largest `attempts`, then the later file); curve points repeat by (trial, step), the later file wins.
+    """
+    directory = Path(directory)
+    losses = last_of(gather(directory, "rows-*.parquet", SCHEMA), ["trial"], "attempts")
+    curves = last_of(gather(directory, "curves-*.parquet", CURVES), ["trial", "step"], None)
+    write(losses, directory / LOSSES_FILE)
+    write(curves, directory / CURVES_FILE)
+    return losses
+
+
+def gather(directory: Path, pattern: str, schema: pa.Schema) -> pa.Table:
+    """All rows of matching cohort files, in the order of file names, as `schema`."""
+    parts = []
+    for file in sorted(directory.glob(f"cohorts/*/{pattern}"), key=lambda path: (path.name, path.parent.name)):
+        part = pyarrow.parquet.ParquetFile(file).read()
+        missing = [pa.nulls(part.num_rows, f.type) for f in schema if f.name not in part.column_names]
+        names = [f.name for f in schema if f.name not in part.column_names]
+        for name, column in zip(names, missing, strict=True):
+            part = part.append_column(name, column)
+        parts.append(part.select(schema.names).cast(schema))
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def last_of(table: pa.Table, keys: list[str], newest: str | None) -> pa.Table:
+    """One row a key: the one with the largest `newest` (nulls least), and of those the last."""
+    rank = table[newest].to_pylist() if newest else [None] * table.num_rows
+    best: dict[tuple, int] = {}
+    for row, key in enumerate(zip(*(table[name].to_pylist() for name in keys), strict=True)):
+        if key not in best or (rank[row] or 0) >= (rank[best[key]] or 0):
+            best[key] = row
+    return table.take(pa.array(best.values(), pa.int64()))
