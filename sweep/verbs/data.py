@@ -22,8 +22,8 @@ class BuildArgs:
 
     Documents are files, lines of .jsonl (field `text`) or rows of .parquet (column `text`); a plain file above 64 KiB
     is cut at line ends into documents of 16 KiB. Exact duplicates are dropped. A share of the documents, chosen by a
-    hash of their names, is held out to score every trial, and held-out text that also occurs in the training text is counted
-    and reported. The same input gives the same shards, and an unchanged rebuild does nothing.
+    hash of their names, is held out to score every trial; held-out text that also occurs in the training text
+    is counted and reported. The same input gives the same shards, and an unchanged rebuild does nothing.
 
     Example: sweep data build corpus/ more.jsonl --tokenizer bpe:8192 --out data/
 

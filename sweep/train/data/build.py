@@ -208,9 +208,9 @@ def open_data(config: Data, progress: Progress = silent) -> Corpus:
                 max_bytes=config.max_bytes,
                 progress=progress,
             )
-        except InputError:
+        except InputError as error:
             if not (folder / MANIFEST).exists():  # else another process built the same meanwhile
-                raise
+                raise InputError(f"{error} (SWEEP_CACHE sets the cache folder)") from error
     return open_folder(folder)
 
 

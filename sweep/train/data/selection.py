@@ -59,7 +59,8 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
         used.append(rank(document.name, "used"))
         held.append(rank(document.name, "held out"))
         done += document.size
-        progress("reading", done, 0)
+        if len(sizes) % 256 == 0:
+            progress("reading", done, 0)
     where = ", ".join(paths)
     if not sizes:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "no files"
@@ -67,7 +68,7 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
     size_n, used_n, held_n = np.array(sizes), np.array(used), np.array(held)
     used_to = 1.0
     if 0 < max_bytes < done:
-        order = np.argsort(used_n)
+        order = np.argsort(used_n, kind="stable")
         n = int(np.searchsorted(np.cumsum(size_n[order]), max_bytes, side="right"))
         used_to = float(used_n[order[n - 1]]) if n else -1.0
     kept = used_n <= used_to

@@ -187,6 +187,13 @@ def test_a_race_between_two_builders_is_won_by_both(library: Path, monkeypatch: 
     assert len(corpus.train) == corpus.manifest.train.tokens
 
 
+def test_a_cache_that_cannot_be_written_is_named(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"cannot write: Not a directory.*SWEEP_CACHE"):
+        open_data(Data(path="python:stdlib"))
+
+
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SWEEP_CACHE", "/a")
     assert module.cache() == Path("/a")

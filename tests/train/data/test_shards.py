@@ -59,7 +59,9 @@ def test_a_manifest_of_another_version_or_none_is_refused(built: Path):
     edit(built, format=99)
     with pytest.raises(InputError, match="format 99, this version reads 1"):
         shards.open_folder(built)
-    for text in ("[]", "{", '{"format": 1}'):
+    edit(built, format=1, dtype="complex")
+    damaged = (built / shards.MANIFEST).read_text()
+    for text in (damaged, damaged.replace("complex", "uint16").replace("256", '"many"'), "[]", "{", '{"format": 1}'):
         (built / shards.MANIFEST).write_text(text)
         with pytest.raises(InputError, match="not a manifest"):
             shards.open_folder(built)

@@ -83,6 +83,18 @@ def test_parquet_needs_a_text_column_of_text(tmp_path: Path):
         read(tmp_path / "b.parquet")
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("a.jsonl", "b.txt"):
+        (tmp_path / name).write_text("x")
+    monkeypatch.setattr(Path, "open", refuse)
+    assert read(tmp_path / "b.txt")[1] == {"unreadable": 1}
+    with pytest.raises(InputError, match=r"a\.jsonl: cannot read: Permission denied"):
+        read(tmp_path / "a.jsonl")
+
+
 def test_missing_paths_and_corpora_are_refused():
     with pytest.raises(InputError, match="no such file or folder"):
         read("nowhere/to/be/found")
