@@ -70,7 +70,7 @@ def describe(manifest: Manifest, out: str) -> str:
         f"held out   {amount(manifest.val)}",
         f"left out   {left_out}",
     ]
-    if manifest.overlap:
+    if manifest.overlap and not manifest.notes:  # else a note says it
         o = manifest.overlap
         seen = f"{o.share:.1%} of {o.checked:,} held-out windows of {o.window} tokens occur in the training text"
         lines.append(f"overlap    {seen}")

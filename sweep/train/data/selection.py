@@ -75,7 +75,7 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
     held_to = max(val_fraction, float(held_n[kept].min())) if kept.any() else 0.0
     if not (held_n[kept] > held_to).any():
         raise InputError(
-            f"{where}: {int(kept.sum())} documents in use, a held-out split by document needs at least two; "
+            f"{where}: documents in use: {int(kept.sum())}; a held-out split by document needs at least two; "
             "give more files, one document a line in .jsonl, a larger --max-bytes or a smaller --val-fraction"
         )
     return Selection(digest.hexdigest(), used_to, held_to, int(size_n[kept].sum()), dict(skipped))
