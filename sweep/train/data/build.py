@@ -65,11 +65,12 @@ def build(
     fingerprint = content_hash(decides)
     if (there := already(out, fingerprint)) is not None:
         return there
-    model = loaded or tokenizers.train(vocab or 0, sample(chosen(paths, selection), selection))
+    model = loaded or learn(vocab or 0, paths, selection, progress)
     with whole_folder(out) as folder:
         train, val = encode(folder, paths, selection, model, progress)
         dtype = dtype_of(model.vocab)
         shards = [map_tokens(folder / f"{split}.bin", dtype) for split in SPLITS]
+        progress("comparing the splits", selection.bytes, 0)
         found = overlap.find(shards[0], shards[1], model)
         manifest = Manifest(
             name=paths[0] if len(paths) == 1 and paths[0] in sources.EMBEDDED else out.resolve().name,
@@ -89,6 +90,13 @@ def build(
         model.save(folder)
         write_manifest(folder, manifest)
     return manifest
+
+
+def learn(vocab: int, paths: list[str], selection: Selection, progress: Progress) -> Tokenizer:
+    """A BPE trained on a sample of the training documents, never on a held-out one."""
+    texts = sample(chosen(paths, selection), selection)
+    progress("training the tokenizer", sum(map(len, texts)), 0)
+    return tokenizers.train(vocab, texts)
 
 
 def check(paths: list[str], out: Path, val_fraction: float, max_bytes: int) -> None:
@@ -200,9 +208,9 @@ def open_data(config: Data, progress: Progress = silent) -> Corpus:
                 max_bytes=config.max_bytes,
                 progress=progress,
             )
-        except InputError:
+        except InputError as error:
             if not (folder / MANIFEST).exists():  # else another process built the same meanwhile
-                raise
+                raise InputError(f"{error} (SWEEP_CACHE sets the cache folder)") from error
     return open_folder(folder)
 
 

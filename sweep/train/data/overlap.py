@@ -13,6 +13,7 @@ WINDOW = 64  # tokens; a power of two, see `hashes`
 CHECKED = 16_384  # held-out windows at most
 BLOCK = 1 << 18  # training tokens at a time: the arrays stay in the cache
 TABLE_BITS = 22
+EXAMPLE = 60  # characters shown
 
 
 def find(train: Tokens, val: Tokens, tokenizer: Tokenizer) -> Overlap:
@@ -29,7 +30,7 @@ def find(train: Tokens, val: Tokens, tokenizer: Tokenizer) -> Overlap:
         found = hashes(train[i : i + BLOCK + WINDOW - 1])
         found = found[first_bits[found >> np.uint64(64 - TABLE_BITS)]]
         seen |= np.isin(wanted, found)
-    example = tokenizer.decode(windows[seen.argmax()]) if seen.any() else ""
+    example = tokenizer.decode(windows[seen.argmax()])[:EXAMPLE] if seen.any() else ""
     return Overlap(window=WINDOW, checked=n, found=int(seen.sum()), example=example)
 
 

@@ -59,7 +59,8 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
         used.append(rank(document.name, "used"))
         held.append(rank(document.name, "held out"))
         done += document.size
-        progress("reading", done, 0)
+        if len(sizes) % 256 == 0:
+            progress("reading", done, 0)
     where = ", ".join(paths)
     if not sizes:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "no files"
@@ -67,14 +68,14 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
     size_n, used_n, held_n = np.array(sizes), np.array(used), np.array(held)
     used_to = 1.0
     if 0 < max_bytes < done:
-        order = np.argsort(used_n)
+        order = np.argsort(used_n, kind="stable")
         n = int(np.searchsorted(np.cumsum(size_n[order]), max_bytes, side="right"))
         used_to = float(used_n[order[n - 1]]) if n else -1.0
     kept = used_n <= used_to
     held_to = max(val_fraction, float(held_n[kept].min())) if kept.any() else 0.0
     if not (held_n[kept] > held_to).any():
         raise InputError(
-            f"{where}: {int(kept.sum())} documents in use, a held-out split by document needs at least two; "
+            f"{where}: documents in use: {int(kept.sum())}; a held-out split by document needs at least two; "
             "give more files, one document a line in .jsonl, a larger --max-bytes or a smaller --val-fraction"
         )
     return Selection(digest.hexdigest(), used_to, held_to, int(size_n[kept].sum()), dict(skipped))

@@ -24,9 +24,10 @@ from sweep.train.data.order import steps_per_epoch, window_count
 FORMAT = 1
 MANIFEST = "manifest.json"
 SPLITS = ("train", "val")
+DTYPES = ("uint16", "uint32")
 BLOCK = 1 << 24  # tokens read at a time
 
-Tokens = UInt16[np.ndarray, "T"] | UInt32[np.ndarray, "T"]
+Tokens = UInt16[np.ndarray, "_"] | UInt32[np.ndarray, "_"]  # [tokens], of any length
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,8 @@ def read_manifest(folder: Path) -> Manifest:
         values: dict[str, Any] = json.loads(path.read_text())
         if values["format"] != FORMAT:
             raise InputError(f"{path}: format {values['format']}, this version reads {FORMAT}: build the data again")
+        if values["dtype"] not in DTYPES or not isinstance(values["vocab"], int):
+            raise ValueError("dtype or vocab")
         overlap = values["overlap"] and Overlap(**{k: v for k, v in values["overlap"].items() if k != "share"})
         return Manifest(
             **{

@@ -92,13 +92,12 @@ def texts(path: str) -> Iterator[tuple[str, bytes | None]]:
         raise InputError(f"{path}: no such embedded corpus; there are {' and '.join(EMBEDDED)}")
     if not root.exists():
         raise InputError(f"{path}: no such file or folder; give text files, .jsonl, .parquet or a folder of them")
+    readers = {".jsonl": of_jsonl, ".parquet": of_parquet}
     for name, file in walk(root) if root.is_dir() else [(root.name, root)]:
-        if file.suffix == ".jsonl":
-            yield from of_jsonl(name, file)
-        elif file.suffix == ".parquet":
-            yield from of_parquet(name, file)
-        else:
-            yield from of_text(name, file)
+        try:
+            yield from readers.get(file.suffix, of_text)(name, file)
+        except OSError as error:
+            raise InputError(f"{file}: cannot read: {error.strerror or error}".splitlines()[0]) from error
 
 
 def read(path: Path) -> bytes | None:
