@@ -3,7 +3,6 @@
 import dataclasses
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -107,11 +106,7 @@ def test_without_trunks_each_horizon_warms_up_on_its_own():
 
 
 def test_ids_are_the_same_twice_and_in_another_process():
-    code = (
-        "from tests.design.test_families import ids, plan; print(' '.join(ids(plan())))"
-        if (Path(__file__).parents[2] / "tests" / "__init__.py").exists()
-        else f"import runpy; m = runpy.run_path({__file__!r}); print(' '.join(m['ids'](m['plan']())))"
-    )
+    code = f"import runpy; m = runpy.run_path({__file__!r}); print(' '.join(m['ids'](m['plan']())))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert ids(plan()) == ids(plan()) == other
 
