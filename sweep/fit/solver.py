@@ -172,9 +172,7 @@ def program(law: Law, in_loss: bool, block: int, devices: int):
     split, shared = PartitionSpec("lane"), PartitionSpec()
 
     @jax.jit
-    @functools.partial(
-        jax.shard_map, mesh=mesh, in_specs=(split, split, shared), out_specs=split, check_vma=False
-    )
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=(split, split, shared), out_specs=split, check_vma=False)
     def run(theta, weight, problem):
         one = functools.partial(solve_lane, law, in_loss, problem)
         return jax.lax.map(lambda lane: one(*lane), (theta, weight), batch_size=block)

@@ -9,15 +9,10 @@ import itertools
 
 import numpy as np
 
+from sweep.fit.objective import huber
 from sweep.laws import Law
 
 GRID = np.geomspace(0.02, 2.0, 16)  # of each exponent
-
-
-def huber(residual: np.ndarray, delta: float) -> np.ndarray:
-    """Huber function with r^2 / 2 inside the threshold; delta = infinity is least squares."""
-    inner = np.minimum(np.abs(residual), delta)
-    return inner * (np.abs(residual) - 0.5 * inner)
 
 
 def nonnegative_least_squares(columns: np.ndarray, target: np.ndarray) -> np.ndarray:

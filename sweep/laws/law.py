@@ -31,6 +31,9 @@ class Law:
         inputs: columns of a table that the law reads, in the order of its features.
         units: parameter name -> unit and meaning, in the order of the coefficients.
         published: coefficient sets with their sources.
+        loss: (coefficients, params, tokens) -> loss, nats/token.
+        allocation: coefficients -> (a, b) of N* ~ C^a, D* ~ C^b.
+        optimum: (coefficients, FLOPs, FLOPs per parameter and token) -> compute-optimal (params, tokens).
         features: (params [n], tokens [n]) -> features [f, n], centred, and their shift [f].
         log_loss: (theta [k], features [f, n]) -> ln loss [n], its Jacobian [k, n].
         coefficients: (theta [..., k], shift [f]) -> coefficients, each [...].
@@ -48,6 +51,9 @@ class Law:
     units: dict[str, str]
     source: str
     published: dict[str, Published]
+    loss: Callable[[Any, Any, Any], Any]
+    allocation: Callable[[Any], tuple[Any, Any]]
+    optimum: Callable[[Any, Any, Any], tuple[Any, Any]]
     features: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
     log_loss: Callable[[Float[jax.Array, " k"], Float[jax.Array, "f n"]], tuple[jax.Array, jax.Array]]
     coefficients: Callable[[np.ndarray, np.ndarray], Any]
