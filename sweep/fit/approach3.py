@@ -24,7 +24,8 @@ class Solution:
 
     Attributes:
         coefficients: the law's own, floats.
-        theta: the same in the solver's coordinates [k]; `runner_up` [k] is the next best optimum, or start.
+        restarts: where refits start, in the solver's coordinates [r, k]: this optimum, the next best (optimum, or start
+            where all agree), and the best law without its optional term.
         value: of the objective.
         status, reason: verdict and, for a bound, which.
         agree: of the `starts` Newton runs, how many reached this optimum.
@@ -33,8 +34,7 @@ class Solution:
     """
 
     coefficients: Any
-    theta: np.ndarray
-    runner_up: np.ndarray
+    restarts: np.ndarray
     value: float
     status: str
     reason: str
@@ -80,15 +80,16 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
     best = int(np.argmin(value))
     same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
-    other = np.flatnonzero(~same)
-    runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[min(1, len(starts) - 1)]
+    other = np.flatnonzero(~same[:-1])
+    runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[1]
     coefficients = type(c := law.coefficients(lanes.theta[best], shift))(*map(float, c))
     bound = int(law.bound(coefficients, float(runs.loss.min())))
     status = AT_BOUND if bound else CONVERGED if lanes.converged[best] else NOT_CONVERGED
     steps = f"promised decrease {lanes.decrement[best]:.1e} of the objective after {lanes.steps[best]} steps"
     predicted = law.loss(coefficients, runs.params, runs.tokens)
     return Solution(
-        coefficients, lanes.theta[best], runner_up,
+        coefficients,
+        restarts=np.stack([lanes.theta[best], runner_up, lanes.theta[-1]]),
         value=float(objective.value(predicted, runs.loss)),
         status=status,
         reason=law.bounds[bound] or (steps if status == NOT_CONVERGED else ""),
@@ -97,11 +98,11 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
         gradient=float(lanes.gradient[best]),
         decrement=float(lanes.decrement[best]),
         predicted=predicted,
-    )  # fmt: skip
+    )
 
 
 def refit(law: Law, runs: Runs, objective: Objective, solution: Solution, weight: np.ndarray) -> Resamples:
-    """The law refitted to each resample, from the full optimum and from the runner-up; the better of the two.
+    """The law refitted to each resample from each of the solution's restarts; the best of them.
 
     Args:
         weight: how often each run was drawn [lanes, n].
@@ -110,13 +111,14 @@ def refit(law: Law, runs: Runs, objective: Objective, solution: Solution, weight
     lanes = len(weight)
     if not lanes:
         return Resamples(law.coefficients(np.empty((0, len(law.names))), shift), np.empty(0, int))
-    theta = np.repeat([solution.theta, solution.runner_up], lanes, axis=0)
-    pair = minimise(law, runs, features, objective, theta, np.concatenate([weight, weight]))
-    value = np.where(np.isfinite(pair.objective), pair.objective, np.inf).reshape(2, lanes)
+    restarts = len(solution.restarts)
+    theta = np.repeat(solution.restarts, lanes, axis=0)
+    tried = minimise(law, runs, features, objective, theta, np.tile(weight, (restarts, 1)))
+    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(restarts, lanes)
     choice = np.argmin(value, axis=0) * lanes + np.arange(lanes)
-    coefficients = law.coefficients(pair.theta[choice], shift)
+    coefficients = law.coefficients(tried.theta[choice], shift)
     bound = law.bound(coefficients, float(runs.loss.min())) > 0
-    verdict = np.select([degenerate(law, runs, weight), bound, pair.converged[choice]], [3, 1, 0], 2)
+    verdict = np.select([degenerate(law, runs, weight), bound, tried.converged[choice]], [3, 1, 0], 2)
     return Resamples(coefficients, verdict)
 
 

@@ -40,6 +40,7 @@ class Law:
         theta: inverse of `coefficients`.
         basis: (shape parameters [..., s], features [f, n]) -> columns [..., c, n] of the linear block, whose
             non-negative weights variable projection solves for.
+        optional: index of the column that may be absent: the law without it is tried too.
         from_block: (shape parameters [..., s], weights [..., c]) -> theta [..., k].
         bound: (coefficients, smallest loss) -> code [...] of the bound they lie on, 0 for none.
         bounds: messages of the codes, `bounds[0]` for none.
@@ -59,6 +60,7 @@ class Law:
     coefficients: Callable[[np.ndarray, np.ndarray], Any]
     theta: Callable[[Any, np.ndarray], np.ndarray]
     basis: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    optional: int
     from_block: Callable[[np.ndarray, np.ndarray], np.ndarray]
     bound: Callable[[Any, float], np.ndarray]
     bounds: tuple[str, ...]

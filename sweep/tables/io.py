@@ -28,10 +28,8 @@ def read(path: str | Path) -> pa.Table:
     if file.stat().st_size == 0:
         raise InputError(f"{file}: the file is empty; a table needs a header and rows")
     try:
-        if file.suffix == ".parquet":
-            table = pyarrow.parquet.ParquetFile(file).read()
-        else:
-            table = pyarrow.csv.read_csv(file)
+        parquet = file.suffix == ".parquet"
+        table = pyarrow.parquet.ParquetFile(file).read() if parquet else pyarrow.csv.read_csv(file)
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: not a readable table: {str(error).splitlines()[0]}") from error
     if table.num_rows == 0:
