@@ -62,16 +62,17 @@ def fit(
     read = time.perf_counter()
     target = target_compute or target_of(source) or 10 * float(runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
-    record, lanes = fit_runs(form, runs, goal, settings)
+    record, resamples = fit_runs(form, runs, goal, settings)
     done = time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
-    return Fit(plain(record), lanes)
+    lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
+    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict])
 
 
 def fit_runs(
     law: Law, runs: Runs, objective: Objective, settings: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The record of the fit and its usable lanes by parameter name."""
+) -> tuple[dict[str, Any], approach3.Resamples]:
+    """The record of the fit, and the resamples behind its intervals."""
     level, target = settings["level"], settings["target"]
     weight = bootstrap.draw(runs.group, settings["bootstrap"], settings["seed"])
     solution = approach3.fit_law(law, runs, objective)
@@ -118,7 +119,7 @@ def fit_runs(
     if isoflop is not None and record["approach2"]["status"] == "ok":
         record["target"]["approach2"] = blocks.lines_target(isoflop.params, isoflop.tokens, target, level)
     record["warnings"] = warnings_of(plain(record), runs)
-    return record, lanes
+    return record, resamples
 
 
 def ranges(runs: Runs) -> dict[str, list[float]]:
@@ -138,7 +139,9 @@ def points(runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
     residual = np.log(runs.loss) - np.log(predicted)
     columns = (runs.budget, runs.params, runs.tokens, runs.flops, runs.loss, predicted, residual)
     names = ("budget", "params", "tokens", "flops", "loss", "predicted", "residual")
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)]
+    rows: list[dict[str, Any]] = [
+        dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
+    ]
     return [{"trial": t, **row} for t, row in zip(runs.trial, rows, strict=True)] if runs.trial else rows
 
 

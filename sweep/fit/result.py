@@ -15,6 +15,7 @@ from sweep.errors import InputError
 from sweep.fit.bootstrap import interval
 from sweep.tables import io
 
+USABLE = ("converged", "at_bound")  # an optimum at a bound is an answer too
 FIT_FILE, LANES_FILE = "fit.json", "lanes.parquet"
 
 
@@ -55,11 +56,13 @@ class Fit:
 
     Attributes:
         record: everything, in the JSON keys of the command line; see `to_json`.
-        lanes: of the usable resamples, parameter name -> values [lanes].
+        lanes: of the resamples, parameter name -> values [lanes].
+        verdict: how each resample ended [lanes]; intervals use those that converged or lie at a bound.
     """
 
     record: dict[str, Any]
     lanes: Mapping[str, np.ndarray] = field(repr=False)
+    verdict: np.ndarray = field(repr=False)
 
     @property
     def law(self) -> laws.Law:
@@ -84,13 +87,18 @@ class Fit:
     @property
     def lane_coefficients(self) -> Any:
         """The law's coefficients on every usable resample, each [lanes]."""
-        return coefficients_of(self.law, self.lanes)
+        return coefficients_of(self.law, {name: values[self.usable] for name, values in self.lanes.items()})
+
+    @property
+    def usable(self) -> np.ndarray:
+        """[lanes], resamples that gave an answer."""
+        return np.isin(self.verdict.astype(str), USABLE)
 
     def interval(self, name: str, level: float | None = None) -> list[float | None]:
         """Percentile interval [low, high] of a parameter over the resamples; nulls with fewer than 20 of them."""
         if name not in self.lanes:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(self.lanes)}")
-        return interval(self.lanes[name], self.record["level"] if level is None else level)
+        return interval(self.lanes[name][self.usable], self.record["level"] if level is None else level)
 
     def predict(self, params: float, tokens: float) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
@@ -99,7 +107,7 @@ class Fit:
         """
         if not (0 < params < math.inf and 0 < tokens < math.inf):
             raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
-        spread = self.law.loss(self.lane_coefficients, float(params), float(tokens)) * self.noise(len(self.lane_sizes))
+        spread = self.law.loss(self.lane_coefficients, float(params), float(tokens)) * self.noise(self.usable.sum())
         record = self.record
         range_n, range_c = record["range"]["tokens_per_param"], record["range"]["flops"]
         compute = record["flops_per_param_token"] * params * tokens / range_c[1]
@@ -118,11 +126,6 @@ class Fit:
             {"compute": float(compute), "tokens_per_param": float(outside)},
             warnings,
         )
-
-    @property
-    def lane_sizes(self) -> np.ndarray:
-        """One value a usable resample."""
-        return next(iter(self.lanes.values()))
 
     def noise(self, count: int) -> np.ndarray:
         """Factors by which runs scatter around the law [count]: resampled, the same every time."""
@@ -147,7 +150,8 @@ class Fit:
         """Write fit.json and lanes.parquet, each whole or not at all."""
         directory = Path(directory)
         io.write_text(json.dumps(self.record, indent=1, allow_nan=False) + "\n", directory / FIT_FILE)
-        io.write(pa.table({name: pa.array(values) for name, values in self.lanes.items()}), directory / LANES_FILE)
+        columns = {name: pa.array(values) for name, values in self.lanes.items()}
+        io.write(pa.table({**columns, "status": pa.array(self.verdict, pa.string())}), directory / LANES_FILE)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Fit":
@@ -157,7 +161,9 @@ class Fit:
             raise InputError(f"{directory}: no {FIT_FILE} here; `sweep fit TABLE --out {directory}` writes one")
         lanes = io.pyarrow.parquet.ParquetFile(directory / LANES_FILE).read()
         record = json.loads((directory / FIT_FILE).read_text())
-        return cls(record, {name: lanes[name].to_numpy() for name in lanes.column_names})
+        names = [name for name in lanes.column_names if name != "status"]
+        verdict = np.array(lanes["status"].to_pylist(), dtype=object)
+        return cls(record, {name: lanes[name].to_numpy() for name in names}, verdict)
 
 
 def optimum(law: laws.Law, coefficients: Any, lanes: Any, flops: float, record: Mapping[str, Any]) -> Optimum:

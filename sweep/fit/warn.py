@@ -38,6 +38,13 @@ def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     if dropped > SHARE * total:
         message = f"{dropped} of {total} resamples gave no answer and are left out of the intervals"
         found.append(warning("lanes_dropped", message))
+    for k in (1, 2):
+        ended = record[f"approach{k}"].get("lanes")
+        if ended and ended["no_line"] > SHARE * sum(ended.values()):
+            message = (
+                f"{ended['no_line']} of {sum(ended.values())} resamples give approach {k} no line and are left out"
+            )
+            found.append(warning(f"approach{k}_lanes_dropped", message))
     groups = len(np.unique(runs.group))
     if groups < FEW_GROUPS:
         found.append(
