@@ -44,22 +44,17 @@ def run(args: Args, sweep: Sweep) -> Output:
     console = Console(stderr=True)
     with progress() as shown:
         corpus = open_data(sweep.data, shown)
-    plan = plan_of(sweep, corpus)
+    return summary(out, train(sweep, corpus, out, console))
+
+
+def train(sweep: Sweep, corpus: Corpus, out: Path, console: Console) -> pa.Table:
+    """Design and train every family of a sweep in `out`; returns the loss table."""
+    plan = families.plan(
+        sweep, vocab=corpus.vocab, data=corpus.fingerprint, unique_tokens=corpus.unique_tokens, platform=platform()
+    )
     store.claim(out, sweep, as_dict(corpus.manifest))
     table.write(plan.trials, out / "plan.parquet")
-    losses = engine.run(sweep, plan.trials, out, corpus, Progress(console))
-    return summary(out, losses)
-
-
-def plan_of(sweep: Sweep, corpus: Corpus) -> families.Plan:
-    """The families of a sweep on this machine's platform and these tokens."""
-    return families.plan(
-        sweep,
-        vocab=corpus.vocab,
-        data=corpus.fingerprint,
-        unique_tokens=corpus.unique_tokens,
-        platform=platform(),
-    )
+    return engine.run(sweep, plan.trials, out, corpus, Progress(console))
 
 
 def summary(out: Path, losses: pa.Table) -> Output:
