@@ -19,7 +19,7 @@ HALF = 350  # width of a chart that shares its row, and of any chart on a phone
 FULL = 740
 
 
-def isoflop(points: Sequence[Point], families: Sequence[Row], width: int) -> alt.LayerChart:
+def isoflop(points: Sequence[Point], families: Sequence[Row], width: int) -> theme.Chart:
     """Loss against parameters, one colour a budget, with each family's parabola, minimum and its interval."""
     shown = [p for p in points if p.budget]
     losses = [p.loss for p in shown if p.used and p.loss is not None] or [p.loss for p in shown if p.loss is not None]
@@ -40,9 +40,10 @@ def parabolas(
     rows = []
     for family in families:
         sizes = [p.params for p in points if p.budget == family.get("budget")]
-        if not family.get("coefficients") or len(sizes) < 2:
+        known = [c for c in family.get("coefficients") or [] if c is not None]
+        if len(known) != 3 or len(sizes) < 2:
             continue
-        c0, c1, c2 = family["coefficients"]
+        c0, c1, c2 = known
         lo, hi = math.log(min(sizes)), math.log(max(sizes))
         for i in range(49):
             u = lo + (hi - lo) * i / 48
@@ -120,19 +121,32 @@ def y_of(field: str, y: alt.Y) -> alt.Y:
     return copy
 
 
-def learning_curves(curves: Sequence[Row], points: Sequence[Point], frontier: Sequence[Row], width: int):
+def size_colors(points: Sequence[Point]) -> dict[float, str]:
+    """A colour for each model size."""
+    sizes = sorted({p.params for p in points})
+    return dict(zip(sizes, theme.shades(len(sizes)), strict=True))
+
+
+def learning_curves(curves: Sequence[Row], points: Sequence[Point], frontier: Sequence[Row], width: int) -> theme.Chart:
     """Validation loss against FLOPs, one line a trial, coloured by size, with the lower envelope on top."""
     by_trial = {p.trial: p for p in points}
-    sizes = sorted({p.params for p in points})
-    colors = dict(zip(sizes, theme.shades(len(sizes)), strict=True))
+    colors = size_colors(points)
     rows = [
-        {"flops": c["flops_exact"], "loss": c["loss"], "trial": c["trial"], "color": colors[by_trial[c["trial"]].params]}
+        {
+            "flops": c["flops_exact"],
+            "loss": c["loss"],
+            "trial": c["trial"],
+            "color": colors[by_trial[c["trial"]].params],
+        }
         for c in curves
         if c.get("loss") and c.get("flops_exact") and c.get("trial") in by_trial
     ]
     lo = min(row["loss"] for row in rows)
-    y_domain = (lo * 0.985, min(max(row["loss"] for row in rows), 2.2 * lo) * 1.01)
-    x = theme.log_x("flops", theme.log_padded([row["flops"] for row in rows], 0.03), "training FLOPs", theme.FLOPS_LABEL)
+    y_domain = (lo * 0.985, min(max(row["loss"] for row in rows), 1.8 * lo) * 1.01)
+    rows = [row for row in rows if row["loss"] <= 1.2 * y_domain[1]]
+    x = theme.log_x(
+        "flops", theme.log_padded([row["flops"] for row in rows], 0.03), "training FLOPs", theme.FLOPS_LABEL
+    )
     y = theme.linear_y("loss", y_domain, "validation loss, nats/token")
     line = alt.Chart(theme.data(rows)).mark_line(clip=True, strokeWidth=1, opacity=0.8)
     layers = [line.encode(x=x, y=y, detail="trial:N", color=literal())]
@@ -143,7 +157,7 @@ def learning_curves(curves: Sequence[Row], points: Sequence[Point], frontier: Se
     return alt.layer(*layers).properties(width=width - 50, height=320 if width > HALF else 280)
 
 
-def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HALF) -> alt.LayerChart | None:
+def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HALF) -> theme.Chart | None:
     """N*(C) or D*(C) by the three approaches; dashed beyond the largest budget. None before any approach has one."""
     target = fit.get("target") or {}
     exponent = "a" if quantity == "params" else "b"
@@ -159,7 +173,9 @@ def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HAL
         for point in (approach.get("frontier") or []) + (approach.get("families") or []):
             if point.get(quantity) and (point.get("flops") or point.get("budget")):
                 at_flops = point.get("flops") or point["budget"]
-                seen.append({"flops": at_flops, "value": point[quantity], "color": color, "shape": k})
+                lo, hi = point.get(f"{quantity}_interval") or (None, None)
+                row = {"flops": at_flops, "value": point[quantity], "color": color, "shape": k}
+                seen.append({**row, "lo": lo or point[quantity], "hi": hi or point[quantity]})
     if not lines and not seen:
         return None
     everything = lines + seen + ends
@@ -168,14 +184,19 @@ def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HAL
     title = "compute-optimal parameters N*" if quantity == "params" else "compute-optimal tokens D*"
     x = theme.log_x("flops", x_domain, "training FLOPs C", theme.FLOPS_LABEL)
     y = theme.log_y("value", theme.log_padded(values), title, theme.COUNT_LABEL)
-    layers = [alt.Chart(theme.data(seen)).mark_circle(size=22, opacity=0.55).encode(x=x, y=y, color=literal())]
+    layers = []
     for beyond, dash in ((False, [1, 0]), (True, [4, 3])):
         part = [row for row in lines if row["beyond"] is beyond]
         line = alt.Chart(theme.data(part)).mark_line(strokeWidth=1.6, strokeDash=dash)
         layers.append(line.encode(x=x, y=y, color=literal(), detail="shape:N"))
-    base = alt.Chart(theme.data(ends)).encode(x=x, color=literal())
-    layers.append(base.mark_rule(strokeWidth=1.6).encode(y=y_of("lo", y), y2="hi:Q"))
-    layers.append(base.mark_circle(size=50, opacity=1).encode(y=y))
+    for rows, size, opacity in (
+        ([row for row in seen if row["shape"] == 1], 16, 0.45),
+        ([row for row in seen if row["shape"] != 1], 40, 1.0),
+        (ends, 50, 1.0),
+    ):
+        base = alt.Chart(theme.data(rows)).encode(x=x, color=literal())
+        layers.append(base.mark_rule(strokeWidth=1.5, opacity=opacity).encode(y=y_of("lo", y), y2="hi:Q"))
+        layers.append(base.mark_circle(size=size, opacity=opacity).encode(y=y))
     return alt.layer(*layers).properties(width=width - 50, height=260)
 
 

@@ -10,18 +10,18 @@ from sweep.report import theme
 from sweep.report.charts import HALF, literal, x_of
 from sweep.report.load import Row
 from sweep.report.numbers import count
-from sweep.report.points import Cell, Forecast, Point
+from sweep.report.points import DONE, Cell, Forecast
 
 CLOUD = 500  # lanes drawn: more say nothing new and weigh on the page
 
 
-def residual_chart(rows: Sequence[dict[str, Any]], against: str, width: int = HALF) -> alt.LayerChart:
+def residual_chart(rows: Sequence[dict[str, Any]], against: str, width: int = HALF) -> theme.Chart:
     """Observed over predicted loss in percent, against `predicted`, `budget` or `tokens_per_param`."""
     values = [row[against] for row in rows]
     if against == "predicted":
         x = theme.linear_x(against, theme.padded(values), "predicted loss, nats/token", 5)
     elif against == "budget":
-        x = theme.log_x(against, theme.log_padded(values, 0.12), "budget, FLOPs", theme.FLOPS_LABEL)
+        x = theme.log_x(against, theme.log_padded(values, 0.12), "budget, FLOPs", theme.FLOPS_LABEL, values)
     else:
         x = theme.log_x(against, theme.log_padded(values), "tokens per parameter", theme.COUNT_LABEL)
     reach = 1.15 * max(abs(row["excess"]) for row in rows) or 1.0
@@ -32,9 +32,9 @@ def residual_chart(rows: Sequence[dict[str, Any]], against: str, width: int = HA
     return alt.layer(*layers).properties(width=width - 50, height=200)
 
 
-def exponent_cloud(lanes: Sequence[Row], fit: Row, width: int = HALF) -> alt.LayerChart:
+def exponent_cloud(lanes: Sequence[Row], fit: Row, width: int = HALF) -> theme.Chart:
     """Bootstrap resamples in the plane of the two exponents, with the fit itself."""
-    rows = [{"alpha": lane["alpha"], "beta": lane["beta"]} for lane in lanes if lane.get("alpha") and lane.get("beta")]
+    rows = [{"alpha": lane["alpha"], "beta": lane["beta"]} for lane in lanes]
     rows = rows[:: max(1, math.ceil(len(rows) / CLOUD))]
     centre = {name: (fit.get("params") or {}).get(name) for name in ("alpha", "beta")}
     extra = [centre] if centre["alpha"] and centre["beta"] else []
@@ -49,7 +49,9 @@ def exponent_cloud(lanes: Sequence[Row], fit: Row, width: int = HALF) -> alt.Lay
     return alt.layer(*layers).properties(width=width - 50, height=260)
 
 
-def optimum_histogram(values: Sequence[float], at: float | None, ends: Sequence[float] | None, width: int = HALF):
+def optimum_histogram(
+    values: Sequence[float], at: float | None, ends: Sequence[float] | None, width: int = HALF
+) -> theme.Chart:
     """How the compute-optimal size at the target spreads over the bootstrap, with the fit and its interval."""
     ordered = sorted(values)
     lo, hi = (ordered[int(share * (len(ordered) - 1))] for share in (0.005, 0.995))
@@ -75,7 +77,7 @@ def optimum_histogram(values: Sequence[float], at: float | None, ends: Sequence[
     return alt.layer(*layers).properties(width=width - 50, height=260)
 
 
-def forecast_chart(found: Sequence[Forecast], width: int) -> alt.LayerChart:
+def forecast_chart(found: Sequence[Forecast], width: int) -> theme.Chart:
     """Each forecast's interval and point, and the outcome beside it."""
     bars, outcomes = [], []
     for i, forecast in enumerate(found):
@@ -92,41 +94,43 @@ def forecast_chart(found: Sequence[Forecast], width: int) -> alt.LayerChart:
     base = alt.Chart(theme.data(bars)).encode(y=y)
     layers = [
         base.mark_rule(strokeWidth=9, opacity=0.3, color=theme.APPROACH[0]).encode(x=x_of("lo", x), x2="hi:Q"),
-        base.mark_tick(thickness=2, height=20, color=theme.APPROACH[0]).encode(x=x),
+        base.mark_tick(thickness=2, height=20, opacity=1, color=theme.APPROACH[0]).encode(x=x),
     ]
     if outcomes:
         dot = alt.Chart(theme.data(outcomes)).mark_point(shape="diamond", size=110, filled=True, opacity=1)
         layers.append(dot.encode(x=x, y=y, fill=alt.Fill("color:N", scale=None)))
-    return alt.layer(*layers).properties(width=width - 120, height=alt.Step(44))
+    return alt.layer(*layers).properties(width=width - 106, height=alt.Step(44))
 
 
-def learning_rate_chart(found: Sequence[Cell], width: int) -> alt.LayerChart:
+def learning_rate_chart(found: Sequence[Cell], width: int) -> theme.Chart:
     """Loss above the best of its cell against peak learning rate, one line a cell, coloured by budget."""
-    rows, marks = [], []
-    for i, cell in enumerate(found):
-        if cell.best is None or cell.best.loss is None:
-            continue
-        for p in cell.trials:
-            above = None if p.loss is None else p.loss - cell.best.loss
-            if above is not None and p.status == "done":
-                rows.append({"lr": p.lr, "above": above, "cell": i, "color": p.color})
-            marks.append((p, above))
-    reach = 1.1 * max([row["above"] for row in rows] + [1e-3])
-    rates = [p.lr for p, _ in marks if p.lr]
-    x = theme.log_x("lr", theme.log_padded(rates, 0.08), "peak learning rate", "format(datum.value, '~g')")
+    scored = [(cell, cell.best.loss) for cell in found if cell.best is not None and cell.best.loss is not None]
+    factors = all(cell.factors for cell, _ in scored)
+    marks = [
+        {
+            "lr": cell.factors.get(p.lr or 0.0) if factors else p.lr,
+            "above": None if p.loss is None else p.loss - best,
+            "cell": i,
+            "done": p.status == DONE,
+            "color": p.color,
+        }
+        for i, (cell, best) in enumerate(scored)
+        for p in cell.trials
+    ]
+    lines = [row for row in marks if row["done"] and row["above"] is not None]
+    reach = 1.1 * max([row["above"] for row in lines] + [1e-3])
+    title = "peak learning rate over the recipe's" if factors else "peak learning rate"
+    rates = [row["lr"] for row in marks]
+    ticks = rates if factors else None
+    x = theme.log_x("lr", theme.log_padded(rates, 0.08), title, "format(datum.value, '~g')", ticks)
     y = theme.linear_y("above", (-0.05 * reach, reach), "loss above the cell's best, nats/token", 5)
-    line = alt.Chart(theme.data(rows)).mark_line(strokeWidth=1.3, opacity=0.75)
-    layers: list[alt.Chart] = [line.encode(x=x, y=y, detail="cell:N", color=literal())]
-    layers += lr_marks(marks, reach, x, y)
-    return alt.layer(*layers).properties(width=width - 50, height=260)
-
-
-def lr_marks(marks: Sequence[tuple[Point, float | None]], reach: float, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """Dots of the finished trials, hollow triangles on the top edge for the others."""
-    done = [{"lr": p.lr, "above": a, "color": p.color} for p, a in marks if p.status == "done" and a is not None]
-    rest = [{"lr": p.lr, "above": reach, "color": p.color} for p, a in marks if p.status != "done" or a is None]
-    dot = alt.Chart(theme.data(done)).mark_circle(size=34, opacity=1).encode(x=x, y=y, color=literal())
-    if not rest:
-        return [dot]
-    triangle = alt.Chart(theme.data(rest)).mark_point(shape="triangle-up", size=60, filled=False, strokeWidth=1.4)
-    return [dot, triangle.encode(x=x, y=y, color=literal())]
+    line = alt.Chart(theme.data(lines)).mark_line(strokeWidth=1.3, opacity=0.75)
+    dot = alt.Chart(theme.data(lines)).mark_circle(size=34, opacity=1)
+    layers = [line.encode(x=x, y=y, detail="cell:N", color=literal()), dot.encode(x=x, y=y, color=literal())]
+    rest = [row for row in marks if row not in lines]
+    for on_scale, shape in ((True, "circle"), (False, "triangle-up")):
+        rows = [row for row in rest if (row["above"] is not None and row["above"] <= reach) is on_scale]
+        rows = [row if on_scale else {**row, "above": reach} for row in rows]
+        mark = alt.Chart(theme.data(rows)).mark_point(shape=shape, size=50, filled=False, strokeWidth=1.4)
+        layers.append(mark.encode(x=x, y=y, color=literal()))
+    return alt.layer(*layers).properties(width=width - 50, height=240)

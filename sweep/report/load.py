@@ -59,7 +59,9 @@ def load(path: Path) -> Run:
     sweep = read_json(path / "sweep.json")
     losses = read_parquet(path / "losses.parquet")
     if all(row.get("status") == "pending" for row in losses):
-        raise InputError(f"{path}: nothing trained yet; `sweep run` with this sweep's config and --out {path} trains it")
+        raise InputError(
+            f"{path}: nothing trained yet; `sweep run` with this sweep's config and --out {path} trains it"
+        )
     return Run(
         path=path,
         sweep=sweep,

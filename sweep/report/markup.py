@@ -51,6 +51,11 @@ def table(
     return tag("div", tag("table", tag("caption", caption) if caption else None, header, body), class_="scroll")
 
 
+def stacked(value: str, below: str) -> Markup:
+    """A number with its interval on the line beneath."""
+    return join([value, tag("span", below, class_="interval") if below else None])
+
+
 def facts(pairs: Iterable[tuple[Piece, Piece]]) -> Markup:
     """A list of names and what they are."""
     return tag("dl", *[join([tag("dt", name), tag("dd", value)]) for name, value in pairs])

@@ -61,13 +61,20 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def short(value: float | None) -> str:
-    """Any other number in three significant digits: 0.012, 477, 2.14e3 as 2140."""
+    """Any other number in three significant digits: 0.0120, 477, 2143, 2.10e−7."""
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{value:.3g}"
-    if "e" in text and 1e-4 <= abs(value) < 1e6:
-        text = f"{float(text):.0f}"
-    return text.replace("e+", "e").replace("e0", "e").replace("e-0", "e-").replace("-", "−")
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if -4 <= size < 6:
+        return fixed(value, max(0, 2 - size))
+    return f"{fixed(value / 10.0**size, 2)}e{size}".replace("e-", "e−")
+
+
+def given(value: float | None) -> str:
+    """A number somebody chose, as they would write it: 0.001, 300."""
+    return MISSING if value is None else f"{value:g}"
 
 
 def times(value: float | None) -> str:
@@ -77,7 +84,7 @@ def times(value: float | None) -> str:
 
 def percent(value: float | None, digits: int = 0) -> str:
     """A share: 0.9 as 90 %."""
-    return MISSING if value is None or not math.isfinite(value) else f"{fixed(100 * value, digits)} %"
+    return MISSING if value is None or not math.isfinite(value) else f"{fixed(100 * value, digits)}\N{NO-BREAK SPACE}%"
 
 
 def interval(ends: Sequence[float | None] | None, write: Callable[[float | None], str]) -> str:
@@ -90,9 +97,9 @@ def interval(ends: Sequence[float | None] | None, write: Callable[[float | None]
 def with_interval(
     value: float | None, ends: Sequence[float | None] | None, write: Callable[[float | None], str]
 ) -> str:
-    """'12.4k [11.0k to 13.9k]', or the number alone."""
+    """'12.4k (11.0k to 13.9k)', or the number alone."""
     text = interval(ends, write)
-    return f"{write(value)} [{text}]" if text else write(value)
+    return f"{write(value)} ({text})" if text else write(value)
 
 
 def plural(n: int, noun: str) -> str:

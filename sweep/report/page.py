@@ -47,7 +47,7 @@ def html(run: Run, date: str) -> str:
         "header",
         tag("p", f"{run.name} · {date}", class_="eyebrow"),
         tag("h1", sentences[0]),
-        *[tag("p", sentence, class_="lede") for sentence in [" ".join(sentences[1:])] if sentence],
+        *[tag("p", sentence, class_="lede") for sentence in sentences[1:]],
     )
     body = tag("body", tag("main", opening, *chapters(run, date)))
     return "<!doctype html>\n" + escape(tag("html", head, body, lang="en")) + "\n"
@@ -73,7 +73,9 @@ def chapters(run: Run, date: str) -> list[Markup]:
 def write_whole(path: Path, text: str) -> None:
     """Write `path` so that it appears whole or not at all. Raises InputError where it cannot be written."""
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as f:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as f:
             f.write(text)
             f.flush()
             os.fsync(f.fileno())

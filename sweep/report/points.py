@@ -1,4 +1,4 @@
-"""From the rows of a run to what the charts draw: which trials the fit used, families, cells, forecasts with outcomes."""
+"""From the rows of a run to what the charts draw: trials, residuals, cells of a bracket, forecasts with outcomes."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -139,20 +139,28 @@ def forecasts(run: Run) -> list[Forecast]:
 
 @dataclass(frozen=True)
 class Cell:
-    """Trials that differ only in learning rate, by rate; `best` is the one of least loss, None if none has a loss."""
+    """Trials that differ only in learning rate.
+
+    Attributes:
+        trials: by rate.
+        best: the finished trial of least loss, None while no trial has one.
+        factors: rate to factor on the recipe's rate; empty where the trials do not match the sweep's bracket.
+    """
 
     trials: list[Point]
     best: Point | None
+    factors: dict[float, float]
 
     @property
     def inside(self) -> bool:
-        """The best rate has a tried rate on both sides."""
-        rates = [p.lr for p in self.trials]
-        return self.best is not None and min(rates) < self.best.lr < max(rates)  # type: ignore[type-var]
+        """The best rate has a finished rate on both sides."""
+        rates = [p.lr for p in self.trials if p.lr and p.status == DONE and p.loss is not None]
+        return self.best is not None and self.best.lr is not None and min(rates) < self.best.lr < max(rates)
 
 
 def cells(run: Run) -> list[Cell]:
     """Cells of the learning-rate bracket, those with two rates or more."""
+    bracket = sorted(run.config.get("lr_bracket") or [])
     seeds = {str(row.get("trial")): row.get("seed") for row in run.losses}
     groups: dict[tuple, list[Point]] = defaultdict(list)
     for point in points(run):
@@ -160,7 +168,9 @@ def cells(run: Run) -> list[Cell]:
             groups[(point.budget, point.params, point.tokens, seeds.get(point.trial))].append(point)
     found = []
     for group in groups.values():
-        if len({p.lr for p in group}) > 1:
+        rates = sorted({p.lr for p in group if p.lr})
+        if len(rates) > 1:
             scored = [p for p in group if p.status == DONE and p.loss is not None]
-            found.append(Cell(group, min(scored, key=lambda p: p.loss or 0.0, default=None)))
+            factors = dict(zip(rates, bracket, strict=True)) if len(rates) == len(bracket) else {}
+            found.append(Cell(group, min(scored, key=lambda p: p.loss or 0.0, default=None), factors))
     return found

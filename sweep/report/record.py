@@ -67,7 +67,10 @@ def trials(run: Run) -> Markup:
             str(row.get("steps") or numbers.MISSING),
             row.get("reason"),
         )
-        for row in sorted(run.losses, key=lambda r: (r.get("budget") or 0, r.get(f"params_{params}") or 0, r.get("lr") or 0))
+        for row in sorted(
+            run.losses,
+            key=lambda r: (r.get("budget") or float("inf"), r.get(f"params_{params}") or 0, r.get("lr") or 0),
+        )
     ]
     tally = ", ".join(f"{n} {status}" for status, n in statuses(run).items())
     head = ("trial", "status", "budget", "N", "D", "FLOPs", "loss", "peak LR", "seed", "steps", "reason")
@@ -85,13 +88,16 @@ def counting(run: Run) -> Markup:
     chosen_params, chosen_flops = conventions(run.fit)
     rows: list[tuple[Piece, ...]] = []
     for name in PARAM_CONVENTIONS:
-        used = "used by the fit" if run.fit and name == chosen_params else ""
+        used = "in the fit" if run.fit and name == chosen_params else ""
         rows.append(("parameters", name, MEANINGS[name], span(run.losses, f"params_{name}", numbers.count), used))
     for name, meaning in (
-        ("exact", "matrix products, causal attention at half, head counted, embedding lookup free, backward twice forward"),
+        (
+            "exact",
+            "matrix products, causal attention at half, head counted, embedding lookup free, backward twice forward",
+        ),
         ("6nd", "6 × parameters with head × tokens"),
     ):
-        used = "used by the fit" if run.fit and name == chosen_flops else ""
+        used = "in the fit" if run.fit and name == chosen_flops else ""
         rows.append(("FLOPs", name, meaning, span(run.losses, f"flops_{name}", numbers.flops), used))
     ratios = [r["flops_6nd"] / r["flops_exact"] for r in run.losses if r.get("flops_6nd") and r.get("flops_exact")]
     if ratios:

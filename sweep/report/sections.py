@@ -1,14 +1,18 @@
 """The sections of the page with charts: each takes a run and says what is missing where it has nothing to draw."""
 
+import math
 from collections.abc import Callable
 
 from sweep.report import charts, diagnostics, numbers, theme
-from sweep.report.load import Run
-from sweep.report.markup import Markup, Piece, facts, join, missing, section, table, tag
-from sweep.report.points import budget_colors, cells, converged, forecasts, optima, points, residuals
+from sweep.report.load import Row, Run
+from sweep.report.markup import Markup, Piece, facts, join, missing, section, stacked, table, tag
+from sweep.report.points import Point, budget_colors, cells, converged, forecasts, optima, points, residuals
 from sweep.report.verdict import NAMES, budgets
 
 HOLLOW = "Filled: used by the fit. Hollow: not used. A triangle on the top edge has no loss on this scale."
+
+
+INSIDE = {"True": "inside", "False": "outside"}
 
 
 def figure(name: str, draw: Callable[[int], theme.Chart | None], caption: str, *, full: bool = False) -> Markup:
@@ -26,9 +30,19 @@ def figure(name: str, draw: Callable[[int], theme.Chart | None], caption: str, *
 def key(run: Run) -> Markup:
     """Which colour is which budget."""
     items = [
-        tag("span", dot(color), numbers.flops(budget), class_="key-item") for budget, color in budget_colors(run).items()
+        tag("span", dot(color), numbers.flops(budget), class_="key-item")
+        for budget, color in budget_colors(run).items()
     ]
     return tag("p", "Budgets in FLOPs: ", *items, class_="key")
+
+
+def size_key(shown: list[Point]) -> Markup:
+    """Which colour is about which model size."""
+    colors = charts.size_colors(shown)
+    sizes = sorted(colors)
+    few = [sizes[round(i * (len(sizes) - 1) / 4)] for i in range(5)] if len(sizes) > 5 else sizes
+    items = [tag("span", dot(colors[size]), numbers.count(size), class_="key-item") for size in few]
+    return tag("p", "Parameters: ", *items, class_="key")
 
 
 def dot(color: str) -> Markup:
@@ -53,18 +67,26 @@ def isoflop(run: Run) -> Markup:
         return section("isoflop", title, drawing, note)
     rows = [
         (
-            join([dot(budget_colors(run).get(f.get("budget") or 0.0, theme.MUTED)), numbers.flops(f.get("budget"))], " "),
-            numbers.with_interval(f.get("params"), f.get("params_interval"), numbers.count),
+            join(
+                [dot(budget_colors(run).get(f.get("budget") or 0.0, theme.MUTED)), numbers.flops(f.get("budget"))], " "
+            ),
+            bounded(f, "params", numbers.count),
             numbers.count(f.get("tokens")),
             numbers.loss(f.get("loss")),
-            numbers.times(f.get("half_width")),
-            numbers.signed(f.get("bias")),
+            numbers.times(math.exp(f["half_width"])) if f.get("half_width") else numbers.MISSING,
+            numbers.percent(f.get("bias"), 1),
             join([str(f.get("status") or numbers.MISSING), f.get("reason")], ": "),
         )
         for f in families
     ]
-    head = ("budget", "N at the minimum", "D", "loss", "half-width", "bias", "status")
-    return section("isoflop", title, drawing, table(head, rows, numeric=range(1, 6)))
+    head = ("budget", "N at the minimum", "D", "loss", "grid reach", "bias of N", "status")
+    note = tag(
+        "p",
+        "Grid reach: the family's sizes span the middle divided and multiplied by this. Bias of N: how far off a "
+        "parabola is on a grid this wide, by the fitted law.",
+        class_="note",
+    )
+    return section("isoflop", title, drawing, table(head, rows, numeric=range(1, 6)), note)
 
 
 def curves(run: Run) -> Markup:
@@ -76,9 +98,11 @@ def curves(run: Run) -> Markup:
         return section("curves", "Loss along training", missing("No loss curves with validation points were found."))
     frontier = (run.fit.get("approach1") or {}).get("frontier") or []
     envelope = "red: the envelope that approach 1 fits" if frontier else "no envelope has been fitted"
-    caption = f"Validation loss of every trial against the FLOPs spent so far, small models light, large dark; {envelope}."
+    if (run.fit.get("approach1") or {}).get("source") == "endpoints":
+        envelope += ", through the ends of the runs"
+    caption = f"Validation loss of every trial against the FLOPs spent so far, one colour a size; {envelope}."
     draw = lambda width: charts.learning_curves(drawn, shown, frontier, width)  # noqa: E731
-    return section("curves", "Loss along training", figure("curves", draw, caption, full=True))
+    return section("curves", "Loss along training", size_key(shown), figure("curves", draw, caption, full=True))
 
 
 def frontier(run: Run) -> Markup:
@@ -99,6 +123,11 @@ def frontier(run: Run) -> Markup:
     return section("frontier", title, tag("p", *keys, class_="key"), row, approaches(run))
 
 
+def bounded(values: Row, name: str, write: Callable[[float | None], str]) -> Markup:
+    """A number with its interval beneath."""
+    return stacked(write(values.get(name)), numbers.interval(values.get(f"{name}_interval"), write))
+
+
 def approaches(run: Run) -> Markup:
     """Exponents and the optimum at the target by each approach."""
     target = run.fit.get("target") or {}
@@ -108,16 +137,17 @@ def approaches(run: Run) -> Markup:
         rows.append(
             (
                 join([dot(theme.APPROACH[k - 1]), f"{k} {NAMES[k]}"], " "),
-                numbers.with_interval(approach.get("a"), approach.get("a_interval"), numbers.exponent),
-                numbers.with_interval(approach.get("b"), approach.get("b_interval"), numbers.exponent),
-                numbers.with_interval(at.get("params"), at.get("params_interval"), numbers.count),
-                numbers.with_interval(at.get("tokens"), at.get("tokens_interval"), numbers.count),
+                bounded(approach, "a", numbers.exponent),
+                bounded(approach, "b", numbers.exponent),
+                bounded(at, "params", numbers.count),
+                bounded(at, "tokens", numbers.count),
                 str(approach.get("n") or numbers.MISSING),
                 join([str(approach.get("status") or "not fitted"), approach.get("reason")], ": "),
             )
         )
     at = f"at {numbers.flops(target.get('flops'))} FLOPs"
-    head = ("approach", "a, N* ∝ C^a", "b, D* ∝ C^b", f"N* {at}", f"D* {at}", "n", "status")
+    power = [join([f"{name} ∝ C", tag("sup", exponent)]) for name, exponent in (("N*", "a"), ("D*", "b"))]
+    head = ("approach", join(["a, ", power[0]]), join(["b, ", power[1]]), f"N* {at}", f"D* {at}", "n", "status")
     return table(head, rows, numeric=range(1, 6))
 
 
@@ -145,13 +175,16 @@ def law(run: Run) -> Markup:
             ("law", str(run.fit.get("law") or "not recorded")),
             ("status", str(run.fit.get("status") or "not recorded")),
             ("trials", str(run.fit.get("n") or "not recorded")),
-            ("objective", f"{objective.get('kind') or 'not recorded'}, delta {numbers.short(objective.get('delta'))}"),
+            ("objective", f"{objective.get('kind') or 'not recorded'}, delta {numbers.given(objective.get('delta'))}"),
             ("at the optimum", numbers.short(objective.get("value"))),
         ]
     )
-    formula = tag("p", "L(N, D) = E + A / N^alpha + B / D^beta, nats/token", class_="formula")
+    terms = [
+        join([f"{scale} / {of}", tag("sup", power)]) for scale, of, power in (("A", "N", "alpha"), ("B", "D", "beta"))
+    ]
+    formula = tag("p", join(["L(N, D) = E", *terms], " + "), class_="formula")
     notes = [tag("p", f"{w.get('code')}: {w.get('message')}", class_="warning") for w in run.fit.get("warnings") or []]
-    shown = formula if run.fit.get("law") == "additive" else None
+    shown = formula if run.fit.get("law") == "additive" else tag("p", run.fit.get("formula"), class_="formula")
     return section("law", title, shown, tag("div", coefficients, about, class_="pair"), *notes, *residual_figures(run))
 
 
@@ -167,22 +200,25 @@ def residual_figures(run: Run) -> list[Piece]:
     ]
     figures = [
         figure(
-            f"residuals-{kind.replace('_', '-')}", lambda width, k=kind: diagnostics.residual_chart(found, k, width), text
+            f"residuals-{kind.replace('_', '-')}",
+            lambda width, k=kind: diagnostics.residual_chart(found, k, width),
+            text,
+            full=kind == "predicted",
         )
         for kind, text in kinds
         if kind != "budget" or all(row["budget"] for row in found)
     ]
-    return [key(run), tag("div", *figures, class_="pair")]
+    return [key(run), figures[0], tag("div", *figures[1:], class_="pair")]
 
 
 def bootstrap(run: Run) -> Markup:
     """The clouds of the bootstrap."""
     title = "Bootstrap"
-    good = converged(run.lanes)
+    good = [lane for lane in converged(run.lanes) if lane.get("alpha") and lane.get("beta")]
     if len(good) < 2:
         return section("bootstrap", title, missing("No bootstrap lanes were found, so nothing here has an interval."))
-    left_out = len(run.lanes) - len(good)
-    note = f"{numbers.plural(left_out, 'resample')} of {len(run.lanes)} did not converge and are left out." if left_out else ""
+    drawn = run.fit.get("bootstrap") or len(run.lanes)
+    note = f"{drawn - len(good)} of {drawn} gave no usable fit and are left out." if drawn > len(good) else ""
     cloud = figure(
         "exponents",
         lambda width: diagnostics.exponent_cloud(good, run.fit, width),
@@ -195,8 +231,8 @@ def bootstrap(run: Run) -> Markup:
     histogram = figure(
         "optimum",
         lambda width: diagnostics.optimum_histogram(sizes, at.get("params"), at.get("params_interval"), width),
-        f"Compute-optimal parameters at {numbers.flops(run.fit['target'].get('flops'))} FLOPs under the same resamples. "
-        "Solid: the fit; dashed: its interval.",
+        f"Compute-optimal parameters at {numbers.flops(run.fit['target'].get('flops'))} FLOPs under the same "
+        "resamples. Solid: the fit; dashed: its interval.",
     )
     return section("bootstrap", title, tag("div", cloud, histogram, class_="pair"))
 
@@ -212,14 +248,14 @@ def forecast(run: Run) -> Markup:
     for i, item in enumerate(found):
         line, result = item.line, item.outcome or {}
         far = line.get("extrapolation") or {}
-        inside = {True: "inside", False: "outside"}.get(result.get("inside"), "open" if not result else numbers.MISSING)
+        inside = INSIDE.get(str(result.get("inside")), numbers.MISSING) if result else "open"
         rows.append(
             (
                 f"{i + 1}. {str(line.get('date') or 'undated')[:10]}",
                 numbers.count(line.get("params")),
                 numbers.count(line.get("tokens")),
                 numbers.flops(line.get("flops")),
-                numbers.with_interval(line.get("loss"), line.get("interval"), numbers.loss),
+                stacked(numbers.loss(line.get("loss")), numbers.interval(line.get("interval"), numbers.loss)),
                 spread(result.get("loss"), result.get("loss_se")),
                 numbers.signed(result.get("error")),
                 inside,
@@ -246,10 +282,12 @@ def learning_rates(run: Run) -> Markup:
     text = f"{len(scored) - len(edge)} of {numbers.plural(len(found), 'cell')} have their best rate inside the bracket."
     if edge:
         worst = [f"{numbers.count(c.best.params)} at {numbers.flops(c.best.budget)} FLOPs" for c in edge if c.best]
-        text += f" At an edge, so perhaps not well tuned: {'; '.join(worst)}."
+        more = f"; and {len(worst) - 5} more" if len(worst) > 6 else ""
+        text += f" At an edge, so perhaps not well tuned: {'; '.join(worst if not more else worst[:5])}{more}."
     if not scored:
         return section("learning-rates", "Learning-rate adequacy", missing("No cell of the bracket has a loss yet."))
-    caption = "Loss above the best of its cell against peak learning rate; a cell is a size at a budget. " + HOLLOW
+    caption = "Loss above the best of its cell against peak learning rate; a cell is a size at a budget. Filled: "
+    caption += "finished. Hollow: not finished, as a triangle on the top edge where there is no loss on this scale."
     draw = lambda width: diagnostics.learning_rate_chart(found, width)  # noqa: E731
     drawing = figure("learning-rates", draw, caption, full=True)
     return section("learning-rates", "Learning-rate adequacy", tag("p", text), drawing)

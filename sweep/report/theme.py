@@ -14,7 +14,7 @@ import vl_convert
 
 from sweep.report.markup import Markup
 
-Chart = alt.Chart | alt.LayerChart
+Chart = alt.TopLevelMixin
 
 INK, MUTED, GRID, PAPER = "#1c1b19", "#6a6862", "#e6e4df", "#fffefc"
 DARK_INK, DARK_MUTED, DARK_GRID, DARK_PAPER = "#eae8e3", "#a3a099", "#35332f", "#161513"
@@ -22,7 +22,7 @@ DARK_INK, DARK_MUTED, DARK_GRID, DARK_PAPER = "#eae8e3", "#a3a099", "#35332f", "
 # Budgets and sizes, small to large: viridis (van der Walt and Smith, 2015), told apart by lightness alone. The large
 # end is the one that stands out: dark on paper, bright on a dark screen.
 SEQUENTIAL = ("#45b86f", "#2ca27d", "#218f8d", "#297a8e", "#31688e", "#3a528b", "#443a83", "#471365", "#2b0440")
-DARK_SEQUENTIAL = ("#3f5fa6", "#37759f", "#2d8a9b", "#25a08f", "#3fb57d", "#6cc864", "#9bd84b", "#cbe13f", "#fbe94a")
+DARK_SEQUENTIAL = ("#5c7fd1", "#3f86b5", "#2d8a9b", "#25a08f", "#3fb57d", "#6cc864", "#9bd84b", "#cbe13f", "#fbe94a")
 
 # The three approaches: Okabe and Ito (2008).
 APPROACH = ("#0072b2", "#d55e00", "#00855f")
@@ -58,7 +58,14 @@ CONFIG: dict[str, Any] = {
         "titleFontWeight": "normal",
         "titlePadding": 8,
     },
-    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8, "titlePadding": 0},
+    "axisY": {
+        "titleAngle": 0,
+        "titleAlign": "left",
+        "titleAnchor": "end",
+        "titleX": 0,
+        "titleY": -8,
+        "titlePadding": 0,
+    },
     "legend": {
         "labelColor": MUTED,
         "titleColor": INK,
@@ -89,11 +96,19 @@ def shades(n: int) -> list[str]:
 def log_ticks(lo: float, hi: float) -> list[float]:
     """Round numbers for a logarithmic axis from lo to hi: 1-2-5 a decade, or decades where there are many."""
     decades = math.log10(hi / lo)
-    steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3.5 else (1,)
+    steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 2.7 else (1,)
     stride = max(1, math.ceil(decades / 6))
     exponents = range(math.floor(math.log10(lo)), math.ceil(math.log10(hi)) + 1)
     ticks = [step * 10.0**e for e in exponents if e % stride == 0 for step in steps]
-    return [tick for tick in ticks if lo * 0.999 <= tick <= hi * 1.001]
+    inside = [tick for tick in ticks if lo * 0.999 <= tick <= hi * 1.001]
+    return inside if len(inside) > 2 else even_ticks(lo, hi)
+
+
+def even_ticks(lo: float, hi: float) -> list[float]:
+    """Three to six evenly spaced round numbers from lo to hi."""
+    unit = 10.0 ** math.floor(math.log10((hi - lo) / 3))
+    step = next(unit * k for k in (1, 2, 5, 10) if (hi - lo) / (unit * k) <= 6)
+    return [step * i for i in range(math.ceil(lo / step), math.floor(hi / step) + 1)]
 
 
 def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
@@ -114,9 +129,12 @@ COUNT_LABEL = "replace(format(datum.value, '~s'), 'G', 'B')"
 FLOPS_LABEL = "replace(format(datum.value, '~e'), '+', '')"
 
 
-def log_x(field: str, domain: tuple[float, float], title: str, label: str) -> alt.X:
-    """A logarithmic horizontal axis."""
-    return alt.X(field, type="quantitative", title=title, scale=log_scale(domain), axis=log_axis(domain, label))
+def log_x(
+    field: str, domain: tuple[float, float], title: str, label: str, ticks: Iterable[float] | None = None
+) -> alt.X:
+    """A logarithmic horizontal axis, with its own ticks where the values are few."""
+    axis = alt.Axis(values=sorted(set(ticks)), labelExpr=label) if ticks else log_axis(domain, label)
+    return alt.X(field, type="quantitative", title=title, scale=log_scale(domain), axis=axis)
 
 
 def log_y(field: str, domain: tuple[float, float], title: str, label: str) -> alt.Y:
@@ -158,7 +176,7 @@ def svg(chart: Chart, name: str, description: str) -> Markup:
         name: prefix of the ids inside.
         description: what a screen reader says.
     """
-    text = vl_convert.vegalite_to_svg(chart.to_dict(), config=CONFIG, allowed_base_urls=[])
+    text = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), config=CONFIG, allowed_base_urls=[])
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)  # inert, and not needed inside HTML
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     label = html.escape(description)

@@ -9,30 +9,42 @@ NAMES = {1: "envelope", 2: "isoFLOP parabolas", 3: "parametric law"}
 
 
 def verdict(run: Run) -> list[str]:
-    """Sentences, the answer first."""
-    sentences = [answer(run), exponents(run.fit), agreement(run.fit), outcome(run), unfinished(run), size_note(run)]
-    return [sentence for sentence in sentences if sentence]
+    """The answer in one sentence, then paragraphs: what it rests on, the forecast, what is unfinished or small."""
+    basis = " ".join(filter(None, [source(run), exponents(run.fit), agreement(run.fit)]))
+    standing = " ".join(filter(None, [unfinished(run), size_note(run)]))
+    return [paragraph for paragraph in (answer(run), basis, outcome(run), standing) if paragraph]
 
 
 def answer(run: Run) -> str:
     """N* and D* at the target, or why there is no answer."""
     if not run.fit:
-        return f"No fit yet: `sweep fit {run.path}` makes one."
+        return f"No fit yet: sweep fit {run.path} makes one."
+    _, at = chosen(run.fit)
+    if not at:
+        return f"The fit gives no compute-optimal size; its status is {run.fit.get('status') or 'not recorded'}."
+    size, tokens = numbers.count(at["params"]), numbers.count(at.get("tokens"))
+    between = [numbers.interval(at.get(f"{name}_interval"), numbers.count) for name in ("params", "tokens")]
+    size_ends, token_ends = (f" ({text})" if text else "" for text in between)
+    budget = numbers.flops(run.fit["target"]["flops"])
+    return f"With {budget} FLOPs, train {size} parameters{size_ends} on {tokens} tokens{token_ends}."
+
+
+def source(run: Run) -> str:
+    """Which approach the answer is from, the level of its intervals, how far it reaches, and whether it holds."""
     k, at = chosen(run.fit)
     if not at:
-        return f"The fit gives no compute-optimal size (status: {run.fit.get('status') or 'not recorded'})."
-    target = run.fit["target"]["flops"]
-    size = numbers.with_interval(at["params"], at.get("params_interval"), numbers.count)
-    tokens = numbers.with_interval(at.get("tokens"), at.get("tokens_interval"), numbers.count)
-    level = run.fit.get("level")
-    stated = f" ({numbers.percent(level)} intervals)" if level and at.get("params_interval") else ""
+        return ""
+    bounded = numbers.interval(at.get("params_interval"), numbers.count)
+    text = f"This is by the {NAMES[k]}"
+    text += f", with {numbers.percent(run.fit.get('level'))} intervals" if bounded else ", without intervals"
+    if budgets(run):
+        text += f", at {numbers.times(run.fit['target']['flops'] / max(budgets(run)))} the largest budget"
+    text += "."
+    if at.get("loss"):
+        loss = numbers.with_interval(at["loss"], at.get("loss_interval"), numbers.loss)
+        text += f" It expects {loss} nats/token there."
     status = run.fit.get("status")
-    doubt = "" if status in ("converged", None) else f" The fit's status is {status}: do not plan with it."
-    beyond = numbers.times(target / max(budgets(run))) if budgets(run) else numbers.MISSING
-    return (
-        f"With {numbers.flops(target)} FLOPs, {beyond} the largest budget of the sweep, train {size} parameters on "
-        f"{tokens} tokens{stated}, by the {NAMES[k]}.{doubt}"
-    )
+    return text if status in ("converged", None) else f"{text} The fit's status is {status}: do not plan with it."
 
 
 def chosen(fit: Row) -> tuple[int, Row]:
@@ -73,19 +85,19 @@ def agreement(fit: Row) -> str:
 
 
 def outcome(run: Run) -> str:
-    """The last forecast against what happened."""
+    """The last forecast that was scored against what happened; the last one open where none was."""
     found = forecasts(run)
+    scored = [item for item in found if item.outcome and item.outcome.get("loss") is not None]
     if not found:
         return ""
-    line, result = found[-1].line, found[-1].outcome
+    line, result = ((scored or found)[-1].line, (scored or found)[-1].outcome or {})
     text = numbers.with_interval(line["loss"], line.get("interval"), numbers.loss)
     size = f"{numbers.count(line.get('params'))} parameters on {numbers.count(line.get('tokens'))} tokens"
-    if result is None or result.get("loss") is None:
-        return f"Forecast for {size}: {text} nats/token; its run has no outcome yet."
-    where = "inside" if result.get("inside") else "outside"
-    if result.get("inside") is None or not line.get("interval"):
-        where = "scored without"
-    return f"Forecast for {size}: {text} nats/token; the run gave {numbers.loss(result['loss'])}, {where} the interval."
+    told = f"Forecast for {size}: {text} nats/token"
+    if not scored:
+        return f"{told}; its run has no outcome yet."
+    where = {"True": ", inside the interval", "False": ", outside the interval"}.get(str(result.get("inside")), "")
+    return f"{told}; the run gave {numbers.loss(result['loss'])}{where}."
 
 
 def unfinished(run: Run) -> str:
@@ -112,6 +124,6 @@ def size_note(run: Run) -> str:
     if not largest or largest >= SMALL:
         return ""
     return (
-        f"The largest model has {numbers.count(largest)} parameters: models this small demonstrate the workflow and say "
-        "nothing about language models at scale."
+        f"The largest model has {numbers.count(largest)} parameters: models this small demonstrate the workflow and "
+        "say nothing about language models at scale."
     )
