@@ -33,6 +33,7 @@ from sweep.laws import Law
 ITERATIONS = 200
 CONVERGED = 1e-9  # largest relative further decrease that the final Newton decrement may still promise
 STOP = 1e-13  # the same, at which iteration ends
+FLOOR = -30.0  # of a coordinate: a term of e^-30 nats has vanished
 
 
 class Problem(NamedTuple):
@@ -129,14 +130,16 @@ def newton_step(law: Law, in_loss: bool, problem: Problem, weight: jax.Array, ca
     size = jnp.maximum(jnp.abs(carry.residual), 1e-300)
     majorant = jnp.minimum(1.0, delta / size)
     gradient = carry.jacobian @ (weight * majorant * carry.residual)
+    pinned = (carry.theta <= FLOOR) & (gradient > 0)  # a vanished term that the data do not call back
+    gradient = jnp.where(pinned, 0.0, gradient)
     scale = jnp.sqrt((carry.jacobian**2) @ (weight * majorant) + 1e-200)
-    scaled = carry.jacobian / scale[:, None]
+    scaled = jnp.where(pinned, 0.0, 1 / scale)[:, None] * carry.jacobian
     hessian = (scaled * (weight * (jnp.where(size <= delta, 1.0, 0.0) + damping * majorant))) @ scaled.T
     step = solve_spd(hessian + 1e-14 * jnp.eye(len(gradient)), gradient / scale) / scale
     floor = jnp.maximum(carry.objective, 1e-26 * jnp.sum(weight) + 1e-300)  # a perfect fit is converged
     decrement = 0.5 * jnp.sum(gradient * step) / floor
 
-    theta = jnp.maximum(carry.theta - jnp.clip(step, -3.0, 3.0), -50.0)  # a term that vanishes stays finite: e^-50
+    theta = jnp.maximum(carry.theta - jnp.clip(step, -3.0, 3.0), FLOOR)
     objective, residual, jacobian = evaluate(law, in_loss, theta, problem, weight)
     better = (objective < carry.objective) & ~carry.certify
     settled = (decrement <= STOP) & (carry.damping <= 1e-3)
@@ -172,9 +175,7 @@ def program(law: Law, in_loss: bool, block: int, devices: int):
     split, shared = PartitionSpec("lane"), PartitionSpec()
 
     @jax.jit
-    @functools.partial(
-        jax.shard_map, mesh=mesh, in_specs=(split, split, shared), out_specs=split, check_vma=False
-    )
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=(split, split, shared), out_specs=split, check_vma=False)
     def run(theta, weight, problem):
         one = functools.partial(solve_lane, law, in_loss, problem)
         return jax.lax.map(lambda lane: one(*lane), (theta, weight), batch_size=block)

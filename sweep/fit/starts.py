@@ -9,15 +9,10 @@ import itertools
 
 import numpy as np
 
+from sweep.fit.objective import huber
 from sweep.laws import Law
 
 GRID = np.geomspace(0.02, 2.0, 16)  # of each exponent
-
-
-def huber(residual: np.ndarray, delta: float) -> np.ndarray:
-    """Huber function with r^2 / 2 inside the threshold; delta = infinity is least squares."""
-    inner = np.minimum(np.abs(residual), delta)
-    return inner * (np.abs(residual) - 0.5 * inner)
 
 
 def nonnegative_least_squares(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -50,7 +45,7 @@ def nonnegative_least_squares(columns: np.ndarray, target: np.ndarray) -> np.nda
 
 
 def grid_starts(law: Law, features: np.ndarray, loss: np.ndarray, *, delta: float, count: int = 8) -> np.ndarray:
-    """The `count` best cells of the grid as theta [count, k], best first.
+    """The best cells of the grid as theta [count + 1, k], best first; the last is the best without the optional term.
 
     Args:
         features: of the law, centred, [f, n].
@@ -58,12 +53,29 @@ def grid_starts(law: Law, features: np.ndarray, loss: np.ndarray, *, delta: floa
         delta: Huber threshold of the residuals of ln loss that ranks the cells.
     """
     shape = np.stack(np.meshgrid(*[GRID] * len(features), indexing="ij"), axis=-1).reshape(-1, len(features))
-    scores, thetas = [], []
+    full, reduced = [], []
     for part in np.array_split(shape, max(1, len(shape) * len(loss) // 2**22)):  # at most a few hundred MB
         columns = law.basis(part, features)
-        weights = nonnegative_least_squares(columns / loss, np.ones_like(loss))  # relative error ~ log residual
-        predicted = np.einsum("...c,...cn->...n", weights, columns)
-        scores.append(huber(np.log(np.maximum(predicted, 1e-300)) - np.log(loss), delta).sum(axis=-1))
-        thetas.append(law.from_block(part, weights))
-    order = np.argsort(np.concatenate(scores), kind="stable")[:count]
-    return np.concatenate(thetas)[order]
+        terms = list(range(columns.shape[-2]))
+        full.append(cells(law, part, columns, terms, loss, delta))
+        terms.remove(law.optional)
+        reduced.append(cells(law, part, columns, terms, loss, delta))
+    return np.concatenate([best_of(full, count), best_of(reduced, 1)])
+
+
+def cells(
+    law: Law, shape: np.ndarray, columns: np.ndarray, terms: list[int], loss: np.ndarray, delta: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(score [cells], theta [cells, k]) of shape parameters [cells, s], using the `terms` of columns [cells, c, n]."""
+    weights = np.zeros(columns.shape[:-1])
+    relative = columns[..., terms, :] / loss  # so that the error solved for is about the log residual
+    weights[..., terms] = nonnegative_least_squares(relative, np.ones_like(loss))
+    predicted = np.einsum("...c,...cn->...n", weights, columns)
+    score = huber(np.log(np.maximum(predicted, 1e-300)) - np.log(loss), delta).sum(axis=-1)
+    return score, law.from_block(shape, weights)
+
+
+def best_of(parts: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+    """The thetas of the `count` lowest scores, lowest first."""
+    score, theta = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return theta[np.argsort(score, kind="stable")[:count]]

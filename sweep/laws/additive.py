@@ -142,10 +142,11 @@ def basis(exponents: np.ndarray, features: np.ndarray) -> np.ndarray:
 def from_block(exponents: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Theta [..., 5] of exponents [..., 2] and non-negative weights (A', B', E) [..., 3].
 
-    A weight of zero becomes a small share of the largest, so that the solver can leave the bound if the data ask it to.
+    An A' or B' of zero becomes a small share of the largest weight, so that its exponent still means something; an E of
+    zero stays negligible.
     """
-    small = 1e-3 * weights.max(axis=-1, keepdims=True)
-    return np.concatenate([np.log(np.maximum(weights, small)), exponents], axis=-1)
+    least = weights.max(axis=-1, keepdims=True) * np.array([1e-3, 1e-3, 1e-14])
+    return np.concatenate([np.log(np.maximum(weights, least)), exponents], axis=-1)
 
 
 BOUNDS = (
@@ -158,7 +159,7 @@ BOUNDS = (
 
 def bound(law: Additive, smallest_loss: float) -> np.ndarray:
     """Code of the bound that coefficients lie on, 0 for none (messages in BOUNDS)."""
-    tests = [law.alpha < NEGLIGIBLE, law.beta < NEGLIGIBLE, law.E < NEGLIGIBLE * smallest_loss]
+    tests = [law.alpha < NEGLIGIBLE, law.beta < NEGLIGIBLE, law.E / smallest_loss < NEGLIGIBLE]
     return np.select(tests, [2, 3, 1], 0)
 
 
@@ -175,11 +176,15 @@ LAW = Law(
     },
     source="Hoffmann et al. 2022, arXiv 2203.15556, eq. 2",
     published=PUBLISHED,
+    loss=loss,
+    allocation=allocation,
+    optimum=optimum,
     features=features,
     log_loss=log_loss,
     coefficients=coefficients,
     theta=theta,
     basis=basis,
+    optional=2,
     from_block=from_block,
     bound=bound,
     bounds=BOUNDS,

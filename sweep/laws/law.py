@@ -31,12 +31,16 @@ class Law:
         inputs: columns of a table that the law reads, in the order of its features.
         units: parameter name -> unit and meaning, in the order of the coefficients.
         published: coefficient sets with their sources.
+        loss: (coefficients, params, tokens) -> loss, nats/token.
+        allocation: coefficients -> (a, b) of N* ~ C^a, D* ~ C^b.
+        optimum: (coefficients, FLOPs, FLOPs per parameter and token) -> compute-optimal (params, tokens).
         features: (params [n], tokens [n]) -> features [f, n], centred, and their shift [f].
         log_loss: (theta [k], features [f, n]) -> ln loss [n], its Jacobian [k, n].
         coefficients: (theta [..., k], shift [f]) -> coefficients, each [...].
         theta: inverse of `coefficients`.
         basis: (shape parameters [..., s], features [f, n]) -> columns [..., c, n] of the linear block, whose
             non-negative weights variable projection solves for.
+        optional: index of the column that may be absent: the law without it is tried too.
         from_block: (shape parameters [..., s], weights [..., c]) -> theta [..., k].
         bound: (coefficients, smallest loss) -> code [...] of the bound they lie on, 0 for none.
         bounds: messages of the codes, `bounds[0]` for none.
@@ -48,11 +52,15 @@ class Law:
     units: dict[str, str]
     source: str
     published: dict[str, Published]
+    loss: Callable[[Any, Any, Any], Any]
+    allocation: Callable[[Any], tuple[Any, Any]]
+    optimum: Callable[[Any, Any, Any], tuple[Any, Any]]
     features: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
     log_loss: Callable[[Float[jax.Array, " k"], Float[jax.Array, "f n"]], tuple[jax.Array, jax.Array]]
     coefficients: Callable[[np.ndarray, np.ndarray], Any]
     theta: Callable[[Any, np.ndarray], np.ndarray]
     basis: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    optional: int
     from_block: Callable[[np.ndarray, np.ndarray], np.ndarray]
     bound: Callable[[Any, float], np.ndarray]
     bounds: tuple[str, ...]

@@ -1,7 +1,10 @@
 """Tables on disk: read CSV or Parquet, write whole or not at all, merge the rows of a run directory."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
@@ -25,10 +28,8 @@ def read(path: str | Path) -> pa.Table:
     if file.stat().st_size == 0:
         raise InputError(f"{file}: the file is empty; a table needs a header and rows")
     try:
-        if file.suffix == ".parquet":
-            table = pyarrow.parquet.ParquetFile(file).read()
-        else:
-            table = pyarrow.csv.read_csv(file)
+        parquet = file.suffix == ".parquet"
+        table = pyarrow.parquet.ParquetFile(file).read() if parquet else pyarrow.csv.read_csv(file)
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: not a readable table: {str(error).splitlines()[0]}") from error
     if table.num_rows == 0:
@@ -40,20 +41,36 @@ def read(path: str | Path) -> pa.Table:
 
 def write(table: pa.Table, path: str | Path) -> None:
     """CSV or Parquet, by the ending. The file appears whole or not at all: written beside, synced, renamed."""
+    with whole(path) as sink:
+        if Path(path).suffix == ".parquet":
+            pyarrow.parquet.write_table(table, sink)
+        else:
+            pyarrow.csv.write_csv(table, sink)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """UTF-8 text, whole or not at all."""
+    with whole(path) as sink:
+        sink.write(text.encode())
+
+
+@contextlib.contextmanager
+def whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write that takes its name only when all of it is on disk."""
     file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as sink:
-            if file.suffix == ".parquet":
-                pyarrow.parquet.write_table(table, sink)
-            else:
-                pyarrow.csv.write_csv(table, sink)
+            yield sink
             sink.flush()
             os.fsync(sink.fileno())
         os.replace(beside, file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}; choose another place or make room") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def merge(directory: str | Path) -> pa.Table:

@@ -78,7 +78,9 @@ def load(source: Any, columns: Mapping[str, str] | None = None, where: str | Non
         if key not in (*NEEDED, "flops", "budget", "trunk"):
             raise InputError(f"--columns {key}=…: no such input{nearest(key, (*NEEDED, 'flops', 'budget', 'trunk'))}")
     own = {"status", *SWEEP_NAMES.values()} <= set(table.column_names)
-    names = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in (*NEEDED, "flops", "budget", "trunk")} | columns
+    names = {
+        key: (SWEEP_NAMES.get(key, key) if own else key) for key in (*NEEDED, "flops", "budget", "trunk")
+    } | columns
     keep = np.ones(table.num_rows, bool)
     excluded = []
     if where:

@@ -17,7 +17,7 @@ from sweep.verbs.output import Output
 
 
 @dataclass(frozen=True)
-class BuildArgs:
+class Args:
     """Turn text into token shards that a sweep trains on: train.bin, val.bin and manifest.json.
 
     Documents are files, lines of .jsonl (field `text`) or rows of .parquet (column `text`); a plain file above 64 KiB
@@ -46,7 +46,7 @@ class BuildArgs:
     """Use at most this much text, a random choice of documents; 0 for all of it."""
 
 
-def run(args: BuildArgs) -> Output:
+def run(args: Args) -> Output:
     """Build the shards. Raises InputError for text, tokenizers and folders that will not do."""
     with progress() as report:
         manifest = build(

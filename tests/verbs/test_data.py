@@ -22,7 +22,7 @@ def text(tmp_path: Path) -> Path:
 
 def test_builds_and_describes(text: Path, tmp_path: Path):
     out = str(tmp_path / "data")
-    output = data.run(tyro.cli(data.BuildArgs, args=[str(text), "--out", out, "--tokenizer", "bpe:300"]))
+    output = data.run(tyro.cli(data.Args, args=[str(text), "--out", out, "--tokenizer", "bpe:300"]))
     corpus = open_folder(Path(out))
     assert output.code == 0
     assert output.data == {"out": out, **json.loads(Path(out, "manifest.json").read_text())}
@@ -33,13 +33,13 @@ def test_builds_and_describes(text: Path, tmp_path: Path):
 
 def test_bad_input_is_one_line(tmp_path: Path):
     with pytest.raises(InputError) as error:
-        data.run(data.BuildArgs(files=(str(tmp_path / "none"),), out=str(tmp_path / "data")))
+        data.run(data.Args(files=(str(tmp_path / "none"),), out=str(tmp_path / "data")))
     assert "\n" not in str(error.value)
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stop:
-        tyro.cli(data.BuildArgs, args=["--help"])
+        tyro.cli(data.Args, args=["--help"])
     shown = capsys.readouterr().out
     assert stop.value.code == 0
     assert "Example: sweep data build" in shown

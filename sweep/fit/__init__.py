@@ -1,0 +1,6 @@
+"""Fits of scaling laws: no start values from the user, doubt by resampling, verdicts instead of silence."""
+
+from sweep.fit.fit import fit
+from sweep.fit.result import Fit, Optimum, Prediction
+
+__all__ = ["Fit", "Optimum", "Prediction", "fit"]

@@ -1,0 +1,134 @@
+"""Approach 3: a parametric law fitted to all runs at once (Hoffmann et al. 2022, section 3.3).
+
+One full fit from the grid of starts, then one refit per resample from its optimum; each ends in a verdict.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sweep.fit.objective import Objective
+from sweep.fit.solver import Lanes, solve
+from sweep.fit.starts import grid_starts
+from sweep.laws import Law
+from sweep.tables.load import Runs
+
+CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE = VERDICTS = ("converged", "at_bound", "not_converged", "degenerate")
+AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A law fitted to all runs.
+
+    Attributes:
+        coefficients: the law's own, floats.
+        restarts: where refits start, in the solver's coordinates [r, k]: this optimum, the next best (optimum, or start
+            where all agree), and the best law without its optional term.
+        value: of the objective.
+        status, reason: verdict and, for a bound, which.
+        agree: of the `starts` Newton runs, how many reached this optimum.
+        gradient, decrement: the certificate (see solver.Lanes).
+        predicted: loss of each run [n], nats/token.
+    """
+
+    coefficients: Any
+    restarts: np.ndarray
+    value: float
+    status: str
+    reason: str
+    agree: int
+    starts: int
+    gradient: float
+    decrement: float
+    predicted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """The law refitted to resamples: coefficients [lanes] each, verdict [lanes] as an index into VERDICTS."""
+
+    coefficients: Any
+    verdict: np.ndarray
+
+    @property
+    def usable(self) -> np.ndarray:
+        """[lanes], answers that count for an interval: an optimum at a bound is an answer too."""
+        return self.verdict <= 1
+
+
+def minimise(
+    law: Law, runs: Runs, features: np.ndarray, objective: Objective, theta: np.ndarray, weight: np.ndarray
+) -> Lanes:
+    """Lanes at the last of the objective's thresholds, each threshold starting where the one before ended."""
+    target = runs.loss if objective.in_loss else np.log(runs.loss)
+    lanes = None
+    for delta in objective.deltas:
+        lanes = solve(law, features, target, theta, weight, delta=delta, in_loss=objective.in_loss)
+        theta = lanes.theta
+    assert lanes is not None
+    return lanes
+
+
+def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
+    """The best optimum from the best cells of the start grid, with its verdict."""
+    features, shift = law.features(runs.params, runs.tokens)
+    rank_by = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
+    starts = grid_starts(law, features, runs.loss, delta=rank_by)
+    lanes = minimise(law, runs, features, objective, starts, np.ones(len(runs)))
+    value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
+    best = int(np.argmin(value))
+    same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
+    other = np.flatnonzero(~same[:-1])
+    runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[1]
+    coefficients = type(c := law.coefficients(lanes.theta[best], shift))(*map(float, c))
+    bound = int(law.bound(coefficients, float(runs.loss.min())))
+    status = AT_BOUND if bound else CONVERGED if lanes.converged[best] else NOT_CONVERGED
+    steps = f"promised decrease {lanes.decrement[best]:.1e} of the objective after {lanes.steps[best]} steps"
+    predicted = law.loss(coefficients, runs.params, runs.tokens)
+    return Solution(
+        coefficients,
+        restarts=np.stack([lanes.theta[best], runner_up, lanes.theta[-1]]),
+        value=float(objective.value(predicted, runs.loss)),
+        status=status,
+        reason=law.bounds[bound] or (steps if status == NOT_CONVERGED else ""),
+        agree=int(same.sum()),
+        starts=len(starts),
+        gradient=float(lanes.gradient[best]),
+        decrement=float(lanes.decrement[best]),
+        predicted=predicted,
+    )
+
+
+def refit(law: Law, runs: Runs, objective: Objective, solution: Solution, weight: np.ndarray) -> Resamples:
+    """The law refitted to each resample from each of the solution's restarts; the best of them.
+
+    Args:
+        weight: how often each run was drawn [lanes, n].
+    """
+    features, shift = law.features(runs.params, runs.tokens)
+    lanes = len(weight)
+    if not lanes:
+        return Resamples(law.coefficients(np.empty((0, len(law.names))), shift), np.empty(0, int))
+    restarts = len(solution.restarts)
+    theta = np.repeat(solution.restarts, lanes, axis=0)
+    tried = minimise(law, runs, features, objective, theta, np.tile(weight, (restarts, 1)))
+    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(restarts, lanes)
+    choice = np.argmin(value, axis=0) * lanes + np.arange(lanes)
+    coefficients = law.coefficients(tried.theta[choice], shift)
+    bound = law.bound(coefficients, float(runs.loss.min())) > 0
+    verdict = np.select([degenerate(law, runs, weight), bound, tried.converged[choice]], [3, 1, 0], 2)
+    return Resamples(coefficients, verdict)
+
+
+def degenerate(law: Law, runs: Runs, weight: np.ndarray) -> np.ndarray:
+    """[lanes], resamples with no more distinct runs than parameters, or of one size or one horizon only."""
+    drawn = weight > 0
+    few = drawn.sum(axis=1) <= len(law.names)
+
+    def flat(x: np.ndarray) -> np.ndarray:
+        top, bottom = np.where(drawn, x, -np.inf).max(axis=1), np.where(drawn, x, np.inf).min(axis=1)
+        return top - bottom < 0.02
+
+    return few | flat(np.log(runs.params)) | flat(np.log(runs.tokens))

@@ -1,0 +1,24 @@
+"""Resampling of runs: whole groups with replacement, as integer row weights, and intervals from the results.
+
+Runs that share a trunk or a seed group share their noise, so they are drawn together; points of one training curve
+are never resampled as if they were independent.
+"""
+
+import numpy as np
+
+
+def draw(group: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """How often each run is in each resample, [count, n], drawing as many groups as there are, with replacement."""
+    groups, index = np.unique(group, return_inverse=True)
+    chance = np.full(len(groups), 1 / len(groups))
+    times = np.random.default_rng(seed).multinomial(len(groups), chance, size=count)
+    return times[:, index].astype(float)
+
+
+def interval(values: np.ndarray, level: float) -> list[float | None]:
+    """[low, high] of the central `level` share of the finite values; nulls where fewer than 20 are finite."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 20:
+        return [None, None]
+    tail = 50 * (1 - level)
+    return [float(q) for q in np.percentile(finite, [tail, 100 - tail])]

@@ -1,0 +1,156 @@
+"""The whole fit of a table: a law with intervals, the three approaches, warnings."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweep import config, laws
+from sweep.errors import InputError
+from sweep.fit import approach1, approach2, approach3, blocks, bootstrap
+from sweep.fit.objective import Objective
+from sweep.fit.result import Fit, optimum, plain
+from sweep.fit.warn import warnings_of
+from sweep.laws import Law
+from sweep.tables.load import Runs, check_identifiable, load
+
+
+def fit(
+    source: Any,
+    *,
+    law: str = "additive",
+    objective: str = "huber",
+    delta: float = 1e-3,
+    where: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    level: float = 0.9,
+    target_compute: float | None = None,
+) -> Fit:
+    """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
+
+    Args:
+        source: CSV or Parquet file, run directory, pyarrow or pandas table, or arrays by name
+            (`params`, `tokens`, `loss` in nats/token, optionally `flops`, `budget`, `trunk`).
+        law: id in sweep.laws.
+        objective: huber, lad, log_mse or mse (sweep.fit.objective).
+        delta: threshold of huber, in ln loss.
+        where: filter such as "outlier == 0".
+        columns: names in the table, such as {"params": "N"}.
+        bootstrap: resamples of runs; 0 for none.
+        level: of the percentile intervals.
+        target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times
+            the largest fitted.
+
+    Raises:
+        InputError: a table that cannot be read or has bad values.
+        Refusal: `too_few_rows`, `collinear`: the answer would not be worth having.
+    """
+    if bootstrap < 0 or not 0 < level < 1 or (target_compute is not None and not target_compute > 0):
+        raise InputError(
+            f"fit: bootstrap {bootstrap}, level {level}, target_compute {target_compute}; "
+            "they must be at least 0, within (0, 1), and positive"
+        )
+    began = time.perf_counter()
+    goal, form = Objective(objective, delta), laws.get(law)
+    runs = load(source, columns, where)
+    check_identifiable(runs, len(form.names))
+    read = time.perf_counter()
+    target = target_compute or target_of(source) or 10 * float(runs.flops.max())
+    settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
+    record, resamples = fit_runs(form, runs, goal, settings)
+    done = time.perf_counter()
+    record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
+    lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
+    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict])
+
+
+def fit_runs(
+    law: Law, runs: Runs, objective: Objective, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], approach3.Resamples]:
+    """The record of the fit, and the resamples behind its intervals."""
+    level, target = settings["level"], settings["target"]
+    weight = bootstrap.draw(runs.group, settings["bootstrap"], settings["seed"])
+    solution = approach3.fit_law(law, runs, objective)
+    resamples = approach3.refit(law, runs, objective, solution, weight)
+    usable = type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients))
+    lanes = dict(zip(law.names, usable, strict=True))
+    isoflop = approach2.isoflop(runs, weight)
+    envelope = approach1.envelope(runs, weight)
+    a, b = law.allocation(solution.coefficients)
+    record: dict[str, Any] = {
+        "law": law.id,
+        "formula": law.formula,
+        "objective": {
+            "kind": objective.kind,
+            "delta": objective.delta if objective.kind == "huber" else None,
+            "value": solution.value,
+        },
+        "params": dict(zip(law.names, solution.coefficients, strict=True)),
+        "status": solution.status,
+        "n": len(runs),
+        "level": level,
+        "bootstrap": settings["bootstrap"],
+        "seed": settings["seed"],
+        "se": {name: v.std() if len(v) >= 20 else None for name, v in lanes.items()},
+        "interval": {name: bootstrap.interval(v, level) for name, v in lanes.items()},
+        "allocation": {"a": a, "b": b},
+        "approach1": blocks.approach1_block(envelope, level),
+        "approach2": blocks.approach2_block(isoflop, runs, solution, level),
+        "approach3": blocks.approach3_block(law, solution, resamples, level, len(runs)),
+        "source": runs.source,
+        "where": settings["where"],
+        "convention": runs.convention,
+        "flops_per_param_token": float(np.median(runs.flops / (runs.params * runs.tokens))),
+        "range": ranges(runs),
+        "excluded": [{"status": status, "n": count} for status, count in runs.excluded],
+        "points": points(runs, solution.predicted),
+    }
+    record["residual_sd"] = float(np.std([p["residual"] for p in record["points"]], ddof=len(law.names)))
+    best = optimum(law, solution.coefficients, usable, target, record)
+    record["target"] = {"flops": target, "approach1": None, "approach2": None, "approach3": vars(best)}
+    if record["approach1"]["status"] == "ok":
+        found = (envelope.params_line, envelope.tokens_line)
+        record["target"]["approach1"] = blocks.lines_target(*found, target, level)
+    if isoflop is not None and record["approach2"]["status"] == "ok":
+        record["target"]["approach2"] = blocks.lines_target(isoflop.params, isoflop.tokens, target, level)
+    record["warnings"] = warnings_of(plain(record), runs)
+    return record, resamples
+
+
+def ranges(runs: Runs) -> dict[str, list[float]]:
+    """[smallest, largest] of what the law was fitted on."""
+    values = {
+        "params": runs.params,
+        "tokens": runs.tokens,
+        "flops": runs.flops,
+        "tokens_per_param": runs.tokens / runs.params,
+        "loss": runs.loss,
+    }
+    return {name: [float(v.min()), float(v.max())] for name, v in values.items()}
+
+
+def points(runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
+    """One entry a run; residual = ln loss - ln predicted, positive where the run did worse than the law."""
+    residual = np.log(runs.loss) - np.log(predicted)
+    columns = (runs.budget, runs.params, runs.tokens, runs.flops, runs.loss, predicted, residual)
+    names = ("budget", "params", "tokens", "flops", "loss", "predicted", "residual")
+    rows: list[dict[str, Any]] = [
+        dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+    return [{"trial": t, **row} for t, row in zip(runs.trial, rows, strict=True)] if runs.trial else rows
+
+
+def target_of(source: Any) -> float | None:
+    """The target of the sweep whose directory `source` is, if it is one."""
+    saved = Path(source) / "sweep.json" if isinstance(source, str | Path) else None
+    if saved is None or not saved.is_file():
+        return None
+    try:
+        return config.load(str(saved)).target
+    except (InputError, KeyError, json.JSONDecodeError):
+        return None  # a directory of another version: the default target serves
