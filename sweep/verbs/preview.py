@@ -228,8 +228,8 @@ def totals_text(total: dict) -> str:
 def check_text(design: dict) -> str:
     """Expected standard deviations, or that the grid says nothing."""
 
-    def sd(doubt: dict, key: str, form: str = "{:.2g}") -> str:
-        return "unknown" if doubt[key] is None else form.format(doubt[key])
+    def sd(doubt: dict, key: str) -> str:
+        return "unknown" if doubt[key] is None else f"{doubt[key]:.2g}"
 
     def line(doubt: dict) -> str:
         factor = "unknown" if doubt["log_optimum"] is None else f"x{math.exp(min(doubt['log_optimum'], 99)):.3g}"
