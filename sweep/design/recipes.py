@@ -73,7 +73,7 @@ def peak_lr(shape: Shape, tokens: float, recipe: Recipe) -> float:
 
 def flops_per_token(shape: Shape, sweep: Sweep) -> float:
     """Training FLOPs a token by the convention in which the sweep's budgets are stated."""
-    return counting.flops_6nd(shape, 1) if sweep.flops == "6nd" else counting.train_flops_per_token(shape)
+    return counting.flops_6nd(shape, 1.0) if sweep.flops == "6nd" else counting.train_flops_per_token(shape)
 
 
 def steps_of(shape: Shape, budget: float, sweep: Sweep) -> int:
