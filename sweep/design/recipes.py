@@ -23,7 +23,7 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
     shape = Shape(
         vocab=vocab,
         width=width,
-        depth=max(1, round(width / recipe.aspect)),
+        depth=max(recipe.min_depth, round(width / recipe.aspect)),
         heads=heads,
         kv_heads=kv_heads_of(heads, arch.queries_per_kv),
         head_dim=head_dim,
