@@ -1,7 +1,7 @@
 """The command line: finds the verb, resolves a config with its overrides, prints what the verb returns.
 
-Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which returns
-an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line and an
+Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
+returns an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line and an
 exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
 """
 
@@ -56,7 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         code = error.code if isinstance(error, Refusal) else type(error).__name__
         if as_json:
             print(json.dumps({"error": {"code": code, "message": str(error)}}))
-        label = f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
+        label = (
+            f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
+        )
         print(f"sweep {verb}: {label}: {error}".replace("  ", " "), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

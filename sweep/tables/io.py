@@ -80,11 +80,16 @@ def merge(directory: str | Path) -> pa.Table:
     attempt (largest `attempts`, then the later file); curve points repeat by (trial, step), the later file wins.
     """
     directory = Path(directory)
-    losses = last_of(gather(directory, "rows-*.parquet", SCHEMA), ["trial"], "attempts")
+    losses = merged(directory)
     curves = last_of(gather(directory, "curves-*.parquet", CURVES), ["trial", "step"], None)
     write(losses, directory / LOSSES_FILE)
     write(curves, directory / CURVES_FILE)
     return losses
+
+
+def merged(directory: str | Path) -> pa.Table:
+    """The losses of a run directory as they stand, without writing anything."""
+    return last_of(gather(Path(directory), "rows-*.parquet", SCHEMA), ["trial"], "attempts")
 
 
 def gather(directory: Path, pattern: str, schema: pa.Schema) -> pa.Table:

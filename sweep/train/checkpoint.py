@@ -45,7 +45,9 @@ class Checkpoints:
             try:
                 found = self.manager.restore(number, args=want)
             except (OSError, ValueError, KeyError) as error:
-                warn(f"checkpoint {number} of {self.folder} cannot be read ({type(error).__name__}); trying the one before")
+                warn(
+                    f"checkpoint {number} in {self.folder} is unreadable ({type(error).__name__}); trying the one before"
+                )
                 continue
             leaves = [found["state"][name] for name, _ in enumerate_leaves(like)]
             return jax.tree.unflatten(jax.tree.structure(like), leaves), found["cursor"]
@@ -69,4 +71,7 @@ class Checkpoints:
 def enumerate_leaves(tree: Any) -> list[tuple[str, Any]]:
     """Leaves under plain names, so that a checkpoint does not depend on our classes."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return [("/".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k)))) for k in path), x) for path, x in leaves]
+    return [
+        ("/".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k)))) for k in path), x)
+        for path, x in leaves
+    ]

@@ -48,7 +48,9 @@ class Pending:
 class CohortRun:
     """One cohort on one group of devices. `cursor` says how far it is; `on_chunk` is called after each chunk."""
 
-    def __init__(self, cohort: Cohort, group: list[jax.Device], data: tuple[np.ndarray, np.ndarray], settings: Settings):
+    def __init__(
+        self, cohort: Cohort, group: list[jax.Device], data: tuple[np.ndarray, np.ndarray], settings: Settings
+    ):
         self.cohort, self.settings = cohort, settings
         self.rows = rows_of(cohort)
         self.cursor = Cursor.start(self.rows)
@@ -99,7 +101,9 @@ class CohortRun:
             if work is None and pending is None:
                 return
             sent = None
-            if work is not None:  # dispatched before the last chunk is read, so that the device never waits for the host
+            if (
+                work is not None
+            ):  # dispatched before the last chunk is read, so that the device never waits for the host
                 states, sent = self.send(states, work)
             self.drain(pending)
             pending = sent
@@ -108,7 +112,9 @@ class CohortRun:
         """Fresh states, or those of the newest checkpoint."""
         pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
         states = self.machine.init(program.stack([row.hyper for row in self.rows] + pad))
-        found = checkpoints.restore(states, expected=self.log.has("saved"), warn=lambda text: self.log.write(warning=text))
+        found = checkpoints.restore(
+            states, expected=self.log.has("saved"), warn=lambda text: self.log.write(warning=text)
+        )
         if found is not None:
             states, cursor = found
             self.cursor = Cursor.load(cursor)
@@ -150,7 +156,9 @@ class CohortRun:
         self.last_end = now
         mine = Report(report.train_loss[:, pending.columns], *(x[pending.columns] for x in report[1:]))
         steps = absorb(self.rows, self.cursor, pending.work, mine, seconds)
-        self.log.write(chunk=self.cursor.chunks, seconds=round(seconds, 4), steps=steps, rows=self.standing(pending.work))
+        self.log.write(
+            chunk=self.cursor.chunks, seconds=round(seconds, 4), steps=steps, rows=self.standing(pending.work)
+        )
         self.on_chunk(self)
 
     def standing(self, work: Work) -> dict[str, Any]:
@@ -170,9 +178,9 @@ class Log:
 
     def __init__(self, path: Path):
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, **event: Any) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
             file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
 

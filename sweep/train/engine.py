@@ -1,4 +1,4 @@
-"""Training a sweep on this machine: cohorts dealt to lanes of devices, each kept in its own folder of the run directory.
+"""Training a sweep on this machine: cohorts dealt to lanes of devices, each in its own folder of the run directory.
 
 Safe to stop at any moment and to start again with the same command: what is done is kept, what was under way continues
 from its last checkpoint.
@@ -65,7 +65,9 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
                 problems.append(error)
             except OSError as error:
                 stop.set()
-                problems.append(InputError(f"{out}: {error.strerror or error}; free some space, then repeat the command"))
+                problems.append(
+                    InputError(f"{out}: {error.strerror or error}; free some space, then repeat the command")
+                )
             except jax.errors.JaxRuntimeError as error:
                 progress.failed(cohort, str(error).splitlines()[0])
                 record_failure(out, cohort, origin, error)

@@ -24,8 +24,8 @@ MEMORY_SHARE = 0.85  # of a device's memory that a program may take
 def mode_of(shape: Shape, platform: str) -> Mode:
     """How rows share a device.
 
-    `vmap` where launches cost more than work: small models on accelerators. `map` where one trial fills the chip, and on
-    a CPU, where it is as fast and finished rows cost nothing.
+    `vmap` where launches cost more than work: small models on accelerators. `map` where one trial fills the chip, and
+    on a CPU, where it is as fast and finished rows cost nothing.
     """
     return "vmap" if platform != "cpu" and counting.params(shape).total < VMAP_UP_TO else "map"
 
@@ -50,9 +50,7 @@ class Machine:
     compiled: dict[int, Callable] = field(default_factory=dict)
 
     @classmethod
-    def build(
-        cls, shape: Shape, mesh: Mesh, mode: Mode, steps: int, train: np.ndarray, val: np.ndarray
-    ) -> "Machine":
+    def build(cls, shape: Shape, mesh: Mesh, mode: Mode, steps: int, train: np.ndarray, val: np.ndarray) -> "Machine":
         """Puts the training tokens [tokens] and the validation windows [n, L + 1] on every device of the mesh."""
         batch = min(shape.batch, len(val))
         batches = val[: len(val) // batch * batch].reshape(-1, batch, shape.seq_len + 1)

@@ -213,7 +213,7 @@ def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
 
 
 def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
-    """(states, indices[T]) -> row r is a copy of row indices[r]: how a branch leaves its trunk, how a few are picked."""
+    """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
 
     def take(states: State, indices: Array) -> State:
         return jax.tree.map(lambda x: x.at[indices].get(mode="clip"), states)
@@ -249,4 +249,3 @@ def example_hyper() -> Hyper:
     """A row of zeros, for shapes and dtypes."""
     i, f = np.int32(0), np.float32(0)
     return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)  # pyright: ignore[reportArgumentType]
-

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import counting
+from sweep.design import table
 from sweep.design.trial import Trial
+from sweep.tables.schema import COLUMNS
 from sweep.train.cohort import CohortRun
 from sweep.train.cursor import Cursor
 from sweep.train.devices import peak_flops
@@ -24,9 +26,7 @@ class Origin:
 
 def loss_rows(run: CohortRun, origin: Origin) -> list[dict[str, Any]]:
     """One row a trial of a finished cohort, failures included."""
-    return [
-        trial_row(run, r, row, row.trial, origin) for r, row in enumerate(run.rows) if row.trial is not None
-    ]
+    return [trial_row(run, r, row, row.trial, origin) for r, row in enumerate(run.rows) if row.trial is not None]
 
 
 def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) -> dict[str, Any]:
@@ -64,28 +64,7 @@ def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) ->
 
 def planned(trial: Trial) -> dict[str, Any]:
     """The columns that the design alone decides."""
-    shape, params = trial.shape, trial.params
-    return {
-        "trial": trial.id,
-        "budget": trial.budget,
-        "params_total": params.total,
-        "params_non_embedding": params.non_embedding,
-        "params_with_head": params.with_head,
-        "width": shape.width,
-        "depth": shape.depth,
-        "heads": shape.heads,
-        "seq_len": shape.seq_len,
-        "vocab": shape.vocab,
-        "batch_tokens": shape.batch_tokens,
-        "lr": trial.lr,
-        "weight_decay": trial.weight_decay,
-        "schedule": trial.schedule,
-        "warmup": trial.warmup,
-        "seed": trial.seed,
-        "data_seed": trial.data_seed,
-        "data": trial.data,
-        "trunk": trial.trunk,
-    }
+    return {name: value for name, value in table.row(trial).items() if name in COLUMNS} | {"data": trial.data}
 
 
 def verdict(cursor: Cursor, rows: list[Row], r: int, result: dict[str, float]) -> tuple[str, str | None]:

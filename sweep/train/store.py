@@ -29,7 +29,9 @@ def write_whole(path: Path, text: str) -> None:
         beside.rename(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror}); free some space or choose another --out") from error
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another --out"
+        ) from error
 
 
 def versions() -> dict[str, str]:
@@ -54,7 +56,9 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
     if file.exists():
         there = read(out)
         if there["hash"] != config.content_hash(sweep):
-            raise Refusal("another_sweep", f"{out} holds another sweep ({differences(there, sweep)}); choose another --out")
+            raise Refusal(
+                "another_sweep", f"{out} holds another sweep ({differences(there, sweep)}); choose another --out"
+            )
         if there["data"].get("fingerprint") != data.get("fingerprint"):
             raise Refusal(
                 "another_sweep",

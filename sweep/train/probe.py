@@ -1,0 +1,44 @@
+"""How fast this device trains a shape: a few seconds of the real program, before hours are promised."""
+
+import time
+
+import jax
+import numpy as np
+
+from models import counting
+from models.shape import Shape
+from sweep.train import program
+from sweep.train.devices import lanes
+from sweep.train.machine import Machine, mode_of
+from sweep.train.sharding import make_mesh
+
+STEPS = 5  # of a chunk: short enough that a slow model still finishes one
+
+
+def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> float:
+    """Training FLOP/s (exact, causal) that one lane of devices reaches on `shape`, compile time left out.
+
+    Random tokens, real program: the speed of a step does not depend on what it reads. Runs for about `seconds` after
+    compiling, at least two chunks.
+    """
+    group = lanes(jax.local_devices(), len(jax.local_devices()))[0]
+    mesh = make_mesh(group, 1)
+    rng = np.random.default_rng(0)
+    windows = shape.seq_len * max(64, 2 * shape.batch) * 4
+    train = rng.integers(0, shape.vocab, windows + 1).astype(np.uint32 if shape.vocab > 2**16 else np.uint16)
+    val = rng.integers(0, shape.vocab, (shape.batch, shape.seq_len + 1)).astype(np.int32)
+    with jax.set_mesh(mesh):
+        machine = Machine.build(shape, mesh, mode_of(shape, group[0].platform), STEPS, train, val)
+        hypers = program.stack([program.example_hyper()] * rows)
+        states = machine.init(hypers)
+        limits = machine.by_trial((hypers, np.full(rows, 2**30, np.int32), np.zeros(rows, bool)))
+        chunk = machine.chunk(rows)
+        states, report = chunk(machine.tokens, states, *limits)
+        jax.block_until_ready(report)
+        began, chunks = time.perf_counter(), 0
+        while chunks < 2 or time.perf_counter() - began < seconds:
+            states, report = chunk(machine.tokens, states, *limits)
+            jax.block_until_ready(report)
+            chunks += 1
+        elapsed = time.perf_counter() - began
+    return chunks * STEPS * rows * shape.batch_tokens * counting.train_flops_per_token(shape) / elapsed

@@ -1,0 +1,110 @@
+"""`sweep doctor`: what works on this machine, what is missing and how to get it."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from sweep.train import devices, store
+from sweep.train.data.build import cache
+from sweep.train.sharding import make_mesh
+from sweep.verbs.output import Output
+
+OPTIONAL = {
+    "tensorboardX": "pip install 'isoflop[tensorboard]'",
+    "ray": "pip install 'isoflop[ray]'",
+    "wandb": "pip install 'isoflop[wandb]'",
+}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FREE_GB = 2.0  # below it a sweep's checkpoints may not fit
+
+
+@dataclass(frozen=True)
+class Args:
+    """Check devices, arithmetic, collectives, versions and disk, and say what is missing.
+
+    Example: sweep doctor --json
+    """
+
+    out: str = "."
+    """Where run directories will be: its free space is reported."""
+
+
+def run(args: Args) -> Output:
+    """Every check, a line each; exit 2 when one that training needs fails."""
+    found = jax.devices()
+    free = shutil.disk_usage(Path(args.out).resolve()).free / 1e9
+    checks = {
+        "python": (sys.version_info >= (3, 11), platform.python_version(), "Python 3.11 or later"),
+        "devices": (True, f"{len(found)} x {found[0].device_kind} ({found[0].platform})", ""),
+        "matmul": (*matmul(), "reinstall jax for this device"),
+        "collectives": (*collectives(), "check the interconnect; a single device still works"),
+        "cache": (writable(cache()), str(cache()), "set SWEEP_CACHE to a writable folder"),
+        "disk": (free > FREE_GB, f"{free:.1f} GB free at {args.out}", f"free {FREE_GB:.0f} GB or choose another --out"),
+    }
+    peak = devices.peak_flops(found[0])
+    notes = {
+        "memory": f"{devices.memory_bytes(found[0]) / 1e9:.1f} GB a device",
+        "peak": f"{peak / 1e12:.0f} TFLOP/s dense bfloat16" if peak else "unknown: MFU is left empty",
+        "attention": attention_of(found[0].platform),
+        "browser": next((b for b in BROWSERS if shutil.which(b)), "none: the page's browser test is skipped"),
+        **{name: "yes" if importlib.util.find_spec(name) else f"no: {get}" for name, get in OPTIONAL.items()},
+    }
+    lines = [
+        f"{'ok ' if good else 'BAD'} {name:12s} {text}{'' if good else f'  -> {cure}'}"
+        for name, (good, text, cure) in checks.items()
+    ]
+    lines += [f"    {name:12s} {text}" for name, text in notes.items()]
+    lines += [f"    {name:12s} {version}" for name, version in store.versions().items() if name != "python"]
+    good = all(ok for ok, _, _ in checks.values())
+    data = {
+        "ok": good,
+        "checks": {name: {"ok": ok, "found": text} for name, (ok, text, _) in checks.items()},
+        "notes": notes,
+        "versions": store.versions(),
+    }
+    return Output(data, "\n".join(lines), 0 if good else 2)
+
+
+def matmul() -> tuple[bool, str]:
+    """A matrix product in each compute dtype, against NumPy."""
+    a, b = np.random.default_rng(0).normal(size=(2, 256, 256)).astype(np.float32)
+    errors = {}
+    for dtype in ("float32", "bfloat16"):
+        product = np.asarray(jnp.asarray(a, dtype) @ jnp.asarray(b, dtype), np.float32)
+        errors[dtype] = float(np.linalg.norm(product - a @ b) / np.linalg.norm(a @ b))
+    good = errors["float32"] < 1e-2 and errors["bfloat16"] < 2e-2  # accelerators may use tf32 for float32
+    return good, ", ".join(f"{name} off by {error:.0e}" for name, error in errors.items())
+
+
+def collectives() -> tuple[bool, str]:
+    """A sum over all devices through the mesh that training uses."""
+    group = jax.local_devices()
+    mesh = make_mesh(group, 1)
+    add = jax.shard_map(lambda x: jax.lax.psum(x, "data"), mesh=mesh, in_specs=P("data"), out_specs=P())
+    total = float(np.asarray(jax.jit(add)(jnp.arange(1.0, len(group) + 1)))[0])
+    return total == len(group) * (len(group) + 1) / 2, f"sum over {len(group)} devices"
+
+
+def attention_of(kind: str) -> str:
+    """The implementation chosen for a common shape."""
+    from models.attention import choose
+
+    return choose(kind, "float32" if kind == "cpu" else "bfloat16", 128, 1024)
+
+
+def writable(folder: Path) -> bool:
+    """Whether files can be made there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
