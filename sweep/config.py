@@ -7,11 +7,13 @@ A config file is a Python file that sets `SWEEP = Sweep(...)`. Every field can b
 import dataclasses
 import difflib
 import hashlib
-import importlib.util
 import json
 import math
+import operator
+import runpy
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -124,7 +126,8 @@ class Sweep:
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
     def __post_init__(self):
-        object.__setattr__(self, "budgets", tuple(sorted(float(b) for b in self.budgets)))
+        check_types(self)
+        object.__setattr__(self, "budgets", tuple(sorted(self.budgets)))
         validate(self)
 
     @property
@@ -133,67 +136,82 @@ class Sweep:
         return self.target_compute or 10 * max(self.budgets)
 
 
+POSITIVE = (  # fields that mean nothing at zero or below
+    "budgets", "lr_bracket", "min_steps", "curve_points", "data.val_tokens", "checkpoint.minutes",
+    "architecture.queries_per_kv", "recipe.aspect", "recipe.head_dim", "recipe.ffn_multiple", "recipe.ffn_step",
+    "recipe.batch_tokens", "recipe.batch_params", "recipe.lr", "recipe.lr_width", "recipe.lr_batch", "recipe.lr_tokens",
+    "recipe.grad_clip", "prior.E", "prior.A", "prior.B", "prior.alpha", "prior.beta", "prior.noise",
+)  # fmt: skip
+
+
 def validate(sweep: Sweep) -> None:
     """Refuse values that cannot mean anything. Raises InputError with the field, the value and the cure."""
+    recipe = sweep.recipe
     checks = [
-        (bool(sweep.name) and "/" not in sweep.name, "name", sweep.name, "a plain folder name"),
-        (len(sweep.budgets) > 0, "budgets", sweep.budgets, "at least one number of FLOPs"),
-        (all(b > 0 and math.isfinite(b) for b in sweep.budgets), "budgets", sweep.budgets, "positive FLOPs"),
-        (len(set(sweep.budgets)) == len(sweep.budgets), "budgets", sweep.budgets, "distinct budgets"),
-        (sweep.sizes >= 3, "sizes", sweep.sizes, "at least 3: a parabola needs three points"),
-        (sweep.span > 1, "span", sweep.span, "a factor above 1"),
-        (all(f > 0 for f in sweep.lr_bracket) and sweep.lr_bracket, "lr_bracket", sweep.lr_bracket, "positive factors"),
-        (len(sweep.seeds) > 0, "seeds", sweep.seeds, "at least one seed"),
-        (sweep.target_compute >= 0, "target_compute", sweep.target_compute, "0 or positive FLOPs"),
-        (not sweep.trunk or sweep.schedule == "wsd", "trunk", sweep.trunk, "--no-trunk, or --schedule wsd"),
-        (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", sweep.data.val_fraction, "between 0 and 0.5"),
-        (sweep.data.val_tokens > 0, "data.val_tokens", sweep.data.val_tokens, "a positive number of tokens"),
-        (sweep.architecture.seq_len >= 2, "architecture.seq_len", sweep.architecture.seq_len, "at least 2 tokens"),
-        (0 < sweep.recipe.lr < math.inf, "recipe.lr", sweep.recipe.lr, "a positive learning rate"),
-        (0 <= sweep.recipe.warmup < 0.5, "recipe.warmup", sweep.recipe.warmup, "a share below 0.5 of the run"),
-        (0 < sweep.recipe.cooldown < 1, "recipe.cooldown", sweep.recipe.cooldown, "a share of the run in (0, 1)"),
-        (sweep.recipe.batch_tokens > 0, "recipe.batch_tokens", sweep.recipe.batch_tokens, "a positive number"),
-        (sweep.checkpoint.minutes > 0, "checkpoint.minutes", sweep.checkpoint.minutes, "positive minutes"),
+        (bool(sweep.name) and "/" not in sweep.name, "name", "a plain folder name"),
+        (sweep.sizes >= 3, "sizes", "at least 3: a parabola needs three points"),
+        (1 < sweep.span < math.inf, "span", "a factor above 1"),
+        (0 <= sweep.target_compute < math.inf, "target_compute", "0 or positive FLOPs"),
+        (not sweep.trunk or sweep.schedule == "wsd", "trunk", "--no-trunk, or --schedule wsd"),
+        (sweep.data.max_bytes >= 0, "data.max_bytes", "0 or positive"),
+        (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", "between 0 and 0.5"),
+        (sweep.architecture.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),
+        (recipe.width_step > 0 and recipe.width_step % 2 == 0, "recipe.width_step", "an even number: RoPE turns pairs"),
+        (not (sweep.trunk and recipe.lr_horizon_exponent), "recipe.lr_horizon_exponent", "0 with a trunk: one rate"),
+        (0 <= recipe.warmup < 0.5, "recipe.warmup", "a share below 0.5 of the run"),
+        (0 < recipe.cooldown < 1, "recipe.cooldown", "a share of the run in (0, 1)"),
+        (0 <= recipe.weight_decay < math.inf, "recipe.weight_decay", "0 or positive"),
+        (0 <= recipe.beta1 < 1, "recipe.beta1", "in [0, 1)"),
+        (0 <= recipe.beta2 < 1, "recipe.beta2", "in [0, 1)"),
     ]
-    for good, name, value, cure in checks:
+    for name in ("budgets", "lr_bracket", "seeds"):
+        values = getattr(sweep, name)
+        checks.append((0 < len(values) == len(set(values)), name, "a list of distinct numbers"))
+    for name in POSITIVE:
+        value = operator.attrgetter(name)(sweep)
+        least = min(value, default=0) if isinstance(value, tuple) else value
+        checks.append((0 < least < math.inf, name, "positive"))
+    for good, name, cure in checks:
         if not good:
-            raise InputError(f"config: {name} is {value!r}; it must be {cure}")
-
-
-# Loading and saving
+            raise InputError(f"config: {name} is {operator.attrgetter(name)(sweep)!r}; it must be {cure}")
 
 
 def load(path: str) -> Sweep:
     """The sweep of a config file (`configs/laptop.py`, `my_sweep.py`) or of a saved `sweep.json`.
 
-    Raises:
-        InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
+    Raises InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
     """
     file = Path(path)
     if not file.exists() and (shipped := Path(__file__).parent.parent / path).exists():
         file = shipped  # configs/laptop.py from any working directory
     if not file.exists():
-        raise InputError(
-            f"{path}: no such config file; try configs/laptop.py, or write a file that sets SWEEP"
-        )
+        raise InputError(f"{path}: no such config file; try configs/laptop.py, or write a file that sets SWEEP")
     if file.suffix == ".json":
-        return from_dict(json.loads(file.read_text())["config"])
-    spec = importlib.util.spec_from_file_location(f"sweep_config_{file.stem}", file)
-    if spec is None or spec.loader is None:
+        return load_json(file)
+    if file.suffix != ".py":
         raise InputError(f"{path}: not a Python file; a config is a .py file that sets SWEEP = Sweep(...)")
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        values = runpy.run_path(str(file))
     except InputError:
         raise
     except TypeError as error:
         raise InputError(f"{path}: {explain_unknown_field(error)}") from error
     except Exception as error:  # the user's own code: whatever it raises is reported as theirs, in one line
         raise InputError(f"{path}: {type(error).__name__}: {error}") from error
-    sweep = getattr(module, "SWEEP", None)
+    sweep = values.get("SWEEP")
     if not isinstance(sweep, Sweep):
         raise InputError(f"{path}: not a sweep; it must set SWEEP = Sweep(...), see configs/smoke.py")
-    return from_dict(to_dict(sweep))  # Python does not check field types; this does
+    return sweep
+
+
+def load_json(file: Path) -> Sweep:
+    """The sweep of a saved `sweep.json`. Raises InputError where the file is not one."""
+    try:
+        return from_dict(json.loads(file.read_text())["config"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{file}: not a saved sweep; it must be JSON with a `config`, as `sweep run` writes"
+        ) from error
 
 
 def explain_unknown_field(error: TypeError) -> str:
@@ -205,7 +223,7 @@ def explain_unknown_field(error: TypeError) -> str:
     return f"unknown field {unknown!r}{nearest(unknown, field_names(Sweep))}"
 
 
-def nearest(name: str, known: typing.Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' or nothing."""
     known = list(known)
     leaves = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
@@ -232,25 +250,26 @@ def to_dict(sweep: Sweep) -> dict[str, Any]:
 
 def from_dict(values: dict[str, Any], cls: type = Sweep, where: str = "") -> Any:
     """The object that `to_dict` described. Raises InputError for an unknown field or a wrong type."""
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    for name in values:
-        if name not in fields:
-            raise InputError(f"config: unknown field {where + name!r}{nearest(where + name, field_names(Sweep))}")
-    kwargs = {}
-    for name, value in values.items():
-        kind = fields[name].type
-        if dataclasses.is_dataclass(kind):
-            kwargs[name] = from_dict(value, typing.cast(type, kind), f"{where}{name}.")
-        else:
-            kwargs[name] = coerce(value, kind, where + name)
+    kinds = {f.name: f.type for f in dataclasses.fields(cls)}
+    known = {name: coerce(value, kinds[name], where + name) for name, value in values.items() if name in kinds}
     try:
-        return cls(**kwargs)
+        return cls(**{**values, **known})
     except TypeError as error:
-        raise InputError(f"config: {error}") from error
+        raise InputError(f"config: {explain_unknown_field(error)}") from error
+
+
+def check_types(part: Any, where: str = "") -> None:
+    """Check the type of every field, which Python does not, and make integers floats where floats are meant."""
+    for f in dataclasses.fields(part):
+        object.__setattr__(part, f.name, coerce(getattr(part, f.name), f.type, where + f.name))
+        if dataclasses.is_dataclass(f.type):
+            check_types(getattr(part, f.name), f"{where}{f.name}.")
 
 
 def coerce(value: Any, kind: Any, name: str) -> Any:
     """`value` as a field of type `kind`, or an InputError naming the field."""
+    if isinstance(value, dict) and hasattr(kind, "__dataclass_fields__"):
+        return from_dict(value, kind, f"{name}.")
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
         if not isinstance(value, list | tuple):
@@ -265,6 +284,8 @@ def coerce(value: Any, kind: Any, name: str) -> Any:
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"config: {name} is {value!r}; it must be finite")
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"config: {name} is {value!r}; it must be of type {kind.__name__}")
     return value

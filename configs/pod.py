@@ -1,0 +1,36 @@
+"""A TPU slice for days: isoFLOP families of 20M to 3B parameters on a corpus of your own.
+
+Shows: a law at the scale where published ones were measured, with splash attention and large cohorts of one.
+Needs a corpus: `sweep data build FILES... --tokenizer bpe:32768 --out corpus/`, of 60 billion tokens or more for the
+longest horizon; a smaller one is refused unless --data.allow-repeat.
+
+Expected: valleys near 80M, 140M, 260M, 460M and 850M parameters at 1e18 to 1e20 FLOPs (estimates, from the prior).
+Time: a day on 64 chips of 4e14 FLOP/s at 40 percent (estimate). Hardware: a TPU v5p or v6e slice.
+
+    sweep preview configs/pod.py --data.path corpus/ --no-probe
+    sweep run configs/pod.py --data.path corpus/ --out gs://bucket/pod
+"""
+
+from sweep.config import Architecture, Checkpoint, Data, Recipe, Sweep
+
+SWEEP = Sweep(
+    name="pod",
+    budgets=(1e18, 3e18, 1e19, 3e19, 1e20),
+    sizes=7,
+    span=4.0,
+    data=Data(path="corpus", val_tokens=4_194_304),
+    architecture=Architecture(seq_len=2048, queries_per_kv=2),
+    recipe=Recipe(
+        width_step=128,
+        aspect=80.0,
+        head_dim=128,
+        ffn_step=128,
+        batch_tokens=262_144,
+        batch_params=1e8,
+        batch_exponent=0.5,
+        lr=2e-3,
+        lr_width=1024,
+        lr_batch=262_144,
+    ),
+    checkpoint=Checkpoint(minutes=10.0, keep=3),
+)

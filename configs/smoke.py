@@ -1,0 +1,23 @@
+"""The smallest sweep that goes all the way: two budgets of tiny models, for checks and for breaking on purpose.
+
+Shows: that a machine can design, train, resume and fit. Its numbers mean nothing.
+
+Expected: every trial done, losses between 3 and 4.5 nats/byte (estimate).
+Time: under 40 s (estimate). Hardware: 2 CPU cores, 2 GB of memory.
+
+    sweep run configs/smoke.py --out runs/smoke
+"""
+
+from sweep.config import Architecture, Data, Prior, Recipe, Sweep
+
+SWEEP = Sweep(
+    name="smoke",
+    budgets=(1e9, 4e9),
+    sizes=4,
+    span=3.0,
+    curve_points=4,
+    data=Data(path="python:stdlib", tokenizer="byte", max_bytes=4_000_000, val_tokens=16_384),
+    architecture=Architecture(seq_len=64),
+    recipe=Recipe(width_step=2, aspect=32.0, head_dim=16, batch_tokens=512, lr_batch=1024),
+    prior=Prior(E=0.8, A=5.02, B=15.3, alpha=0.22, beta=0.20, noise=0.01, source="pilot"),
+)

@@ -1,0 +1,143 @@
+"""The command line: finds the verb, resolves a config with its overrides, prints what the verb returns.
+
+Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which returns
+an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line and an
+exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+"""
+
+import contextlib
+import difflib
+import importlib
+import io
+import json
+import os
+import re
+import sys
+from typing import Any
+
+from sweep import config
+from sweep.errors import InputError, Partial, Refusal, SweepError
+
+VERBS = {
+    "demo": ("sweep.verbs.demo", "the main job on an embedded corpus, in minutes on a laptop CPU"),
+    "preview": ("sweep.verbs.preview", "dry run: families, trials, cost, hours, and what the design can tell"),
+    "run": ("sweep.verbs.run", "train a sweep; safe to stop and to repeat"),
+    "status": ("sweep.verbs.status", "how far a sweep is, trial by trial"),
+    "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
+    "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
+    "report": ("sweep.verbs.report", "one self-contained page"),
+    "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
+}
+OVERVIEW = """\
+usage: sweep VERB ... [--json]
+
+Which model should we train with this compute, data and inference demand, and how sure are we?
+
+{verbs}
+
+`sweep VERB --help` explains a verb. --json prints one JSON object on stdout; progress goes to stderr.
+Exit codes: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+Start with: sweep demo"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    words = [w for w in words if w != "--json"]
+    verb = ""
+    try:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(OVERVIEW.format(verbs="\n".join(f"  {name:12s}{text}" for name, (_, text) in VERBS.items())))
+            return 0
+        verb, rest = split_verb(words)
+        output = call(verb, rest)
+    except SweepError as error:
+        code = error.code if isinstance(error, Refusal) else type(error).__name__
+        if as_json:
+            print(json.dumps({"error": {"code": code, "message": str(error)}}))
+        label = f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
+        print(f"sweep {verb}: {label}: {error}".replace("  ", " "), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"sweep {verb}: interrupted", file=sys.stderr)
+        return 3
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text)
+    return output.code
+
+
+def split_verb(words: list[str]) -> tuple[str, list[str]]:
+    """The verb and what follows it. Raises InputError for an unknown one."""
+    for n in (2, 1):
+        if " ".join(words[:n]) in VERBS:
+            return " ".join(words[:n]), words[n:]
+    close = difflib.get_close_matches(words[0], VERBS, 1)
+    hint = f"; did you mean `sweep {close[0]}`?" if close else "; `sweep --help` lists them"
+    raise InputError(f"no such verb: {words[0]!r}{hint}")
+
+
+def call(verb: str, rest: list[str]) -> Any:
+    """Parse the arguments of `verb` and run it."""
+    module = importlib.import_module(VERBS[verb][0])
+    asked_help = [w for w in rest if w in ("-h", "--help")]
+    if not getattr(module, "CONFIG", False):
+        args = parse(module.Args, rest, verb)
+        prepare_jax()
+        return module.run(args)
+    plain = [w for w in rest if w not in asked_help]
+    if asked_help and not plain:
+        parse(module.Args, rest, verb)
+    args, unknown = parse(module.Args, plain, verb, partial=True)
+    sweep = config.load(args.config)
+    check_names(unknown)
+    sweep = parse(config.Sweep, unknown + asked_help, f"{verb} {args.config}", default=sweep)
+    prepare_jax()
+    return module.run(args, sweep)
+
+
+def parse(cls: type, words: list[str], verb: str, *, partial: bool = False, default: Any = None) -> Any:
+    """tyro's reading of `words` as `cls`, its complaints folded into one line. Help goes to stdout and exits 0."""
+    import tyro
+
+    kwargs = {} if default is None else {"default": default}
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(cls, args=words, prog=f"sweep {verb}", return_unknown_args=partial, **kwargs)
+    except SystemExit as error:
+        if not error.code:
+            raise
+        text = re.sub(r"[╭╮╰╯│─]+", " ", re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue()))
+        raise InputError(re.sub(r"\s+", " ", text).strip() or "the arguments cannot be read") from None
+
+
+def check_names(words: list[str]) -> None:
+    """Raise InputError for an override of a field that does not exist, with the nearest that does."""
+    known = config.field_names(config.Sweep)
+    for word in words:
+        if word.startswith("--"):
+            name = word[2:].split("=")[0].replace("-", "_")
+            bare = re.sub(r"(^|\.)no_", r"\1", name)
+            if name not in known and bare not in known:
+                raise InputError(f"unknown field {word.split('=')[0]!r}{config.nearest(name, known)}")
+
+
+def prepare_jax() -> None:
+    """Before any backend starts: one CPU device a core, and compiled programs kept between runs."""
+    import jax
+
+    from sweep.train.data.build import cache
+
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(cache() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Cohorts: trials of equal shape, which one compiled program trains together; and what sharing trunks saves."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from models import counting
+from models.shape import Shape
+from sweep.config import content_hash
+from sweep.design.trial import Trial
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Trials of one shape."""
+
+    shape: Shape
+    trials: tuple[Trial, ...]  # shortest horizon first
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits of its trials: names its folder."""
+        return content_hash([t.id for t in self.trials])
+
+    @property
+    def flops(self) -> float:
+        """Training FLOPs (exact) of the cohort, each trunk counted once."""
+        return trunk_savings(self.trials).shared
+
+
+@dataclass(frozen=True)
+class TrunkSavings:
+    """Training FLOPs (exact) of a set of trials."""
+
+    apart: float  # every trial a run of its own
+    shared: float  # one constant-rate trunk for each key, and the cooldowns
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that trunks save."""
+        return 1 - self.shared / self.apart
+
+
+def cohorts(trials: Iterable[Trial]) -> list[Cohort]:
+    """Trials grouped by equal shape, the most work first."""
+    by_shape: dict[Shape, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        by_shape[trial.shape].append(trial)
+    made = [Cohort(shape, tuple(sorted(group, key=lambda t: (t.steps, t.id)))) for shape, group in by_shape.items()]
+    return sorted(made, key=lambda c: (-c.flops, c.hash))
+
+
+def trunk_savings(trials: Iterable[Trial]) -> TrunkSavings:
+    """Training FLOPs with and without shared trunks; a trial without a trunk costs the same in both."""
+    apart = shared = 0.0
+    trunks: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        apart += trial.flops_exact
+        if trial.trunk is None:
+            shared += trial.flops_exact
+        else:
+            trunks[trial.trunk].append(trial)
+    for group in trunks.values():
+        steps = max(t.branch_step for t in group) + sum(t.cooldown for t in group)
+        shape = group[0].shape
+        shared += steps * shape.batch_tokens * counting.train_flops_per_token(shape)
+    return TrunkSavings(apart, shared)

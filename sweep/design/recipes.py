@@ -1,0 +1,121 @@
+"""From a width to a model and how it is trained: pure functions of the sweep's recipe and architecture."""
+
+import dataclasses
+import math
+
+from models import attention, counting
+from models.shape import Shape
+from sweep.config import Recipe, Sweep
+
+
+def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
+    """The shape of a model of `width` under the sweep's recipe.
+
+    Args:
+        width: an even number; heads share it evenly, so heads x head_dim == width.
+        vocab: tokens of the tokenizer.
+        platform: cpu, gpu or tpu; it decides what `auto` means.
+    """
+    recipe, arch = sweep.recipe, sweep.architecture
+    heads = heads_of(width, recipe.head_dim)
+    head_dim = width // heads
+    dtype = ("float32" if platform == "cpu" else "bfloat16") if arch.dtype == "auto" else arch.dtype
+    shape = Shape(
+        vocab=vocab,
+        width=width,
+        depth=max(1, round(width / recipe.aspect)),
+        heads=heads,
+        kv_heads=kv_heads_of(heads, arch.queries_per_kv),
+        head_dim=head_dim,
+        ffn=max(1, round(recipe.ffn_multiple * width / recipe.ffn_step)) * recipe.ffn_step,
+        seq_len=arch.seq_len,
+        batch=1,
+        tied=arch.tied,
+        activation=arch.activation,
+        qk_norm=arch.qk_norm,
+        dtype=dtype,
+        attention=attention.choose(platform, dtype, head_dim, arch.seq_len)
+        if arch.attention == "auto"
+        else arch.attention,
+    )
+    return dataclasses.replace(shape, batch=batch_of(counting.params(shape).with_head, recipe, arch.seq_len))
+
+
+def heads_of(width: int, head_dim: int) -> int:
+    """Heads of about `head_dim` that divide an even `width` into even parts (RoPE turns pairs)."""
+    return next(h for h in range(max(1, width // head_dim), 0, -1) if width % (2 * h) == 0)
+
+
+def kv_heads_of(heads: int, queries_per_kv: int) -> int:
+    """Key/value heads: a divisor of `heads`, shared by at least `queries_per_kv` query heads each where it can be."""
+    return next(k for k in range(max(1, heads // queries_per_kv), 0, -1) if heads % k == 0)
+
+
+def batch_of(params: int, recipe: Recipe, seq_len: int) -> int:
+    """Sequences a step: the power of two nearest to the recipe's tokens, at least one."""
+    tokens = recipe.batch_tokens * (params / recipe.batch_params) ** recipe.batch_exponent
+    return 2 ** max(0, round(math.log2(tokens / seq_len)))
+
+
+def peak_lr(shape: Shape, tokens: float, recipe: Recipe) -> float:
+    """Peak learning rate by the rule of `config.Recipe`.
+
+    Six digits are kept, so that machines whose power functions differ in the last bit agree on a trial's identity.
+    """
+    rate = (
+        recipe.lr
+        * (shape.width / recipe.lr_width) ** -recipe.lr_width_exponent
+        * (shape.batch_tokens / recipe.lr_batch) ** recipe.lr_batch_exponent
+        * (tokens / recipe.lr_tokens) ** -recipe.lr_horizon_exponent
+    )
+    return float(f"{rate:.6g}")
+
+
+def flops_per_token(shape: Shape, sweep: Sweep) -> float:
+    """Training FLOPs a token by the convention in which the sweep's budgets are stated."""
+    return counting.flops_6nd(shape, 1) if sweep.flops == "6nd" else counting.train_flops_per_token(shape)
+
+
+def steps_of(shape: Shape, budget: float, sweep: Sweep) -> int:
+    """Whole steps nearest to a budget in FLOPs."""
+    return round(budget / flops_per_token(shape, sweep) / shape.batch_tokens)
+
+
+# Which sizes can be built
+
+
+def nearest_shape(params: float, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
+    """The buildable shape whose parameters (with the head) are nearest to `params` on a log scale."""
+
+    def rung(index: int) -> Shape:
+        return shape_of(index * sweep.recipe.width_step, sweep, vocab=vocab, platform=platform)
+
+    high = 1
+    while counting.params(rung(high)).with_head < params:
+        high *= 2
+    low = max(1, high // 2)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if counting.params(rung(middle)).with_head < params else (low, middle)
+    return min(rung(low), rung(high), key=lambda s: abs(math.log(counting.params(s).with_head / params)))
+
+
+def ladder(low: float, high: float, sweep: Sweep, *, vocab: int, platform: str) -> list[Shape]:
+    """Distinct buildable shapes between `low` and `high` parameters (with the head), smallest first.
+
+    The rungs are the shapes nearest to a geometric grid that knows nothing of the budgets: every family of a sweep
+    takes its sizes from the same rungs, so that families share programs and trunks, and a budget added later changes
+    none of them. The ratio of the grid spreads `sizes` rungs over span^2.
+    """
+    ratio = grid_ratio(sweep)
+    first, last = math.floor(math.log(low, ratio)), math.ceil(math.log(high, ratio))
+    shapes = {
+        nearest_shape(ratio**k, sweep, vocab=vocab, platform=platform): None  # a dict keeps order and drops repeats
+        for k in range(max(0, first), last + 1)
+    }
+    return [s for s in shapes if low <= counting.params(s).with_head <= high]
+
+
+def grid_ratio(sweep: Sweep) -> float:
+    """Ratio of neighbouring sizes on the geometric grid."""
+    return sweep.span ** (2 / (sweep.sizes - 1))

@@ -1,0 +1,121 @@
+"""A run directory as the report sees it: files only, and what is not there is absent rather than invented."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep.errors import InputError
+
+Row = dict[str, Any]
+PARAM_CONVENTIONS = ("total", "non_embedding", "with_head")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything the page is made from.
+
+    Attributes:
+        path: the run directory.
+        sweep: `sweep.json`.
+        losses: rows of the loss table, one a trial.
+        curves: rows of `curves.parquet`.
+        fit: `fit/fit.json`, empty before a fit.
+        lanes: bootstrap lanes of the fit.
+        ledger: lines of `forecast.jsonl`.
+    """
+
+    path: Path
+    sweep: Row
+    losses: list[Row]
+    curves: list[Row]
+    fit: Row
+    lanes: list[Row]
+    ledger: list[Row]
+
+    @property
+    def config(self) -> Row:
+        return self.sweep.get("config") or {}
+
+    @property
+    def name(self) -> str:
+        return str(self.config.get("name") or self.path.resolve().name)
+
+
+def load(path: Path) -> Run:
+    """Read a run directory.
+
+    Raises:
+        InputError: no such directory, not a run directory, nothing trained yet, or a file that cannot be read.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such directory; give the one that `sweep run CONFIG --out DIR` wrote")
+    if not path.is_dir() or not (path / "sweep.json").exists():
+        raise InputError(f"{path}: not a run directory, it has no sweep.json; give the one that `sweep run` wrote")
+    sweep = read_json(path / "sweep.json")
+    losses = read_parquet(path / "losses.parquet")
+    if all(row.get("status") == "pending" for row in losses):
+        raise InputError(
+            f"{path}: nothing trained yet; `sweep run` with this sweep's config and --out {path} trains it"
+        )
+    return Run(
+        path=path,
+        sweep=sweep,
+        losses=losses,
+        curves=read_parquet(path / "curves.parquet"),
+        fit=read_json(path / "fit" / "fit.json") if (path / "fit" / "fit.json").exists() else {},
+        lanes=read_parquet(path / "fit" / "lanes.parquet"),
+        ledger=read_lines(path / "forecast.jsonl"),
+    )
+
+
+def read_json(path: Path) -> Row:
+    """A JSON object. Raises InputError naming the file and the line."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); check its permissions or write it again") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}); write the file again") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: not a JSON object; write the file again")
+    return finite(value)
+
+
+def read_lines(path: Path) -> list[Row]:
+    """JSON lines, none where there is no file. Raises InputError naming the line."""
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(finite(json.loads(line)))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}: line {number} is not JSON ({error.msg}); mend or remove that line") from error
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def read_parquet(path: Path) -> list[Row]:
+    """Rows of a table, none where there is no file. Raises InputError for a file that is not Parquet."""
+    if not path.exists():
+        return []
+    try:
+        return [finite(row) for row in pq.read_table(path).to_pylist()]
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a readable Parquet file ({reason}); write the file again") from error
+
+
+def finite(value: Any) -> Any:
+    """`value` with every NaN and infinity replaced by None, at any depth."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,85 @@
+"""The page: one HTML file with everything inlined, that opens with the network off and prints."""
+
+import datetime
+import importlib.resources
+import os
+import tempfile
+from pathlib import Path
+
+from sweep.errors import InputError
+from sweep.report import record, sections, theme
+from sweep.report.load import Run, load
+from sweep.report.markup import Markup, escape, tag
+from sweep.report.verdict import verdict
+
+
+def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
+    """Write the report of a run directory and return its path.
+
+    Args:
+        run_dir: the directory that `sweep run` wrote; only its files are read.
+        out: where to write, `report.html` in the run directory unless given.
+
+    Raises:
+        InputError: no such directory, not a run directory, nothing trained yet, a broken file, or nowhere to write.
+    """
+    run = load(Path(run_dir))
+    target = Path(out) if out is not None else run.path / "report.html"
+    write_whole(target, html(run, datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")))
+    return target
+
+
+def html(run: Run, date: str) -> str:
+    """The page of a run as one string, dated `date`."""
+    style = importlib.resources.files("sweep.report").joinpath("style.css").read_text(encoding="utf-8")
+    style += f"\n@media screen and (prefers-color-scheme: dark) {{\n{theme.dark_style()}\n}}\n"
+    sentences = verdict(run)
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{run.name} – scaling-law sweep"),
+        tag("link", rel="icon", href="data:,"),
+        tag("style", Markup(style)),
+    )
+    opening = tag(
+        "header",
+        tag("p", f"{run.name} · {date}", class_="eyebrow"),
+        tag("h1", sentences[0]),
+        *[tag("p", sentence, class_="lede") for sentence in sentences[1:]],
+    )
+    body = tag("body", tag("main", opening, *chapters(run, date)))
+    return "<!doctype html>\n" + escape(tag("html", head, body, lang="en")) + "\n"
+
+
+def chapters(run: Run, date: str) -> list[Markup]:
+    """The sections in reading order."""
+    return [
+        sections.isoflop(run),
+        sections.frontier(run),
+        sections.forecast(run),
+        sections.curves(run),
+        sections.law(run),
+        sections.bootstrap(run),
+        sections.learning_rates(run),
+        record.failures(run),
+        record.counting(run),
+        record.trials(run),
+        record.provenance(run, date),
+    ]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `path` so that it appears whole or not at all. Raises InputError where it cannot be written."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(f.name, 0o644)
+        os.replace(f.name, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); give another place with --out") from error

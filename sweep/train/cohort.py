@@ -1,0 +1,206 @@
+"""Training one cohort from where it stands to its end: compile once, run chunk after chunk, save, resume."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from sweep.design.cohorts import Cohort
+from sweep.errors import Partial
+from sweep.train import program
+from sweep.train.checkpoint import Checkpoints
+from sweep.train.cursor import Cursor, Work, absorb, next_work
+from sweep.train.machine import Machine, chunk_steps, mode_of
+from sweep.train.program import Report, State
+from sweep.train.rows import rows_of
+from sweep.train.sharding import make_mesh
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train a cohort; none of it changes a loss."""
+
+    folder: Path  # the cohort's own
+    curve_points: int = 10
+    checkpoint_minutes: float = 5.0
+    keep: int = 2
+    mode: program.Mode | None = None  # None: chosen by size
+    trial_devices: int | None = None  # None: as many as rows and devices allow
+    steps: int | None = None  # of a chunk; None: chosen by size
+
+
+@dataclass
+class Pending:
+    """A chunk that the device may still be running."""
+
+    work: Work
+    report: Report
+    columns: np.ndarray  # where the active rows are in the report
+    sent: float  # seconds
+
+
+class CohortRun:
+    """One cohort on one group of devices. `cursor` says how far it is; `on_chunk` is called after each chunk."""
+
+    def __init__(self, cohort: Cohort, group: list[jax.Device], data: tuple[np.ndarray, np.ndarray], settings: Settings):
+        self.cohort, self.settings = cohort, settings
+        self.rows = rows_of(cohort)
+        self.cursor = Cursor.start(self.rows)
+        trial = settings.trial_devices or trial_axis(len(self.rows), len(group))
+        self.mesh = make_mesh(group, trial)
+        self.mode = settings.mode or mode_of(cohort.shape, group[0].platform)
+        self.slots = -(-len(self.rows) // trial) * trial  # the rows and, to fill the mesh, idle ones
+        steps = settings.steps or chunk_steps(cohort.shape, len(self.rows), group)
+        with jax.set_mesh(self.mesh):
+            self.machine = Machine.build(cohort.shape, self.mesh, self.mode, steps, *data)
+        self.log = Log(settings.folder / "log.jsonl")
+        self.on_chunk: Callable[[CohortRun], None] = lambda run: None
+
+    def run(self, stop: threading.Event) -> Cursor:
+        """Train to the end, or until `stop` is set: then the state is saved and Partial raised."""
+        with jax.set_mesh(self.mesh):
+            checkpoints = Checkpoints(self.settings.folder / "checkpoints", self.settings.keep)
+            try:
+                self.train(checkpoints, stop)
+            finally:
+                checkpoints.close()
+        return self.cursor
+
+    def train(self, checkpoints: Checkpoints, stop: threading.Event) -> None:
+        states = self.begin(checkpoints)
+        at_once = self.slots
+        if self.mode == "vmap":
+            resident = sum(x.nbytes for x in jax.tree.leaves(states)) / self.mesh.size
+            at_once = self.machine.most_rows(self.slots, resident)
+        pending: Pending | None = None
+        saved = time.monotonic()
+        while True:
+            due = time.monotonic() - saved > 60 * self.settings.checkpoint_minutes
+            if stop.is_set() or due:
+                self.drain(pending)
+                pending = None
+                self.save(checkpoints, states, wait=stop.is_set())
+                saved = time.monotonic()
+                if stop.is_set():
+                    raise Partial("stopped on request; what is trained is saved, and the same command continues")
+            work = next_work(
+                self.rows,
+                self.cursor,
+                steps=self.machine.steps,
+                at_once=at_once,
+                curve_points=self.settings.curve_points,
+            )
+            if work is None and pending is None:
+                return
+            sent = None
+            if work is not None:  # dispatched before the last chunk is read, so that the device never waits for the host
+                states, sent = self.send(states, work)
+            self.drain(pending)
+            pending = sent
+
+    def begin(self, checkpoints: Checkpoints) -> State:
+        """Fresh states, or those of the newest checkpoint."""
+        pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
+        states = self.machine.init(program.stack([row.hyper for row in self.rows] + pad))
+        found = checkpoints.restore(states, expected=self.log.has("saved"), warn=lambda text: self.log.write(warning=text))
+        if found is not None:
+            states, cursor = found
+            self.cursor = Cursor.load(cursor)
+        self.cursor.attempts = 1 + self.log.count("begun")
+        self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, mode=self.mode, mesh=dict(self.mesh.shape))
+        return states
+
+    def send(self, states: State, work: Work) -> tuple[State, Pending]:
+        """Dispatch a chunk; returns at once."""
+        machine = self.machine
+        if work.source is not None:
+            states = machine.copy_rows(states, pad_to(work.source, self.slots, None))
+        if self.mode == "map":
+            chosen = columns = np.arange(len(self.rows), dtype=np.int32)
+            count, columns = self.slots, work.active
+        else:
+            chosen, columns = work.active, np.arange(len(work.active))
+            count = machine.rows_for(len(chosen))
+        hypers = [self.rows[r].hyper for r in chosen]
+        stacked = program.stack(hypers + [hypers[0]] * (count - len(hypers)))
+        until, wanted = (pad_to(x[chosen], count, 0) for x in (work.until, work.wanted))
+        everyone = count == self.slots and self.mode == "map"
+        where = pad_to(chosen, count, self.slots)
+        some = states if everyone else machine.copy_rows(states, where)
+        arguments = machine.by_trial((stacked, until, wanted))
+        chunk = machine.chunk(count)
+        sent = time.monotonic()
+        some, report = chunk(machine.tokens, some, *arguments)
+        states = some if everyone else machine.put_rows(states, some, where)
+        return states, Pending(work, report, columns, sent)
+
+    def drain(self, pending: Pending | None) -> None:
+        """Wait for a chunk and read it back."""
+        if pending is None:
+            return
+        report = Report(*(np.asarray(x) for x in pending.report))
+        now = time.monotonic()
+        seconds = now - max(pending.sent, getattr(self, "last_end", 0.0))
+        self.last_end = now
+        mine = Report(report.train_loss[:, pending.columns], *(x[pending.columns] for x in report[1:]))
+        steps = absorb(self.rows, self.cursor, pending.work, mine, seconds)
+        self.log.write(chunk=self.cursor.chunks, seconds=round(seconds, 4), steps=steps, rows=self.standing(pending.work))
+        self.on_chunk(self)
+
+    def standing(self, work: Work) -> dict[str, Any]:
+        """Step of each row that ran, by key; a frozen row by the step it diverged at, negative."""
+        cursor = self.cursor
+        return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in work.active}
+
+    def save(self, checkpoints: Checkpoints, states: State, *, wait: bool) -> None:
+        checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())
+        if wait:
+            checkpoints.wait()
+        self.log.write(saved=self.cursor.chunks)
+
+
+class Log:
+    """Append-only JSON lines: the truth about a cohort's history, readable while it runs."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, **event: Any) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every whole line; a last line cut short by a crash is left out."""
+        if not self.path.exists():
+            return []
+        events = []
+        for line in self.path.read_text().splitlines():
+            try:
+                events.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return events
+
+    def count(self, name: str) -> int:
+        return sum(name in event for event in self.events())
+
+    def has(self, name: str) -> bool:
+        return self.count(name) > 0
+
+
+def trial_axis(rows: int, devices: int) -> int:
+    """Devices along the trial axis: the most that divide the group without leaving a device idle."""
+    return max(t for t in range(1, devices + 1) if devices % t == 0 and t <= rows)
+
+
+def pad_to(values: np.ndarray, length: int, fill: int | None) -> np.ndarray:
+    """`values` and then `fill`, or the positions themselves, up to `length`."""
+    tail = np.arange(len(values), length) if fill is None else np.full(length - len(values), fill)
+    return np.concatenate([values, tail.astype(values.dtype)])

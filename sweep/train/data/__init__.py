@@ -1,0 +1,1 @@
+"""Text in, token shards out, and the order in which a trial sees them."""

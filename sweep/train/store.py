@@ -1,0 +1,99 @@
+"""The run directory: everything durable about a sweep, under one folder. Files appear whole or not at all."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from sweep import config
+from sweep.config import Sweep
+from sweep.errors import InputError, Refusal
+
+PACKAGES = ("isoflop", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pyarrow")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write beside, flush to disk, rename. Raises InputError where the disk is full or the folder read-only."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror}); free some space or choose another --out") from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a loss."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+            continue
+    return found
+
+
+def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
+    """Make `out` the run directory of `sweep`, or find that it already is.
+
+    Raises:
+        Refusal: `another_sweep`, the directory holds a sweep of another configuration or of other data.
+        InputError: the directory cannot be written.
+    """
+    file = out / "sweep.json"
+    if file.exists():
+        there = read(out)
+        if there["hash"] != config.content_hash(sweep):
+            raise Refusal("another_sweep", f"{out} holds another sweep ({differences(there, sweep)}); choose another --out")
+        if there["data"].get("fingerprint") != data.get("fingerprint"):
+            raise Refusal(
+                "another_sweep",
+                f"{out} was trained on other tokens (fingerprint {there['data'].get('fingerprint')}, now "
+                f"{data.get('fingerprint')}); choose another --out",
+            )
+        return
+    if out.exists() and any(out.iterdir()):
+        raise Refusal("another_sweep", f"{out} is not empty and holds no sweep; choose another --out")
+    device = jax.devices()[0]
+    record = {
+        "config": config.to_dict(sweep),
+        "hash": config.content_hash(sweep),
+        "code": versions().get("isoflop", "unknown"),
+        "versions": versions(),
+        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+        "data": data,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_whole(file, json.dumps(record, indent=1))
+
+
+def read(out: Path) -> dict[str, Any]:
+    """The record of a run directory. Raises InputError where there is none."""
+    file = out / "sweep.json"
+    if not file.exists():
+        raise InputError(f"{out}: not a run directory (no sweep.json); train one with `sweep run CONFIG --out {out}`")
+    return json.loads(file.read_text())
+
+
+def differences(there: dict[str, Any], sweep: Sweep) -> str:
+    """The first few fields in which a saved sweep differs."""
+
+    def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+        pairs = {}
+        for name, value in values.items():
+            pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        return pairs
+
+    old, new = flat(there["config"]), flat(config.to_dict(sweep))
+    changed = [f"{k} {old.get(k)!r}, now {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
+    return "; ".join(changed[:3]) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")

@@ -1,0 +1,104 @@
+"""`sweep data build`: token shards with a manifest, from text."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sweep.train.data.build import build
+from sweep.train.data.selection import Progress as Report
+from sweep.train.data.shards import Manifest, Split, as_dict
+from sweep.verbs.output import Output
+
+
+@dataclass(frozen=True)
+class Args:
+    """Turn text into token shards that a sweep trains on: train.bin, val.bin and manifest.json.
+
+    Documents are files, lines of .jsonl (field `text`) or rows of .parquet (column `text`); a plain file above 64 KiB
+    is cut at line ends into documents of 16 KiB. Exact duplicates are dropped. A share of the documents, chosen by a
+    hash of their names, is held out to score every trial; held-out text that also occurs in the training text
+    is counted and reported. The same input gives the same shards, and an unchanged rebuild does nothing.
+
+    Example: sweep data build corpus/ more.jsonl --tokenizer bpe:8192 --out data/
+
+    Then: sweep preview configs/laptop.py --data.path data/
+    """
+
+    files: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Text files, .jsonl, .parquet, folders of them, or Python's own sources: python:stdlib, python:site."""
+
+    out: str
+    """Folder to create, whole or not at all; a folder with other content is never touched."""
+
+    tokenizer: str = "byte"
+    """byte, bpe:N (a byte-level BPE of N ids, trained on the training documents) or the path of a tokenizer.json."""
+
+    val_fraction: float = 0.05
+    """Share of the documents that is held out, at least one document."""
+
+    max_bytes: int = 0
+    """Use at most this much text, a random choice of documents; 0 for all of it."""
+
+
+def run(args: Args) -> Output:
+    """Build the shards. Raises InputError for text, tokenizers and folders that will not do."""
+    with progress() as report:
+        manifest = build(
+            args.files,
+            tokenizer=args.tokenizer,
+            out=args.out,
+            val_fraction=args.val_fraction,
+            max_bytes=args.max_bytes,
+            progress=report,
+        )
+    return Output(data={"out": args.out, **as_dict(manifest)}, text=describe(manifest, args.out))
+
+
+def describe(manifest: Manifest, out: str) -> str:
+    """The manifest for a person."""
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in sorted(manifest.skipped.items())) or "nothing"
+    lines = [
+        f"{out}  fingerprint {manifest.fingerprint}",
+        f"tokens     {manifest.tokenizer}, vocabulary {manifest.vocab:,}, {manifest.dtype}",
+        f"train      {amount(manifest.train)}",
+        f"held out   {amount(manifest.val)}",
+        f"left out   {left_out}",
+    ]
+    if manifest.overlap and not manifest.notes:  # else a note says it
+        o = manifest.overlap
+        seen = f"{o.share:.1%} of {o.checked:,} held-out windows of {o.window} tokens occur in the training text"
+        lines.append(f"overlap    {seen}")
+    lines += [f"note       {note}" for note in manifest.notes]
+    lines.append(f"next       sweep preview configs/laptop.py --data.path {out}")
+    return "\n".join(lines)
+
+
+def amount(split: Split) -> str:
+    """Tokens, bytes and documents of one split."""
+    return f"{split.tokens:,} tokens · {split.bytes or 0:,} bytes · {split.documents or 0:,} documents"
+
+
+@contextmanager
+def progress(console: Console | None = None, *, after: float = 2.0) -> Iterator[Report]:
+    """A reporter of progress that shows a bar on stderr once the work has taken `after` seconds."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeElapsedColumn()
+    bars = Progress(*columns, console=console or Console(stderr=True), transient=True)
+    task, began = bars.add_task("", total=None, amount=""), time.monotonic()
+
+    def report(stage: str, done: int, total: int) -> None:
+        if time.monotonic() - began < after:
+            return
+        bars.start()
+        amount = f"{done / 1e6:,.0f} MB" if done else ""
+        bars.update(task, description=stage, completed=done, total=total or None, amount=amount)
+
+    try:
+        yield report
+    finally:
+        bars.stop()

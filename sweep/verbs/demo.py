@@ -1,0 +1,168 @@
+"""`sweep demo`: the main job from design to a scored forecast, on an embedded corpus."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sweep.config import Sweep
+from sweep.design.families import single_trial
+from sweep.errors import Refusal
+from sweep.fit import Fit, fit
+from sweep.plan import forecast as ledger
+from sweep.tables import io
+from sweep.train import engine, store
+from sweep.train.data.build import open_data
+from sweep.train.data.shards import Corpus, as_dict
+from sweep.train.devices import platform
+from sweep.train.progress import Progress
+from sweep.verbs import run as run_verb
+from sweep.verbs.data import progress
+from sweep.verbs.output import Output
+
+CONFIG = True
+SAYS_NOTHING = (
+    "Models this small demonstrate the workflow. They say nothing about language models at scale."  # shown every time
+)
+
+
+@dataclass(frozen=True)
+class Args:
+    """The main job, on a laptop CPU, without a download, in under five minutes.
+
+    Designs isoFLOP families, trains them on the Python standard library's own sources, fits the scaling law three ways,
+    writes down a forecast of a larger run, trains that run, and shows forecast and outcome side by side, whatever they
+    say. Stopped half-way, the same command continues.
+
+    Example: sweep demo --out runs/demo
+    """
+
+    config: str = "configs/laptop.py"
+    """The sweep to demonstrate; its fields can be overridden, as with `sweep run`."""
+    out: str = "runs/demo"
+    """Run directory; the report appears in it as report.html."""
+    bootstrap: int = 1000
+    """Resamples for the intervals."""
+
+
+def run(args: Args, sweep: Sweep) -> Output:
+    """Design, train, fit, forecast, train the forecast's run, report; every number shown is read back from a file."""
+    from sweep.report import report
+
+    out, console = Path(args.out), Console(stderr=True)
+    with progress() as shown:
+        corpus = open_data(sweep.data, shown)
+    console.print(f"[bold]1/5 train[/bold] {describe(corpus)}", highlight=False)
+    run_verb.train(sweep, corpus, out, console)
+    console.print("[bold]2/5 fit[/bold] three approaches, bootstrap intervals", highlight=False)
+    fitted = fit(out, bootstrap=args.bootstrap, target_compute=sweep.target)
+    fitted.save(out / "fit")
+    trial, expected = forecast(Fit.load(out / "fit"), sweep, corpus, out)
+    console.print(
+        f"[bold]3/5 forecast[/bold] {expected['params']:,.0f} params on {expected['tokens']:,.0f} tokens: "
+        f"{loss_text(expected)}; written to {out / ledger.FILE}",
+        highlight=False,
+    )
+    console.print("[bold]4/5 train[/bold] the run that decides", highlight=False)
+    outcome = decide(sweep, trial, expected, corpus, out, console)
+    console.print("[bold]5/5 report[/bold]", highlight=False)
+    page = report(out)
+    return summary(out, page, outcome)
+
+
+def describe(corpus: Corpus) -> str:
+    """What is trained on, in a few words."""
+    return f"on {corpus.unique_tokens:,} tokens of text ({", ".join(corpus.manifest.source)}, {corpus.vocab} symbols)"
+
+
+def forecast(fitted: Fit, sweep: Sweep, corpus: Corpus, out: Path) -> tuple[Any, dict[str, Any]]:
+    """The trial at the predicted optimum of the target budget, and its dated forecast.
+
+    Raises:
+        Refusal: `no_forecast`, the fit has no usable optimum to go to.
+    """
+    optimum = fitted.optimum(sweep.target)
+    if fitted.status == "not_converged":
+        raise Refusal("no_forecast", f"{out}: the fit did not converge; train more families before a forecast")
+    trial = single_trial(
+        sweep,
+        optimum.params,
+        sweep.target,
+        vocab=corpus.vocab,
+        data=corpus.fingerprint,
+        unique_tokens=corpus.unique_tokens,
+        platform=platform(),
+    )
+    params, tokens = trial.params.with_head, trial.tokens
+    predicted = fitted.predict(params=params, tokens=tokens)
+    record = {
+        "params": params,
+        "tokens": tokens,
+        "loss": predicted.loss,
+        "interval": predicted.interval,
+        "level": fitted.record["level"],
+        "law": fitted.record["law"],
+        "extrapolation": predicted.extrapolation,
+        "warnings": predicted.warnings,
+    }
+    return trial, ledger.write_forecast(out, trial=trial.id, flops=trial.flops_exact, prediction=record)
+
+
+def decide(
+    sweep: Sweep, trial: Any, expected: dict[str, Any], corpus: Corpus, out: Path, console: Console
+) -> dict[str, Any]:
+    """Train the forecast's run in a directory of its own, so that it can never enter the fit that foretold it."""
+    alone = dataclasses.replace(sweep, name=f"{sweep.name}-forecast", trunk=False)
+    folder = out / "forecast"
+    store.claim(folder, alone, as_dict(corpus.manifest))
+    losses = engine.run(alone, [trial], folder, corpus, Progress(console))
+    row = next(r for r in losses.to_pylist() if r["trial"] == trial.id)
+    return ledger.write_outcome(out, expected, row)
+
+
+def summary(out: Path, page: Path, outcome: dict[str, Any]) -> Output:
+    """The verdict, from the files."""
+    fitted = Fit.load(out / "fit")
+    expected = next(f for f in ledger.read(out) if f["kind"] == "forecast" and f["id"] == outcome["forecast"])
+    statuses = run_verb.summary(out, io.read(out / "losses.parquet"))
+    from sweep.verbs.fit import describe as describe_fit
+
+    if outcome["loss"] is None:
+        told = f"outcome   the run ended as {outcome['status']}; nothing to score"
+    else:
+        place = {True: "inside the interval", False: "outside the interval", None: "no interval"}[outcome["inside"]]
+        told = (
+            f"outcome   {outcome['loss']:.4f} nats/token (validation s.e. {outcome['loss_se']:.4f}): "
+            f"{outcome['error']:+.4f} from the forecast, {place}"
+        )
+    lines = [
+        statuses.text.rsplit("\n", 1)[0],
+        "",
+        describe_fit(fitted),
+        "",
+        f"forecast  {loss_text(expected)} for {expected['params']:,.0f} params on {expected['tokens']:,.0f} tokens, "
+        f"{expected['flops']:.2e} FLOPs, {expected['extrapolation']['compute']:.1f} x the largest fitted",
+        told,
+        "",
+        f"note      {SAYS_NOTHING}",
+        f"report    {page}",
+    ]
+    data = {
+        "dir": str(out),
+        "trained": statuses.data,
+        "fit": fitted.to_json(),
+        "forecast": expected,
+        "outcome": outcome,
+        "report": str(page),
+        "note": SAYS_NOTHING,
+    }
+    return Output(data, "\n".join(lines))
+
+
+def loss_text(expected: dict[str, Any]) -> str:
+    """2.051 [2.012, 2.093] nats/token."""
+    low, high = expected["interval"]
+    doubt = f" [{low:.4f}, {high:.4f}]" if low is not None and high is not None else ""
+    return f"{expected['loss']:.4f}{doubt} nats/token"

@@ -1,0 +1,259 @@
+"""`sweep preview CONFIG`: what a sweep will train, what it will take and what it could tell, before it is spent."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import tyro
+
+from models import counting
+from sweep.config import Sweep
+from sweep.design import check, estimate, families, prior, table
+from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
+from sweep.errors import Refusal
+from sweep.verbs.output import Output
+
+EPOCHS_LIKE_NEW = 4  # up to here repeated text is worth almost as much as new text (Muennighoff et al., 2305.16264)
+
+
+@dataclass(frozen=True)
+class Args:
+    """Show what a sweep would train, what it would take, and how well it could answer. Nothing is trained.
+
+        sweep preview configs/laptop.py
+        sweep preview configs/gpu.py --data.path corpus/ --hours 24
+
+    Exit code 2 where the design cannot answer, or would take longer than --hours.
+    """
+
+    config: Annotated[str, tyro.conf.Positional]
+    """A .py file that sets SWEEP = Sweep(...), for example configs/laptop.py. Any field can be overridden, for
+    example --budgets 1e10 3e10 1e11 or --recipe.lr 0.005."""
+    hours: float = 0
+    """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
+    probe: bool = True
+    """Train for some seconds to measure the speed of this machine. --no-probe is faster, and then no hours are told."""
+
+
+def run(args: Args, sweep: Sweep) -> Output:
+    """Plan `sweep` on this machine.
+
+    Raises:
+        InputError: no such data.
+        Refusal: a family that cannot be built; a horizon longer than the corpus.
+    """
+    import jax  # here, so that --help does not wait for it
+
+    from sweep.train.data.build import open_data
+
+    corpus = open_data(sweep.data)
+    plan = families.plan(
+        sweep,
+        vocab=corpus.vocab,
+        data=corpus.fingerprint,
+        unique_tokens=corpus.unique_tokens,
+        platform=jax.default_backend(),
+    )
+    speeds = []
+    if args.probe:
+        from sweep.train.probe import flops_per_second
+
+        speeds = estimate.probe(cohorts(plan.trials), flops_per_second)
+    return show(sweep, plan, speeds, args.hours)
+
+
+def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], limit: float = 0) -> Output:
+    """The plan as data and text; code 2, with the reason, where it cannot answer or takes more than `limit` hours."""
+    groups = cohorts(plan.trials)
+    saving = trunk_savings(plan.trials)
+    design = check.check(*check.points_of(plan.trials), sweep.prior, sweep.target)
+    hours = sum(estimate.seconds(c, speeds) for c in groups) / 3600 if speeds else None
+    refusals = refusals_of(design, hours, limit)
+    data = {
+        "families": [family_data(f, sweep) for f in plan.families],
+        "trials": [table.row(t) for t in plan.trials],
+        "cohorts": [cohort_data(c) for c in groups],
+        "totals": totals(plan, groups, saving, hours),
+        "check": check_data(design),
+        "probe": [speed_data(s) for s in speeds],
+        "refused": [{"code": r.code, "message": str(r)} for r in refusals],
+    }
+    sections = [families_text(data), totals_text(data["totals"]), check_text(data["check"])]
+    sections += [f"refused  {r['message']}" for r in data["refused"]]
+    return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
+
+
+def refusals_of(design: check.Check, hours: float | None, limit: float) -> list[Refusal]:
+    """What speaks against spending this plan."""
+    refusals = []
+    try:
+        check.refuse_unidentifiable(design)
+    except Refusal as refusal:
+        refusals.append(refusal)
+    if limit and hours is not None and hours > limit:
+        refusals.append(
+            Refusal("too_long", f"{hours:.3g} hours of training, more than {limit:g}; drop the largest budget or sizes")
+        )
+    return refusals
+
+
+# Data
+
+
+def family_data(family: families.Family, sweep: Sweep) -> dict:
+    params, tokens = prior.optimum(sweep.prior, family.budget)
+    return {
+        "budget": family.budget,
+        "optimum": {"params": params, "tokens": tokens, "loss": prior.loss(sweep.prior, params, tokens)},
+        "sizes": family.sizes,
+        "trials": [t.id for t in family.trials],
+        "dropped": list(family.dropped),
+        "notes": list(family.notes),
+    }
+
+
+def cohort_data(cohort: Cohort) -> dict:
+    return {
+        "cohort": cohort.hash,
+        "shape": asdict(cohort.shape),
+        "params_with_head": counting.params(cohort.shape).with_head,
+        "trials": [t.id for t in cohort.trials],
+        "flops_exact": cohort.flops,
+        "memory_bytes": len(cohort.trials) * estimate.trial_bytes(cohort.shape),
+    }
+
+
+def totals(plan: families.Plan, groups: Sequence[Cohort], saving: TrunkSavings, hours: float | None) -> dict:
+    return {
+        "trials": len(plan.trials),
+        "cohorts": len(groups),
+        "flops_exact": saving.shared,
+        "flops_without_trunks": saving.apart,
+        "trunk_saving": saving.fraction,
+        "unique_tokens": plan.unique_tokens,
+        "epochs": plan.epochs,
+        "trials_repeating": sum(t.tokens > EPOCHS_LIKE_NEW * plan.unique_tokens for t in plan.trials),
+        "memory_bytes": max(estimate.trial_bytes(c.shape) for c in groups),
+        "hours": hours,
+    }
+
+
+def check_data(design: check.Check) -> dict:
+    """The design check; null stands for an infinite standard deviation."""
+
+    def finite(doubt: check.Doubt) -> dict:
+        return {k: None if isinstance(v, float) and math.isinf(v) else v for k, v in asdict(doubt).items()}
+
+    return {
+        "identifiable": design.identifiable,
+        "points": design.points,
+        "noise": design.noise,
+        "target": design.target,
+        "tokens_per_param": list(design.ratios),
+        "sd": finite(design.doubts[0]),
+        "worst": finite(design.worst),
+        "laws": [finite(d) for d in design.doubts],
+    }
+
+
+def speed_data(speed: estimate.Speed) -> dict:
+    return {
+        "width": speed.shape.width,
+        "params_with_head": counting.params(speed.shape).with_head,
+        "flops_per_second": speed.flops_per_second,
+    }
+
+
+# Text
+
+
+HEADER = "    params  width depth   tokens  tokens/param  batch   steps  warm-up  cooldown        lr      FLOPs  runs"
+
+
+def families_text(data: dict) -> str:
+    """One line a cell; learning rates and seeds of a cell are counted."""
+    lines = []
+    rows = {r["trial"]: r for r in data["trials"]}
+    for family in data["families"]:
+        best = family["optimum"]
+        lines.append(
+            f"budget {family['budget']:.3g} FLOPs   expected optimum {short(best['params'])} params on "
+            f"{short(best['tokens'])} tokens, loss {best['loss']:.3f}"
+        )
+        lines.append(HEADER)
+        cells: dict[tuple[int, int], list[dict]] = {}
+        for trial in family["trials"]:
+            cells.setdefault((rows[trial]["width"], rows[trial]["steps"]), []).append(rows[trial])
+        lines += [cell_text(cell) for cell in cells.values()]
+        lines += [f"    dropped  {reason}" for reason in family["dropped"]]
+        lines += [f"    note     {note}" for note in family["notes"]]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def cell_text(cell: list[dict]) -> str:
+    row = min(cell, key=lambda r: r["lr"])
+    rates = f"{row['lr']:.3g}"
+    if (top := max(r["lr"] for r in cell)) > row["lr"]:
+        rates = f"{row['lr']:.1g}-{top:.1g}"
+    return (
+        f"  {short(row['params_with_head']):>8} {row['width']:>6} {row['depth']:>5} {short(row['tokens']):>8} "
+        f"{row['tokens_per_param']:>13,.0f} {row['batch_tokens']:>6} {row['steps']:>7,} {row['warmup']:>8} "
+        f"{row['cooldown']:>9,} {rates:>9} {row['flops_exact']:>10.4g} {len(cell):>5}"
+    )
+
+
+def totals_text(total: dict) -> str:
+    lines = [
+        f"total    {total['trials']} trials in {total['cohorts']} programs, {total['flops_exact']:.3g} FLOPs",
+        f"trunks   save {total['trunk_saving']:.0%} of {total['flops_without_trunks']:.3g} FLOPs"
+        if total["trunk_saving"] > 0
+        else "trunks   none",
+        f"data     {short(total['unique_tokens'])} unique tokens, {total['epochs']:.2g} epochs at the longest horizon",
+        f"memory   {total['memory_bytes'] / 2**20:,.0f} MiB for the largest trial (estimate)",
+    ]
+    if total["trials_repeating"]:
+        lines.append(
+            f"warning  {total['trials_repeating']} trials pass over the text more than {EPOCHS_LIKE_NEW} times: a law "
+            "without repetition does not hold there; use more text or smaller budgets"
+        )
+    if total["hours"] is None:
+        return "\n".join([*lines, "time     not probed"])
+    return "\n".join(
+        [*lines, f"time     {clock(total['hours'])} of training (estimate, from the probe), and compiling"]
+    )
+
+
+def check_text(design: dict) -> str:
+    """Expected standard deviations, or that the grid says nothing."""
+
+    def sd(doubt: dict, key: str, form: str = "{:.2g}") -> str:
+        return "unknown" if doubt[key] is None else form.format(doubt[key])
+
+    def line(doubt: dict) -> str:
+        factor = "unknown" if doubt["log_optimum"] is None else f"x{math.exp(min(doubt['log_optimum'], 99)):.3g}"
+        return f"alpha {sd(doubt, 'alpha')}, beta {sd(doubt, 'beta')}, N* {factor}, loss {sd(doubt, 'loss')}"
+
+    low, high = design["tokens_per_param"]
+    return (
+        f"check    expected sd at {design['target']:.3g} FLOPs: {line(design['sd'])}\n"
+        f"         worst of {len(design['laws'])} laws: {line(design['worst'])}\n"
+        f"         if the law has this form and ln(loss) errs by {design['noise']:g} between repeats, independently;\n"
+        f"         {design['points']} runs at {low:.3g} to {high:.3g} tokens a parameter"
+    )
+
+
+def short(number: float) -> str:
+    """1234 as 1.23k: three digits and a letter."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:.0f}"
+
+
+def clock(hours: float) -> str:
+    """Hours, minutes or seconds, whichever reads best."""
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * 3600:.0f} seconds"

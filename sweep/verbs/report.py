@@ -1,0 +1,36 @@
+"""`sweep report DIR`: the run directory as one self-contained HTML page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sweep.verbs.output import Output
+
+
+@dataclass(frozen=True)
+class Args:
+    """Write one self-contained HTML page of a sweep: the verdict, the charts, every trial, and where it came from.
+
+    Works on a half-finished sweep too, and says what is missing.
+
+        sweep report runs/demo
+    """
+
+    dir: Annotated[Path, tyro.conf.Positional]
+    """The run directory."""
+    out: Path | None = None
+    """Where to write the page; report.html in the run directory unless given."""
+
+
+def run(args: Args) -> Output:
+    """Write the page.
+
+    Raises:
+        InputError: no such directory, not a run directory, nothing trained yet, a broken file, or nowhere to write.
+    """
+    from sweep.report import report  # here, so that other verbs do not wait for the chart library
+
+    path = report(args.dir, args.out)
+    return Output(data={"report": str(path), "bytes": path.stat().st_size}, text=f"{path}")

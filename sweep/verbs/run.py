@@ -1,0 +1,90 @@
+"""`sweep run`: train a sweep into its directory."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import tyro
+from rich.console import Console
+
+from sweep.config import Sweep
+from sweep.design import families, table
+from sweep.train import engine, store
+from sweep.train.data.build import open_data
+from sweep.train.data.shards import Corpus, as_dict
+from sweep.train.devices import platform
+from sweep.train.progress import Progress
+from sweep.verbs.data import progress
+from sweep.verbs.output import Output
+
+CONFIG = True
+
+
+@dataclass(frozen=True)
+class Args:
+    """Train every trial of a sweep; safe to stop (Ctrl-C, SIGTERM, kill) and to repeat.
+
+    Any field of the config can be overridden: `sweep run configs/laptop.py --budgets 1e10 3e10 --recipe.lr 0.02`.
+    `sweep run CONFIG --help` lists the fields with the config's values.
+
+    Example: sweep run configs/smoke.py --out runs/smoke
+    """
+
+    config: tyro.conf.Positional[str]
+    """A config file that sets SWEEP = Sweep(...): one of configs/, or your own."""
+    out: str = ""
+    """Run directory; runs/NAME by default. The same directory continues the same sweep."""
+
+
+def run(args: Args, sweep: Sweep) -> Output:
+    """Train, merge the tables, and say what came out, read back from the files."""
+    out = Path(args.out or f"runs/{sweep.name}")
+    console = Console(stderr=True)
+    with progress() as shown:
+        corpus = open_data(sweep.data, shown)
+    return summary(out, train(sweep, corpus, out, console))
+
+
+def train(sweep: Sweep, corpus: Corpus, out: Path, console: Console) -> pa.Table:
+    """Design and train every family of a sweep in `out`; returns the loss table."""
+    plan = families.plan(
+        sweep, vocab=corpus.vocab, data=corpus.fingerprint, unique_tokens=corpus.unique_tokens, platform=platform()
+    )
+    store.claim(out, sweep, as_dict(corpus.manifest))
+    table.write(plan.trials, out / "plan.parquet")
+    return engine.run(sweep, plan.trials, out, corpus, Progress(console))
+
+
+def summary(out: Path, losses: pa.Table) -> Output:
+    """Statuses, and the best size of each family."""
+    rows = losses.to_pylist()
+    counts = Counter(row["status"] for row in rows)
+    families_found = [family_summary(budget, rows) for budget in sorted({r["budget"] for r in rows})]
+    lines = [f"{out}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))]
+    for family in families_found:
+        where = "" if family["interior"] else "   at the edge of the grid: widen span"
+        lines.append(
+            f"  {family['budget']:.1e} FLOPs  best {family['params']:>9,} params, {family['tokens']:>12,} tokens, "
+            f"loss {family['loss']:.4f} nats/token{where}"
+        )
+    lines += [f"  {r['trial']} {r['status']}: {r['reason']}" for r in rows if r["status"] != "done"]
+    lines.append(f"next: sweep fit {out} && sweep report {out}")
+    return Output({"dir": str(out), "statuses": dict(counts), "families": families_found}, "\n".join(lines))
+
+
+def family_summary(budget: float, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The least loss of one budget, and whether sizes on both sides of it were trained."""
+    done = [r for r in rows if r["budget"] == budget and r["status"] == "done"]
+    best = min(done, key=lambda r: r["loss"], default=None)
+    if best is None:
+        return {"budget": budget, "params": 0, "tokens": 0, "loss": float("inf"), "interior": False}
+    sizes = [r["params_with_head"] for r in done]
+    return {
+        "budget": budget,
+        "params": best["params_with_head"],
+        "tokens": best["tokens"],
+        "loss": best["loss"],
+        "interior": min(sizes) < best["params_with_head"] < max(sizes),
+    }

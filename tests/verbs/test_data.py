@@ -1,0 +1,55 @@
+"""`sweep data build` says what it wrote, and what it wrote is what it says."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import tyro
+from rich.console import Console
+
+from sweep.errors import InputError
+from sweep.train.data.shards import open_folder
+from sweep.verbs import data
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    lines = [json.dumps({"text": f"record {i} with some words of its own, {i * i}"}) for i in range(200)]
+    (tmp_path / "text.jsonl").write_text("\n".join(lines))
+    return tmp_path / "text.jsonl"
+
+
+def test_builds_and_describes(text: Path, tmp_path: Path):
+    out = str(tmp_path / "data")
+    output = data.run(tyro.cli(data.Args, args=[str(text), "--out", out, "--tokenizer", "bpe:300"]))
+    corpus = open_folder(Path(out))
+    assert output.code == 0
+    assert output.data == {"out": out, **json.loads(Path(out, "manifest.json").read_text())}
+    assert output.data["train"]["tokens"] == len(corpus.train)
+    assert f"{len(corpus.train):,} tokens" in output.text
+    assert f"--data.path {out}" in output.text
+
+
+def test_bad_input_is_one_line(tmp_path: Path):
+    with pytest.raises(InputError) as error:
+        data.run(data.Args(files=(str(tmp_path / "none"),), out=str(tmp_path / "data")))
+    assert "\n" not in str(error.value)
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stop:
+        tyro.cli(data.Args, args=["--help"])
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert "Example: sweep data build" in shown
+    assert "bpe:N" in shown
+
+
+@pytest.mark.parametrize(("after", "shows"), [(0.0, True), (60.0, False)])
+def test_progress_shows_only_on_long_work(after: float, shows: bool):
+    screen = io.StringIO()
+    with data.progress(Console(file=screen, force_terminal=True, width=80), after=after) as report:
+        report("reading", 5_000_000, 10_000_000)
+    assert ("reading" in screen.getvalue()) == shows
+    assert ("5 MB" in screen.getvalue()) == shows
