@@ -107,7 +107,8 @@ class Fit:
         """
         if not (0 < params < math.inf and 0 < tokens < math.inf):
             raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
-        spread = self.law.loss(self.lane_coefficients, float(params), float(tokens)) * self.noise(self.usable.sum())
+        noise = self.noise(int(self.usable.sum()))
+        spread = noise * self.law.loss(self.lane_coefficients, float(params), float(tokens))
         record = self.record
         range_n, range_c = record["range"]["tokens_per_param"], record["range"]["flops"]
         compute = record["flops_per_param_token"] * params * tokens / range_c[1]

@@ -117,7 +117,7 @@ def log_loss(
     floor = jnp.full_like(model_term, jnp.exp(theta[2]))
     total = model_term + data_term + floor
     columns = [model_term, data_term, floor, -model_term * ln_params, -data_term * ln_tokens]
-    return jnp.log(total), jnp.stack(columns) / total
+    return jnp.log(total), jnp.stack(columns) / total[None]
 
 
 def coefficients(theta: np.ndarray, shift: np.ndarray) -> Additive:

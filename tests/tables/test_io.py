@@ -11,7 +11,7 @@ from sweep.tables.schema import CURVES, SCHEMA, table_of
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
 def test_round_trip(tmp_path, name):
-    table = pa.table({"params": [1e6, 2e6], "note": ["a", "b,c"]})
+    table = pa.table({"params": [1.5, 2.25], "note": ["a", "b,c"]})
     io.write(table, tmp_path / "new" / name)
     assert io.read(tmp_path / "new" / name).equals(table)
     assert [f.name for f in (tmp_path / "new").iterdir()] == [name]
