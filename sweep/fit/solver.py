@@ -219,8 +219,8 @@ def solve(
     weight = np.broadcast_to(weight, (lanes, rows))
     results = []
     with jax.enable_x64(True):
-        padded = np.pad(features, ((0, 0), (0, fill))), np.pad(target, (0, fill), mode="edge")
-        problem = Problem(*map(jnp.asarray, padded), jnp.asarray(float(delta)))
+        padded = jnp.asarray(np.pad(features, ((0, 0), (0, fill))))
+        problem = Problem(padded, jnp.asarray(np.pad(target, (0, fill), mode="edge")), jnp.asarray(float(delta)))
         run = program(law, in_loss, block, devices)
         for first in range(0, lanes, call):
             part = slice(first, first + call)

@@ -143,8 +143,11 @@ def test_small_noisy_tables_are_fitted_and_warned_about(simulate):
     codes = {w["code"] for w in found.to_json()["warnings"]}
     assert "few_groups" in codes
     assert {"wide", "lanes_at_bound", "lanes_dropped"} & codes
-    low, high = found.predict(1e9, 2e10).interval
-    assert low < found.predict(1e9, 2e10).loss < high
+    prediction = found.predict(1e9, 2e10)
+    low, high = prediction.interval
+    assert low is not None
+    assert high is not None
+    assert low < prediction.loss < high
 
 
 def test_a_sweep_directory_brings_its_target(tmp_path, simulate):
