@@ -12,7 +12,8 @@ and the result says so.
 
 Floor of one lane, n rows, s Newton steps: a step costs about 2 exp + 1 log + 15 multiply-adds for the prediction and
 its Jacobian, 5 + 25 for gradient and scale, 15 x 2 for the symmetric 5 x 5 system, so about 100 flops + 3
-transcendental functions (20 flops each) a row: 160 n s flops. Memory need only be touched once: 8 n bytes of weights in, 72 out.
+transcendental functions (20 flops each) a row: 160 n s flops. Memory need only be touched once: 8 n bytes of weights
+in, 72 out.
 """
 
 import argparse

@@ -100,7 +100,7 @@ class Fit:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(self.lanes)}")
         return interval(self.lanes[name][self.usable], self.record["level"] if level is None else level)
 
-    def predict(self, params: float, tokens: float) -> Prediction:
+    def predict(self, params: float | int, tokens: float | int) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
 
         The scatter is the residuals of the fitted runs, widened by sqrt(n / (n - parameters)).
@@ -134,14 +134,14 @@ class Fit:
         widen = math.sqrt(len(residual) / max(len(residual) - len(self.params), 1))
         return np.exp(widen * np.random.default_rng(self.record["seed"]).choice(residual, count))
 
-    def optimum(self, flops: float) -> Optimum:
+    def optimum(self, flops: float | int) -> Optimum:
         """Compute-optimal (params, tokens) and loss for a budget in FLOPs, with intervals of the law itself.
 
         FLOPs count as in the fitted table: k N D with its median k (`flops_per_param_token`).
         """
         if not 0 < flops < math.inf:
             raise InputError(f"optimum: {flops!r} FLOPs; it must be a positive number")
-        return optimum(self.law, self.coefficients, self.lane_coefficients, flops, self.record)
+        return optimum(self.law, self.coefficients, self.lane_coefficients, float(flops), self.record)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, no NaN: what is unknown is null, and a `reason` says why."""

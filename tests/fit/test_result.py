@@ -52,8 +52,8 @@ def test_extrapolation_is_measured_and_said(found):
     near = found.predict(n, d)
     assert near.warnings == []
     assert near.extrapolation == pytest.approx({"compute": 1.0, "tokens_per_param": 1.0})
-    far = found.predict(100 * n, 10 * d)
-    assert far.extrapolation["compute"] == pytest.approx(1000)
+    far = found.predict(int(100 * n), 10 * d)
+    assert far.extrapolation["compute"] == pytest.approx(1000, rel=1e-6)
     assert [w["code"] for w in far.warnings] == ["extrapolation"]
     odd = found.predict(n / 100, d * 100)
     low, high = found.record["range"]["tokens_per_param"]
