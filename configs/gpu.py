@@ -6,7 +6,7 @@ over the text several times; `sweep preview` tells the epochs. For a law of unre
 (`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`) and pass --data.path corpus/ --no-data.allow-repeat.
 
 Expected: valleys near 8M, 14M, 25M and 43M parameters at 1e16, 3e16, 1e17 and 3e17 FLOPs (estimates, from the prior).
-Time: 6 hours (estimate, at 15 percent of the peak). Hardware: one H100 or H200.
+Time: 4 hours (estimate, at 15 percent of the peak). Hardware: one H100 or H200.
 
     sweep preview configs/gpu.py
     sweep run configs/gpu.py --out runs/gpu
@@ -28,7 +28,7 @@ SWEEP = Sweep(
         ffn_step=64,
         batch_tokens=32_768,
         batch_params=1e7,
-        batch_exponent=0.5,
+        batch_exponent=0.33,
         lr=4e-3,
         lr_width=256,
         lr_batch=32_768,

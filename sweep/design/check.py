@@ -18,6 +18,7 @@ from sweep.design.trial import Trial
 from sweep.errors import Refusal
 
 LARGEST_SD = 1.0  # of an exponent, as a share of it: beyond that the data cannot tell its term from a constant
+Numbers = np.ndarray | np.generic
 EXPONENTS = {"hoffmann exponents": (0.33917, 0.28491), "besiroglu exponents": (0.34731, 0.36717)}
 
 
@@ -102,7 +103,7 @@ def doubt(name: str, law: Prior, params: np.ndarray, tokens: np.ndarray, target:
     return Doubt(name, float(alpha), float(beta), float(log_optimum), float(loss))
 
 
-def losses(theta: np.ndarray, params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+def losses(theta: np.ndarray, params: Numbers, tokens: Numbers) -> Numbers:
     """The additive law at theta = (ln E, ln A, ln B, alpha, beta)."""
     e, a, b, alpha, beta = theta
     return np.exp(e) + np.exp(a - alpha * np.log(params)) + np.exp(b - beta * np.log(tokens))

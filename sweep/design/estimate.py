@@ -12,6 +12,7 @@ from models.shape import Shape
 from sweep.design.cohorts import Cohort
 
 BYTES_PER_PARAM = 18  # float32 weights, gradient and two moments, and a copy in the compute dtype
+WORKING = 1.7  # XLA's temporary memory over the tensors that must be kept: 1.5 to 1.9 over shapes on a CPU
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Speed:
 
 
 def activation_bytes(shape: Shape) -> int:
-    """Bytes that one trial keeps between the forward and the backward pass of a step, an estimate.
+    """Bytes that the forward and backward pass of one trial need besides its state, an estimate.
 
     A block keeps the residual stream and its norm twice, queries, keys, values and their mix, the hidden layers of the
     feed-forward, and with the XLA attention the whole square of scores and weights. The head keeps float32 logits and
@@ -34,7 +35,7 @@ def activation_bytes(shape: Shape) -> int:
     hidden = (3 if shape.activation == "swiglu" else 2) * shape.ffn
     square = shape.heads * shape.seq_len * (4 + size) if shape.attention == "xla" else 0
     blocks = shape.depth * (size * (4 * shape.width + heads + hidden) + square) * shape.batch_tokens
-    return blocks + 8 * min(shape.vocab * shape.batch_tokens, LOGITS_AT_ONCE)
+    return round(WORKING * (blocks + 8 * min(shape.vocab * shape.batch_tokens, LOGITS_AT_ONCE)))
 
 
 def trial_bytes(shape: Shape) -> int:

@@ -153,7 +153,7 @@ def family_of(
         if abs(error) > FLOPS_TOLERANCE:
             notes.append(f"{label(shape)}: whole steps miss the budget by {error:+.1%} ({steps} steps)")
     family = Family(budget, optimum, tuple(trials), tuple(dropped), tuple(notes))
-    refuse_one_sided(family)
+    refuse_one_sided(family, shapes)
     return family
 
 
@@ -165,7 +165,7 @@ def trial_of(
     trial = Trial(
         shape=shape,
         steps=steps,
-        lr=float(f"{factor * recipes.peak_lr(shape, steps * shape.batch_tokens, recipe):.6g}"),
+        lr=float(f"{factor * recipes.peak_lr(shape, float(steps * shape.batch_tokens), recipe):.6g}"),
         warmup=warmup,
         cooldown=max(1, round(recipe.cooldown * steps)) if sweep.schedule == "wsd" else 0,
         schedule=sweep.schedule,
@@ -213,22 +213,29 @@ def refusal_of(trial: Trial, sweep: Sweep) -> str:
     return ""
 
 
-def refuse_one_sided(family: Family) -> None:
-    """Raise Refusal unless the family has three sizes and one on each side of its expected optimum."""
-    sizes, where = family.sizes, f"budget {family.budget:.3g}"
-    smaller = sum(n < family.optimum / SIDE for n in sizes)
-    larger = sum(n > family.optimum * SIDE for n in sizes)
-    if smaller and larger and len(sizes) >= SMALLEST_FAMILY:
+def uncovered(sizes: list[int], optimum: float) -> str:
+    """What `sizes` lack to find a minimum near `optimum` parameters, or nothing."""
+    if not any(n < optimum / SIDE for n in sizes):
+        return "0 sizes below"
+    if not any(n > optimum * SIDE for n in sizes):
+        return "0 sizes above"
+    return f"only {len(sizes)} sizes around" if len(sizes) < SMALLEST_FAMILY else ""
+
+
+def refuse_one_sided(family: Family, shapes: list[Shape]) -> None:
+    """Raise Refusal unless the family has three sizes and one on each side; `shapes` are those before any drop."""
+    lack = uncovered(family.sizes, family.optimum)
+    if not lack:
         return
-    short = "0 sizes below" if not smaller else "0 sizes above" if not larger else f"only {len(sizes)} sizes around"
     reasons = f" ({'; '.join(family.dropped)})" if family.dropped else ""
     cure = (
-        "lower recipe.batch_tokens or min_steps, raise the budget, or widen span"
-        if family.dropped
-        else "raise the budget, lower recipe.width_step, widen span, or correct the prior"
+        "raise the budget, lower recipe.width_step, widen span, or correct the prior"
+        if uncovered([counting.params(s).with_head for s in shapes], family.optimum)
+        else "raise the budget, or lower recipe.batch_tokens or min_steps"
     )
     raise Refusal(
-        "one_sided", f"{where} has {short} the expected optimum of {family.optimum:,.0f} params{reasons}; {cure}"
+        "one_sided",
+        f"budget {family.budget:.3g} has {lack} the expected optimum of {family.optimum:,.0f} params{reasons}; {cure}",
     )
 
 

@@ -23,7 +23,7 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
     shape = Shape(
         vocab=vocab,
         width=width,
-        depth=max(1, round(width / recipe.aspect)),
+        depth=max(recipe.min_depth, round(width / recipe.aspect)),
         heads=heads,
         kv_heads=kv_heads_of(heads, arch.queries_per_kv),
         head_dim=head_dim,
@@ -73,7 +73,7 @@ def peak_lr(shape: Shape, tokens: float, recipe: Recipe) -> float:
 
 def flops_per_token(shape: Shape, sweep: Sweep) -> float:
     """Training FLOPs a token by the convention in which the sweep's budgets are stated."""
-    return counting.flops_6nd(shape, 1) if sweep.flops == "6nd" else counting.train_flops_per_token(shape)
+    return counting.flops_6nd(shape, 1.0) if sweep.flops == "6nd" else counting.train_flops_per_token(shape)
 
 
 def steps_of(shape: Shape, budget: float, sweep: Sweep) -> int:

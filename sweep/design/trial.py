@@ -55,7 +55,7 @@ class Trial:
     @property
     def flops_6nd(self) -> float:
         """Training FLOPs by 6 N D, N with the head."""
-        return counting.flops_6nd(self.shape, self.tokens)
+        return counting.flops_6nd(self.shape, float(self.tokens))
 
     @property
     def params(self) -> counting.Params:

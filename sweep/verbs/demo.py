@@ -74,7 +74,8 @@ def run(args: Args, sweep: Sweep) -> Output:
 
 def describe(corpus: Corpus) -> str:
     """What is trained on, in a few words."""
-    return f"on {corpus.unique_tokens:,} tokens of text ({", ".join(corpus.manifest.source)}, {corpus.vocab} symbols)"
+    source = ", ".join(corpus.manifest.source)
+    return f"on {corpus.unique_tokens:,} tokens of text ({source}, {corpus.vocab} symbols)"
 
 
 def forecast(fitted: Fit, sweep: Sweep, corpus: Corpus, out: Path) -> tuple[Any, dict[str, Any]]:

@@ -30,7 +30,7 @@ class Args:
     config: Annotated[str, tyro.conf.Positional]
     """A .py file that sets SWEEP = Sweep(...), for example configs/laptop.py. Any field can be overridden, for
     example --budgets 1e10 3e10 1e11 or --recipe.lr 0.005."""
-    hours: float = 0
+    hours: float = 0.0
     """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
     probe: bool = True
     """Train for some seconds to measure the speed of this machine. --no-probe is faster, and then no hours are told."""
@@ -63,7 +63,7 @@ def run(args: Args, sweep: Sweep) -> Output:
     return show(sweep, plan, speeds, args.hours)
 
 
-def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], limit: float = 0) -> Output:
+def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], limit: float = 0.0) -> Output:
     """The plan as data and text; code 2, with the reason, where it cannot answer or takes more than `limit` hours."""
     groups = cohorts(plan.trials)
     saving = trunk_savings(plan.trials)
@@ -228,8 +228,8 @@ def totals_text(total: dict) -> str:
 def check_text(design: dict) -> str:
     """Expected standard deviations, or that the grid says nothing."""
 
-    def sd(doubt: dict, key: str, form: str = "{:.2g}") -> str:
-        return "unknown" if doubt[key] is None else form.format(doubt[key])
+    def sd(doubt: dict, key: str) -> str:
+        return "unknown" if doubt[key] is None else f"{doubt[key]:.2g}"
 
     def line(doubt: dict) -> str:
         factor = "unknown" if doubt["log_optimum"] is None else f"x{math.exp(min(doubt['log_optimum'], 99)):.3g}"
@@ -239,12 +239,12 @@ def check_text(design: dict) -> str:
     return (
         f"check    expected sd at {design['target']:.3g} FLOPs: {line(design['sd'])}\n"
         f"         worst of {len(design['laws'])} laws: {line(design['worst'])}\n"
-        f"         if the law has this form and ln(loss) errs by {design['noise']:g} between repeats, independently;\n"
-        f"         {design['points']} runs at {low:.3g} to {high:.3g} tokens a parameter"
+        f"         if the law has this form and each run its own noise of {design['noise']:g} in ln(loss); "
+        f"{design['points']} runs at {low:.3g} to {high:.3g} tokens a parameter"
     )
 
 
-def short(number: float) -> str:
+def short(number: int | float) -> str:
     """1234 as 1.23k: three digits and a letter."""
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= size:
