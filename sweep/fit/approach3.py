@@ -90,7 +90,7 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     return Solution(
         coefficients,
         restarts=np.stack([lanes.theta[best], runner_up, lanes.theta[-1]]),
-        value=float(objective.value(predicted, runs.loss)),
+        value=objective.value(predicted, runs.loss),
         status=status,
         reason=law.bounds[bound] or (steps if status == NOT_CONVERGED else ""),
         agree=int(same.sum()),

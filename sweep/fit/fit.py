@@ -29,7 +29,7 @@ def fit(
     bootstrap: int = 1000,
     seed: int = 0,
     level: float = 0.9,
-    target_compute: float | None = None,
+    target_compute: float | int | None = None,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -60,7 +60,7 @@ def fit(
     runs = load(source, columns, where)
     check_identifiable(runs, len(form.names))
     read = time.perf_counter()
-    target = target_compute or target_of(source) or 10 * float(runs.flops.max())
+    target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
     record, resamples = fit_runs(form, runs, goal, settings)
     done = time.perf_counter()

@@ -41,15 +41,15 @@ class Objective:
         """Huber thresholds to solve with, one after the other; infinity is least squares."""
         return {"huber": (self.delta,), "lad": LAD_DELTAS}.get(self.kind, (np.inf,))
 
-    def value(self, predicted: np.ndarray, loss: np.ndarray, weight: np.ndarray | float = 1.0) -> np.ndarray:
-        """The objective [...] of predictions [..., n] against losses [n] with row weights."""
+    def value(self, predicted: np.ndarray, loss: np.ndarray, weight: np.ndarray | float = 1.0) -> float:
+        """The objective of predictions [n] against losses [n], with row weights."""
         residual = predicted - loss if self.in_loss else np.log(predicted) - np.log(loss)
         weight = np.broadcast_to(weight, residual.shape)
         if self.kind == "huber":
-            return np.sum(weight * huber(residual, self.delta), axis=-1)
+            return float(np.sum(weight * huber(residual, self.delta)))
         if self.kind == "lad":
-            return np.sum(weight * np.abs(residual), axis=-1)
-        return np.sum(weight * residual**2, axis=-1) / np.sum(weight, axis=-1)
+            return float(np.sum(weight * np.abs(residual)))
+        return float(np.sum(weight * residual**2) / np.sum(weight))
 
 
 def huber(residual: np.ndarray, delta: float) -> np.ndarray:

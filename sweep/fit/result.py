@@ -100,14 +100,15 @@ class Fit:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(self.lanes)}")
         return interval(self.lanes[name][self.usable], self.record["level"] if level is None else level)
 
-    def predict(self, params: float, tokens: float) -> Prediction:
+    def predict(self, params: float | int, tokens: float | int) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
 
         The scatter is the residuals of the fitted runs, widened by sqrt(n / (n - parameters)).
         """
         if not (0 < params < math.inf and 0 < tokens < math.inf):
             raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
-        spread = self.law.loss(self.lane_coefficients, float(params), float(tokens)) * self.noise(self.usable.sum())
+        noise = self.noise(int(self.usable.sum()))
+        spread = noise * self.law.loss(self.lane_coefficients, float(params), float(tokens))
         record = self.record
         range_n, range_c = record["range"]["tokens_per_param"], record["range"]["flops"]
         compute = record["flops_per_param_token"] * params * tokens / range_c[1]
@@ -133,14 +134,14 @@ class Fit:
         widen = math.sqrt(len(residual) / max(len(residual) - len(self.params), 1))
         return np.exp(widen * np.random.default_rng(self.record["seed"]).choice(residual, count))
 
-    def optimum(self, flops: float) -> Optimum:
+    def optimum(self, flops: float | int) -> Optimum:
         """Compute-optimal (params, tokens) and loss for a budget in FLOPs, with intervals of the law itself.
 
         FLOPs count as in the fitted table: k N D with its median k (`flops_per_param_token`).
         """
         if not 0 < flops < math.inf:
             raise InputError(f"optimum: {flops!r} FLOPs; it must be a positive number")
-        return optimum(self.law, self.coefficients, self.lane_coefficients, flops, self.record)
+        return optimum(self.law, self.coefficients, self.lane_coefficients, float(flops), self.record)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, no NaN: what is unknown is null, and a `reason` says why."""

@@ -33,6 +33,7 @@ from sweep.laws import Law
 ITERATIONS = 200
 CONVERGED = 1e-9  # largest relative further decrease that the final Newton decrement may still promise
 STOP = 1e-13  # the same, at which iteration ends
+ROWS = 16  # tables are padded to a multiple of this
 FLOOR = -30.0  # of a coordinate: a term of e^-30 nats has vanished
 
 
@@ -96,7 +97,7 @@ def evaluate(
     predicted, jacobian = law.log_loss(theta, problem.features)
     if in_loss:
         predicted = jnp.exp(predicted)
-        jacobian = jacobian * predicted
+        jacobian = jacobian * predicted[None]
     residual = predicted - problem.target
     size = jnp.abs(residual)
     inner = jnp.minimum(size, problem.delta)  # huber = inner (size - inner / 2) on both branches
@@ -134,9 +135,10 @@ def newton_step(law: Law, in_loss: bool, problem: Problem, weight: jax.Array, ca
     gradient = jnp.where(pinned, 0.0, gradient)
     scale = jnp.sqrt((carry.jacobian**2) @ (weight * majorant) + 1e-200)
     scaled = jnp.where(pinned, 0.0, 1 / scale)[:, None] * carry.jacobian
-    hessian = (scaled * (weight * (jnp.where(size <= delta, 1.0, 0.0) + damping * majorant))) @ scaled.T
+    curvature = weight * (jnp.where(size <= delta, 1.0, 0.0) + damping * majorant)
+    hessian = (scaled * curvature[None]) @ scaled.T
     step = solve_spd(hessian + 1e-14 * jnp.eye(len(gradient)), gradient / scale) / scale
-    floor = jnp.maximum(carry.objective, 1e-26 * jnp.sum(weight) + 1e-300)  # a perfect fit is converged
+    floor = jnp.maximum(carry.objective, 1e-22 * jnp.sum(weight) + 1e-300)  # a perfect fit is converged
     decrement = 0.5 * jnp.sum(gradient * step) / floor
 
     theta = jnp.maximum(carry.theta - jnp.clip(step, -3.0, 3.0), FLOOR)
@@ -213,16 +215,17 @@ def solve(
     """
     lanes, rows = len(theta), len(target)
     block, call, devices = layout(rows)
+    fill = -rows % ROWS  # rows without weight, so that tables of about one size share a compilation
     weight = np.broadcast_to(weight, (lanes, rows))
     results = []
     with jax.enable_x64(True):
-        problem = Problem(jnp.asarray(features), jnp.asarray(target), jnp.asarray(float(delta)))
+        padded = jnp.asarray(np.pad(features, ((0, 0), (0, fill))))
+        problem = Problem(padded, jnp.asarray(np.pad(target, (0, fill), mode="edge")), jnp.asarray(float(delta)))
         run = program(law, in_loss, block, devices)
         for first in range(0, lanes, call):
             part = slice(first, first + call)
-            real = len(theta[part])
-            fill = ((0, call - real), (0, 0))  # one shape, one compilation; a lane without weight costs nothing
-            lane_theta = np.pad(np.asarray(theta[part], float), fill, mode="edge")
-            lane_weight = np.pad(np.asarray(weight[part], float), fill)
+            real = len(theta[part])  # the other lanes have no weight and cost nothing
+            lane_theta = np.pad(np.asarray(theta[part], float), ((0, call - real), (0, 0)), mode="edge")
+            lane_weight = np.pad(np.asarray(weight[part], float), ((0, call - real), (0, fill)))
             results.append([np.asarray(x)[:real] for x in run(lane_theta, lane_weight, problem)])
     return Lanes(*(np.concatenate(column) for column in zip(*results, strict=True)))

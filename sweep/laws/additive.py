@@ -10,7 +10,7 @@ The fitter's coordinates are theta = (ln A', ln B', ln E, alpha, beta), where A'
 N and D: centring takes the near-collinearity of A with alpha (and B with beta) out of the 5 x 5 systems.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from sweep.laws.law import Law, Published
 
 FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: two for the forward pass, four for the backward pass
 NEGLIGIBLE = 1e-4  # a floor below this share of the smallest loss, or an exponent below it, is at its bound
-Real = float | np.ndarray | np.floating | jax.Array
+Real = Any  # a float, a NumPy or a JAX array; the same kind comes out
 
 
 class Additive(NamedTuple):
@@ -117,7 +117,7 @@ def log_loss(
     floor = jnp.full_like(model_term, jnp.exp(theta[2]))
     total = model_term + data_term + floor
     columns = [model_term, data_term, floor, -model_term * ln_params, -data_term * ln_tokens]
-    return jnp.log(total), jnp.stack(columns) / total
+    return jnp.log(total), jnp.stack(columns) / total[None]
 
 
 def coefficients(theta: np.ndarray, shift: np.ndarray) -> Additive:

@@ -87,19 +87,18 @@ def compare(op: ast.cmpop, left, right, expression: str) -> np.ndarray:
         return (~found if isinstance(op, ast.NotIn) else found) & present(left)
     if type(op) not in COMPARISONS:
         raise InputError(f"--where {expression!r}: {KNOWN}")
-    here = present(left) & present(right)
     if is_text(left) != is_text(right):
         raise InputError(f"--where {expression!r}: compares text with a number; quote text, do not quote numbers")
     rows = max(np.size(left), np.size(right))
-    a, b, here = (np.broadcast_to(np.asarray(x), (rows,)) for x in (left, right, here))
+    a, b = (np.broadcast_to(np.asarray(side), (rows,)) for side in (left, right))
+    here = present(a) & present(b)
     result = np.zeros(rows, bool)
     result[here] = COMPARISONS[type(op)](a[here], b[here])
     return result
 
 
-def present(side) -> np.ndarray:
+def present(side: np.ndarray) -> np.ndarray:
     """Where a column has a value."""
-    side = np.asarray(side)
     if side.dtype == object:
         return np.array([item is not None for item in side])
     return ~np.isnan(side) if side.dtype.kind == "f" else np.ones(side.shape, bool)

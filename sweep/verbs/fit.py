@@ -19,10 +19,9 @@ class Args:
     The table needs the columns params, tokens and loss (nats/token); flops defaults to 6 x params x tokens. Nobody
     types start values: the fit finds the global optimum by itself and says how sure it is.
 
-    Examples:
-        sweep fit losses.csv
-        sweep fit losses.csv --columns params=N tokens=D loss=val_loss --where "outlier == 0" --out fit/
-        sweep fit runs/laptop --bootstrap 4000
+    Example: sweep fit runs/laptop --bootstrap 4000
+
+    Example: sweep fit losses.csv --columns params=N tokens=D loss=val_loss --where "outlier == 0" --out fit/
     """
 
     table: tyro.conf.Positional[str]

@@ -1,0 +1,29 @@
+"""Resampling of groups, and percentile intervals."""
+
+import numpy as np
+
+from sweep.fit.bootstrap import draw, interval
+
+
+def test_groups_are_drawn_together_and_in_full():
+    group = np.array([0, 0, 1, 2, 2, 2])
+    weight = draw(group, 2000, seed=0)
+    assert weight.shape == (2000, 6)
+    np.testing.assert_array_equal(weight[:, 0], weight[:, 1])
+    np.testing.assert_array_equal(weight[:, 3], weight[:, 5])
+    assert set((weight[:, 0] + weight[:, 2] + weight[:, 3]).tolist()) == {3.0}
+    np.testing.assert_allclose(weight.mean(axis=0), 1, atol=0.07)
+    np.testing.assert_allclose(weight[:, 2].var(), 2 / 3, atol=0.05)  # multinomial, three groups
+
+
+def test_the_seed_decides():
+    group = np.arange(10)
+    np.testing.assert_array_equal(draw(group, 5, seed=1), draw(group, 5, seed=1))
+    assert (draw(group, 5, seed=1) != draw(group, 5, seed=2)).any()
+    assert draw(group, 0, seed=0).shape == (0, 10)
+
+
+def test_interval():
+    values = np.concatenate([np.arange(101.0), [np.nan, np.inf]])
+    np.testing.assert_allclose(np.array(interval(values, 0.9), float), [5.0, 95.0])
+    assert interval(values[:10], 0.9) == [None, None]

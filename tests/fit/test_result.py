@@ -1,0 +1,80 @@
+"""A fit as a thing to ask: saved and loaded, inside and outside its range."""
+
+import numpy as np
+import pytest
+
+from sweep.errors import InputError
+from sweep.fit import Fit, fit
+from sweep.fit.result import plain
+from sweep.laws import additive
+
+BUDGETS = np.geomspace(1e18, 1e21, 5)
+
+
+@pytest.fixture
+def found(simulate):
+    return fit(simulate(BUDGETS, noise=0.01), bootstrap=300, seed=5)
+
+
+def test_saved_and_loaded_it_answers_alike(found, tmp_path):
+    found.save(tmp_path / "fit")
+    assert sorted(p.name for p in (tmp_path / "fit").iterdir()) == ["fit.json", "lanes.parquet"]
+    again = Fit.load(tmp_path / "fit")
+    assert again.to_json() == found.to_json()
+    assert again.predict(1e9, 2e10) == found.predict(1e9, 2e10)
+    assert again.optimum(1e21) == found.optimum(1e21)
+    assert again.interval("alpha") == found.interval("alpha") == found.record["interval"]["alpha"]
+    with pytest.raises(InputError, match="sweep fit TABLE"):
+        Fit.load(tmp_path)
+
+
+def test_prediction_intervals_hold_new_runs(found, law):
+    """Nine in ten fresh noisy runs inside the fitted range lie within the nominal 90 percent interval, about."""
+    rng = np.random.default_rng(11)
+    inside = []
+    for _ in range(200):
+        params = 10 ** rng.uniform(8.5, 9.5)
+        tokens = params * 10 ** rng.uniform(0.8, 1.8)
+        low, high = found.predict(params, tokens).interval
+        inside.append(low < additive.loss(law, params, tokens) * np.exp(0.01 * rng.standard_normal()) < high)
+    assert 0.8 <= np.mean(inside) <= 0.98
+
+
+def test_a_wider_level_is_a_wider_interval(found):
+    (l9, h9), (l5, h5) = found.interval("beta", 0.9), found.interval("beta", 0.5)
+    assert l9 < l5 < found.params["beta"] < h5 < h9
+    with pytest.raises(InputError, match="no parameter 'gamma'"):
+        found.interval("gamma")
+
+
+def test_extrapolation_is_measured_and_said(found):
+    n, d = additive.optimum(additive.PUBLISHED["besiroglu"].coefficients, 1e21)
+    near = found.predict(n, d)
+    assert near.warnings == []
+    assert near.extrapolation == pytest.approx({"compute": 1.0, "tokens_per_param": 1.0})
+    far = found.predict(int(100 * n), 10 * d)
+    assert far.extrapolation["compute"] == pytest.approx(1000, rel=1e-6)
+    assert [w["code"] for w in far.warnings] == ["extrapolation"]
+    odd = found.predict(n / 100, d * 100)
+    low, high = found.record["range"]["tokens_per_param"]
+    assert odd.extrapolation["tokens_per_param"] == pytest.approx(d / n * 1e4 / high)
+    assert [w["code"] for w in odd.warnings] == ["tokens_per_param"]
+    assert low < d / n < high
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, float("inf"), float("nan")])
+def test_questions_without_meaning(found, bad):
+    with pytest.raises(InputError, match="positive"):
+        found.predict(bad, 1e9)
+    with pytest.raises(InputError, match="positive"):
+        found.optimum(bad)
+
+
+def test_plain_has_no_nan():
+    value = {
+        "a": np.float64("nan"),
+        "b": [np.int64(3), float("inf")],
+        "c": np.array([1.5, np.nan]),
+        4: (True, None, "x"),
+    }
+    assert plain(value) == {"a": None, "b": [3, None], "c": [1.5, None], "4": [True, None, "x"]}

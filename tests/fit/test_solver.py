@@ -1,0 +1,141 @@
+"""The solver against SciPy, automatic differentiation and hand-made edge cases."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from sweep.fit import solver
+from sweep.fit.objective import Objective
+from sweep.laws import additive, get
+
+LAW = get("additive")
+TRUTH = additive.Additive(1.8, 480.0, 2100.0, 0.35, 0.37)
+
+
+def table(seed=0, n=40, noise=0.01):
+    rng = np.random.default_rng(seed)
+    params, tokens = 10 ** rng.uniform(7, 10, n), 10 ** rng.uniform(9, 12, n)
+    loss = additive.loss(TRUTH, params, tokens) * np.exp(noise * rng.standard_t(3, n))
+    features, shift = additive.features(params, tokens)
+    return features, loss, additive.theta(TRUTH, shift)
+
+
+def solve_one(features, loss, theta, weight, objective):
+    target = loss if objective.in_loss else np.log(loss)
+    return solver.solve(
+        LAW, features, target, theta[None], weight[None], delta=objective.deltas[0], in_loss=objective.in_loss
+    )
+
+
+@pytest.mark.parametrize(
+    "objective", [Objective("huber"), Objective("log_mse"), Objective("mse")], ids=lambda o: o.kind
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_optimum_is_scipys(objective, seed):
+    features, loss, theta = table(seed)
+    weight = np.random.default_rng(seed).integers(0, 3, len(loss)).astype(float)
+    lanes = solve_one(features, loss, theta, weight, objective)
+
+    def value_and_gradient(t):
+        columns = np.exp(t[:3])[:, None] * additive.basis(t[3:], features)
+        predicted = columns.sum(axis=0)
+        jacobian = np.concatenate([columns, -columns[:2] * features])
+        residual = predicted - loss if objective.in_loss else np.log(predicted / loss)
+        jacobian = jacobian if objective.in_loss else jacobian / predicted
+        pull = np.clip(residual, -1e-3, 1e-3) if objective.kind == "huber" else 2 * residual / weight.sum()
+        return objective.value(predicted, loss, weight) * 1e4, jacobian @ (weight * pull) * 1e4
+
+    found = minimize(value_and_gradient, theta, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 5000})
+    assert lanes.converged.all()
+    assert lanes.gradient[0] < 1e-6
+    assert value_and_gradient(lanes.theta[0])[0] <= found.fun * (1 + 1e-9)
+    assert value_and_gradient(lanes.theta[0])[0] == pytest.approx(found.fun, rel=1e-6)
+
+
+def test_gradient_vanishes_by_automatic_differentiation():
+    features, loss, theta = table()
+    lanes = solve_one(features, loss, theta, np.ones(len(loss)), Objective("huber", 1e-2))
+    with jax.enable_x64(True):
+
+        def value(t):
+            r = jnp.abs(additive.log_loss(t, jnp.asarray(features))[0] - jnp.log(loss))
+            return jnp.sum(jnp.where(r <= 1e-2, r**2 / 2, 1e-2 * (r - 5e-3)))
+
+        gradient = jax.grad(value)(jnp.asarray(lanes.theta[0]))
+        assert float(value(jnp.asarray(lanes.theta[0]))) == pytest.approx(lanes.objective[0], rel=1e-12)
+    assert np.abs(gradient).max() < 1e-8
+
+
+def test_weights_are_repeated_rows():
+    features, loss, theta = table()
+    weight = np.arange(len(loss)) % 3 + 0.0
+    repeat = np.repeat(np.arange(len(loss)), weight.astype(int))
+    weighted = solve_one(features, loss, theta, weight, Objective())
+    repeated = solve_one(features[:, repeat], loss[repeat], theta, np.ones(len(repeat)), Objective())
+    assert weighted.objective == pytest.approx(repeated.objective, rel=1e-12)
+    np.testing.assert_allclose(weighted.theta, repeated.theta, rtol=1e-6)
+
+
+def test_lanes_are_independent_and_padding_is_dropped():
+    features, loss, theta = table()
+    rng = np.random.default_rng(0)
+    weight = rng.multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=1100).astype(float)
+    many = solver.solve(LAW, features, np.log(loss), np.tile(theta, (1100, 1)), weight, delta=1e-3)
+    assert many.theta.shape == (1100, 5)
+    assert many.converged.mean() > 0.99
+    for lane in (0, 17, 1099):
+        alone = solve_one(features, loss, theta, weight[lane], Objective())
+        assert alone.objective[0] == pytest.approx(many.objective[lane], rel=1e-10)
+
+
+def test_starts_around_the_optimum_reach_it():
+    features, loss, theta = table()
+    starts = theta + np.random.default_rng(3).normal(0, 0.1, (20, 5))
+    lanes = solver.solve(LAW, features, np.log(loss), starts, np.ones(len(loss)), delta=1e-3)
+    assert np.ptp(lanes.objective) < 1e-9 * lanes.objective.min()
+
+
+def test_a_perfect_table_is_solved_exactly():
+    features, loss, theta = table(noise=0.0)
+    lanes = solver.solve(LAW, features, np.log(loss), theta[None] + 0.1, np.ones(len(loss)), delta=1e-3)
+    np.testing.assert_allclose(lanes.theta[0], theta, atol=1e-9)
+    assert lanes.converged.all()
+
+
+def test_a_lane_that_ran_out_of_steps_is_not_converged(monkeypatch):
+    features, loss, theta = table()
+    solver.program.cache_clear()
+    monkeypatch.setattr(solver, "ITERATIONS", 1)
+    lanes = solver.solve(LAW, features, np.log(loss), theta[None] + 0.5, np.ones(len(loss)), delta=1e-3)
+    solver.program.cache_clear()
+    assert not lanes.converged.any()
+    assert lanes.decrement[0] > 1e-6
+
+
+def test_a_floor_at_zero_is_reached_and_certified():
+    features, _, theta = table()
+    flat = np.exp(additive.log_loss(jnp.asarray(theta), jnp.asarray(features))[0]) - 1.9  # the best floor is negative
+    start = np.concatenate([theta[:2], [solver.FLOOR], theta[3:]])
+    lanes = solver.solve(LAW, features, flat, start[None], np.ones(len(flat)), delta=np.inf, in_loss=True)
+    assert lanes.theta[0, 2] == solver.FLOOR
+    assert lanes.converged.all()
+
+
+def test_small_systems_against_lapack():
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((5, 5))
+    with jax.enable_x64(True):
+        x = solver.solve_spd(jnp.asarray(root @ root.T), jnp.arange(5.0))
+    np.testing.assert_allclose(x, np.linalg.solve(root @ root.T, np.arange(5.0)), rtol=1e-9)
+
+
+def test_float64_does_not_leak():
+    before = jnp.ones(3) / 3
+    features, loss, theta = table()
+    solve_one(features, loss, theta, np.ones(len(loss)), Objective())
+    after = jnp.ones(3) / 3
+    assert before.dtype == after.dtype == jnp.float32
+    assert not jax.config.read("jax_enable_x64")
+    np.testing.assert_array_equal(before, after)
