@@ -123,7 +123,7 @@ def frontier(run: Run) -> Markup:
     return section("frontier", title, tag("p", *keys, class_="key"), row, approaches(run))
 
 
-def bounded(values: Row, name: str, write: Callable[[float | None], str]) -> Markup:
+def bounded(values: Row, name: str, write: Callable[[numbers.Number | None], str]) -> Markup:
     """A number with its interval beneath."""
     return stacked(write(values.get(name)), numbers.interval(values.get(f"{name}_interval"), write))
 
@@ -201,12 +201,12 @@ def residual_figures(run: Run) -> list[Piece]:
     figures = [
         figure(
             f"residuals-{kind.replace('_', '-')}",
-            lambda width, k=kind: diagnostics.residual_chart(found, k, width),
+            lambda width, k=kind: diagnostics.residual_chart([row for row in found if row[k]], k, width),
             text,
             full=kind == "predicted",
         )
         for kind, text in kinds
-        if kind != "budget" or all(row["budget"] for row in found)
+        if any(row[kind] for row in found)
     ]
     return [key(run), figures[0], tag("div", *figures[1:], class_="pair")]
 
@@ -267,7 +267,7 @@ def forecast(run: Run) -> Markup:
     return section("forecast", title, drawing, table(head, rows, numeric=range(1, 7)))
 
 
-def spread(loss: float | None, error: float | None) -> str:
+def spread(loss: numbers.Number | None, error: numbers.Number | None) -> str:
     """A loss with its standard error where there is one."""
     return f"{numbers.loss(loss)} ± {numbers.loss(error)}" if numbers.known(error) else numbers.loss(loss)
 
