@@ -56,12 +56,12 @@ def parabolas(
     return [line.encode(x=x, y=y, color=literal())]
 
 
-def trial_marks(points: Sequence[Point], top: Number, x: Any, y: Any, field: str = "params") -> list[alt.Chart]:
+def trial_marks(points: Sequence[Point], top: Number, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Filled for trials in the fit, hollow for the rest, triangles on the top edge for those with no loss to show."""
     filled, hollow, edge = [], [], []
     for p in points:
         on_scale = p.loss is not None and p.loss <= top
-        row = {field: getattr(p, field), "loss": p.loss if on_scale else top, "color": p.color}
+        row = {"params": p.params, "loss": p.loss if on_scale else top, "color": p.color}
         (edge if not on_scale else filled if p.used else hollow).append(row)
     layers = []
     if filled:
@@ -169,6 +169,7 @@ def frontier(fit: Row, quantity: str, budgets: Sequence[Number], width: int = HA
         if at.get(quantity) and approach.get(exponent) and target.get("flops") and budgets:
             lines += power_line(target["flops"], at[quantity], approach[exponent], budgets, color, k)
             lo, hi = at.get(f"{quantity}_interval") or (None, None)
+            # a little apart in C, so that intervals of approaches that agree do not hide each other
             end = {"flops": target["flops"] * 1.06 ** (k - 2), "value": at[quantity], "color": color, "shape": k}
             ends.append({**end, "lo": lo or at[quantity], "hi": hi or at[quantity]})
         for point in (approach.get("frontier") or []) + (approach.get("families") or []):

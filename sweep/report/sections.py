@@ -101,8 +101,8 @@ def curves(run: Run) -> Markup:
     if (run.fit.get("approach1") or {}).get("source") == "endpoints":
         envelope += ", through the ends of the runs"
     caption = f"Validation loss of every trial against the FLOPs spent so far, one colour a size; {envelope}."
-    draw = lambda width: charts.learning_curves(drawn, shown, frontier, width)  # noqa: E731
-    return section("curves", "Loss along training", size_key(shown), figure("curves", draw, caption, full=True))
+    drawing = figure("curves", lambda w: charts.learning_curves(drawn, shown, frontier, w), caption, full=True)
+    return section("curves", "Loss along training", size_key(shown), drawing)
 
 
 def frontier(run: Run) -> Markup:
@@ -288,6 +288,5 @@ def learning_rates(run: Run) -> Markup:
         return section("learning-rates", "Learning-rate adequacy", missing("No cell of the bracket has a loss yet."))
     caption = "Loss above the best of its cell against peak learning rate; a cell is a size at a budget. Filled: "
     caption += "finished. Hollow: not finished, as a triangle on the top edge where there is no loss on this scale."
-    draw = lambda width: diagnostics.learning_rate_chart(found, width)  # noqa: E731
-    drawing = figure("learning-rates", draw, caption, full=True)
+    drawing = figure("learning-rates", lambda w: diagnostics.learning_rate_chart(found, w), caption, full=True)
     return section("learning-rates", "Learning-rate adequacy", tag("p", text), drawing)

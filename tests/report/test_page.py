@@ -1,7 +1,9 @@
 """The page as a reader meets it: parsed, cut short, and opened in a real browser with the network off."""
 
+import dataclasses
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from sweep.errors import InputError
-from sweep.report import numbers, page, report
+from sweep.report import numbers, page, report, theme
 from sweep.report.load import load
 from tests.report.simulated import build, losses
 
@@ -26,7 +28,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--proxy-server=127.0.0.1:9",
+    "--proxy-server=127.0.0.1:9",  # the network is off
     "--enable-logging=stderr",
 ]
 PROBE = """<script>
@@ -153,7 +155,7 @@ def test_forecast_and_outcome_side_by_side(parsed, run):
 
 
 def test_conventions_name_what_the_fit_used(parsed):
-    used = {row[1] for row in parsed.cells if row and row[-1] == "in the fit"}
+    used = {row[1] for row in parsed.cells if row and row[-1] == "used"}
     assert used == {"with_head", "exact"}
     assert "0.94 to 0.94" in parsed.sections["conventions"]  # simulated so
 
@@ -189,6 +191,24 @@ def test_only_a_loss_table_is_enough(tmp_path):
     assert "not recorded" in found.sections["provenance"]
 
 
+def holes(value, rng: random.Random, share: float, keep: bool = False):
+    """`value` with a share of its parts missing or null, at any depth; entries of a list of objects stay objects."""
+    if not keep and rng.random() < share:
+        return None
+    if isinstance(value, dict):
+        return {k: holes(v, rng, share) for k, v in value.items() if rng.random() > share / 2}
+    return [holes(v, rng, share, isinstance(v, dict)) for v in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_anything_may_be_missing(run, monkeypatch, seed):
+    monkeypatch.setattr(theme.vl_convert, "vegalite_to_svg", lambda spec, **_: '<svg class="marks"></svg>')  # for speed
+    rng, share = random.Random(seed), (0.03, 0.1, 0.3)[seed % 3]
+    names = ("sweep", "losses", "curves", "fit", "lanes", "ledger")
+    cut = {name: holes(getattr(run, name), rng, share, keep=True) for name in names}
+    assert Page(page.html(dataclasses.replace(run, **cut), "today")).open == []
+
+
 def test_the_page_appears_whole(tmp_path):
     path = build(tmp_path / "run", ("curves.parquet", "fit/lanes.parquet"))
     out = report(path)
@@ -202,6 +222,10 @@ def test_nowhere_to_write_is_one_line(tmp_path):
     path = build(tmp_path / "run", ("curves.parquet", "fit/fit.json", "fit/lanes.parquet"))
     with pytest.raises(InputError, match="cannot be written"):
         report(path, tmp_path / "no" / "such" / "report.html")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="cannot be written"):
+        report(path, path)  # a folder
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def browse(tmp_path, text: str, width: int) -> tuple[dict, list[str], bytes]:
