@@ -12,6 +12,7 @@ import altair as alt
 
 from sweep.report import theme
 from sweep.report.load import Row
+from sweep.report.numbers import Number
 from sweep.report.numbers import flops as write_flops
 from sweep.report.points import Point
 
@@ -55,12 +56,12 @@ def parabolas(
     return [line.encode(x=x, y=y, color=literal())]
 
 
-def trial_marks(points: Sequence[Point], top: float, x: Any, y: Any, field: str = "params") -> list[alt.Chart]:
+def trial_marks(points: Sequence[Point], top: Number, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Filled for trials in the fit, hollow for the rest, triangles on the top edge for those with no loss to show."""
     filled, hollow, edge = [], [], []
     for p in points:
         on_scale = p.loss is not None and p.loss <= top
-        row = {field: getattr(p, field), "loss": p.loss if on_scale else top, "color": p.color}
+        row = {"params": p.params, "loss": p.loss if on_scale else top, "color": p.color}
         (edge if not on_scale else filled if p.used else hollow).append(row)
     layers = []
     if filled:
@@ -91,7 +92,7 @@ def minima(families: Sequence[Row], colors: dict[float, str], x: alt.X, y: alt.Y
     return [valley, bar, dot.encode(x=x, fill=alt.Fill("color:N", scale=None))]
 
 
-def budget_labels(points: Sequence[Point], top: float, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def budget_labels(points: Sequence[Point], top: Number, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """The budget in FLOPs beside the largest model of each family."""
     last: dict[float, Point] = {}
     for p in points:
@@ -157,7 +158,7 @@ def learning_curves(curves: Sequence[Row], points: Sequence[Point], frontier: Se
     return alt.layer(*layers).properties(width=width - 50, height=320 if width > HALF else 280)
 
 
-def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HALF) -> theme.Chart | None:
+def frontier(fit: Row, quantity: str, budgets: Sequence[Number], width: int = HALF) -> theme.Chart | None:
     """N*(C) or D*(C) by the three approaches; dashed beyond the largest budget. None before any approach has one."""
     target = fit.get("target") or {}
     exponent = "a" if quantity == "params" else "b"
@@ -168,6 +169,7 @@ def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HAL
         if at.get(quantity) and approach.get(exponent) and target.get("flops") and budgets:
             lines += power_line(target["flops"], at[quantity], approach[exponent], budgets, color, k)
             lo, hi = at.get(f"{quantity}_interval") or (None, None)
+            # a little apart in C, so that intervals of approaches that agree do not hide each other
             end = {"flops": target["flops"] * 1.06 ** (k - 2), "value": at[quantity], "color": color, "shape": k}
             ends.append({**end, "lo": lo or at[quantity], "hi": hi or at[quantity]})
         for point in (approach.get("frontier") or []) + (approach.get("families") or []):
@@ -201,7 +203,7 @@ def frontier(fit: Row, quantity: str, budgets: Sequence[float], width: int = HAL
 
 
 def power_line(
-    flops: float, value: float, exponent: float, budgets: Sequence[float], color: str, k: int
+    flops: Number, value: Number, exponent: Number, budgets: Sequence[Number], color: str, k: int
 ) -> list[dict[str, Any]]:
     """The power law through (flops, value), from the smallest budget to the target, split at the largest budget."""
     lo, edge, hi = min(budgets), max(budgets), max(flops, max(budgets))

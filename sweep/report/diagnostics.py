@@ -9,7 +9,7 @@ import altair as alt
 from sweep.report import theme
 from sweep.report.charts import HALF, literal, x_of
 from sweep.report.load import Row
-from sweep.report.numbers import count
+from sweep.report.numbers import Number, count
 from sweep.report.points import DONE, Cell, Forecast
 
 CLOUD = 500  # lanes drawn: more say nothing new and weigh on the page
@@ -50,7 +50,7 @@ def exponent_cloud(lanes: Sequence[Row], fit: Row, width: int = HALF) -> theme.C
 
 
 def optimum_histogram(
-    values: Sequence[float], at: float | None, ends: Sequence[float] | None, width: int = HALF
+    values: Sequence[Number], at: Number | None, ends: Sequence[Number | None] | None, width: int = HALF
 ) -> theme.Chart:
     """How the compute-optimal size at the target spreads over the bootstrap, with the fit and its interval."""
     ordered = sorted(values)
@@ -71,7 +71,7 @@ def optimum_histogram(
     if at:
         rule = alt.Chart(theme.data([{"at": at}])).mark_rule(strokeWidth=1.8, color=theme.INK)
         layers.append(rule.encode(x=x_of("at", x)))
-    for end in ends or []:
+    for end in [end for end in ends or [] if end]:
         rule = alt.Chart(theme.data([{"at": end}])).mark_rule(strokeWidth=1, strokeDash=[3, 3], color=theme.INK)
         layers.append(rule.encode(x=x_of("at", x)))
     return alt.layer(*layers).properties(width=width - 50, height=260)
@@ -82,11 +82,11 @@ def forecast_chart(found: Sequence[Forecast], width: int) -> theme.Chart:
     bars, outcomes = [], []
     for i, forecast in enumerate(found):
         line = forecast.line
-        lo, hi = line.get("interval") or (line["loss"], line["loss"])
+        lo, hi = line.get("interval") or (None, None)
         label = f"{i + 1}. {count(line.get('params'))} on {count(line.get('tokens'))}"
-        bars.append({"label": label, "loss": line["loss"], "lo": lo, "hi": hi})
+        bars.append({"label": label, "loss": line["loss"], "lo": lo or line["loss"], "hi": hi or line["loss"]})
         if forecast.outcome and forecast.outcome.get("loss"):
-            color = theme.INK if forecast.outcome.get("inside") else theme.ALARM
+            color = theme.ALARM if forecast.outcome.get("inside") is False else theme.INK
             outcomes.append({"label": label, "loss": forecast.outcome["loss"], "color": color})
     ends = [row[key] for row in bars for key in ("lo", "hi")] + [row["loss"] for row in outcomes]
     x = theme.linear_x("loss", theme.padded(ends, 0.15), "loss, nats/token", 5)

@@ -66,6 +66,6 @@ def section(identifier: str, title: str, *children: Piece) -> Markup:
     return tag("section", tag("h2", title), *children, id=identifier)
 
 
-def missing(text: str) -> Markup:
-    """What is not there yet, and what brings it."""
-    return tag("p", text, class_="missing")
+def missing(text: str, command: str | None = None) -> Markup:
+    """What is not there yet, and the command that brings it."""
+    return tag("p", text, join([" Run ", tag("code", command), "."]) if command else None, class_="missing")

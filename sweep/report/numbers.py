@@ -3,16 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 
+Number = int | float  # both are meant: the tables hold counts as integers
 MISSING = "–"
 PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
-def known(value: float | None) -> bool:
+def known(value: Number | None) -> bool:
     """Is there a finite number?"""
     return value is not None and math.isfinite(value)
 
 
-def count(value: float | None) -> str:
+def count(value: Number | None) -> str:
     """Parameters or tokens in three digits: 512, 12.4k, 1.30M, 70.2B."""
     if value is None or not math.isfinite(value):
         return MISSING
@@ -22,13 +23,13 @@ def count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
-def three_digits(value: float) -> str:
+def three_digits(value: Number) -> str:
     """1.30, 12.4, 512, and 1235 where there are more."""
     size = abs(value)
     return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
 
 
-def flops(value: float | None) -> str:
+def flops(value: Number | None) -> str:
     """FLOPs in two digits: 3.0e11."""
     if value is None or not math.isfinite(value):
         return MISSING
@@ -36,31 +37,31 @@ def flops(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def loss(value: float | None) -> str:
+def loss(value: Number | None) -> str:
     """Nats/token to the third decimal, about a tenth of the noise between seeds."""
     return fixed(value, 3)
 
 
-def exponent(value: float | None) -> str:
+def exponent(value: Number | None) -> str:
     """A power law's exponent."""
     return fixed(value, 3)
 
 
-def fixed(value: float | None, digits: int) -> str:
+def fixed(value: Number | None, digits: int) -> str:
     """A plain decimal with a real minus sign."""
     if value is None or not math.isfinite(value):
         return MISSING
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def signed(value: float | None, digits: int = 3) -> str:
+def signed(value: Number | None, digits: int = 3) -> str:
     """A difference: +0.012, −0.004."""
     if value is None or not math.isfinite(value):
         return MISSING
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def short(value: float | None) -> str:
+def short(value: Number | None) -> str:
     """Any other number in three significant digits: 0.0120, 477, 2143, 2.10e−7."""
     if value is None or not math.isfinite(value):
         return MISSING
@@ -72,22 +73,22 @@ def short(value: float | None) -> str:
     return f"{fixed(value / 10.0**size, 2)}e{size}".replace("e-", "e−")
 
 
-def given(value: float | None) -> str:
+def given(value: Number | None) -> str:
     """A number somebody chose, as they would write it: 0.001, 300."""
     return MISSING if value is None else f"{value:g}"
 
 
-def times(value: float | None) -> str:
+def times(value: Number | None) -> str:
     """A factor: 3.2×."""
     return MISSING if value is None or not math.isfinite(value) else f"{float(f'{value:.2g}'):g}×"
 
 
-def percent(value: float | None, digits: int = 0) -> str:
+def percent(value: Number | None, digits: int = 0) -> str:
     """A share: 0.9 as 90 %."""
     return MISSING if value is None or not math.isfinite(value) else f"{fixed(100 * value, digits)}\N{NO-BREAK SPACE}%"
 
 
-def interval(ends: Sequence[float | None] | None, write: Callable[[float | None], str]) -> str:
+def interval(ends: Sequence[Number | None] | None, write: Callable[[Number | None], str]) -> str:
     """[lo, hi] as 'lo to hi', or nothing where there is no interval."""
     if not ends or len(ends) != 2 or not all(known(end) for end in ends):
         return ""
@@ -95,7 +96,7 @@ def interval(ends: Sequence[float | None] | None, write: Callable[[float | None]
 
 
 def with_interval(
-    value: float | None, ends: Sequence[float | None] | None, write: Callable[[float | None], str]
+    value: Number | None, ends: Sequence[Number | None] | None, write: Callable[[Number | None], str]
 ) -> str:
     """'12.4k (11.0k to 13.9k)', or the number alone."""
     text = interval(ends, write)

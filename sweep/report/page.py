@@ -1,9 +1,9 @@
 """The page: one HTML file with everything inlined, that opens with the network off and prints."""
 
+import contextlib
 import datetime
 import importlib.resources
 import os
-import tempfile
 from pathlib import Path
 
 from sweep.errors import InputError
@@ -72,14 +72,14 @@ def chapters(run: Run, date: str) -> list[Markup]:
 
 def write_whole(path: Path, text: str) -> None:
     """Write `path` so that it appears whole or not at all. Raises InputError where it cannot be written."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(f.name, 0o644)
-        os.replace(f.name, path)
+        with open(beside, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise InputError(f"{path}: cannot be written ({error.strerror}); give another place with --out") from error

@@ -63,13 +63,18 @@ def points(run: Run) -> list[Point]:
                 params=float(size),
                 tokens=float(tokens),
                 flops=float(row.get(f"flops_{flops}") or row.get("flops_exact") or 6.0 * size * tokens),
-                loss=row.get("loss"),
-                lr=row.get("lr"),
+                loss=number(row.get("loss")),
+                lr=number(row.get("lr")),
                 used=used,
                 color=colors.get(row.get("budget") or 0.0, theme.MUTED),
             )
         )
     return sorted(found, key=lambda p: (p.budget, p.params, p.lr or 0.0))
+
+
+def number(value: Any) -> float | None:
+    """A table's number as a float."""
+    return None if value is None else float(value)
 
 
 def budget_colors(run: Run) -> dict[float, str]:
@@ -160,7 +165,7 @@ class Cell:
 
 def cells(run: Run) -> list[Cell]:
     """Cells of the learning-rate bracket, those with two rates or more."""
-    bracket = sorted(run.config.get("lr_bracket") or [])
+    bracket = sorted(factor for factor in run.config.get("lr_bracket") or [] if factor)
     seeds = {str(row.get("trial")): row.get("seed") for row in run.losses}
     groups: dict[tuple, list[Point]] = defaultdict(list)
     for point in points(run):

@@ -88,7 +88,7 @@ def counting(run: Run) -> Markup:
     chosen_params, chosen_flops = conventions(run.fit)
     rows: list[tuple[Piece, ...]] = []
     for name in PARAM_CONVENTIONS:
-        used = "in the fit" if run.fit and name == chosen_params else ""
+        used = "used" if run.fit and name == chosen_params else ""
         rows.append(("parameters", name, MEANINGS[name], span(run.losses, f"params_{name}", numbers.count), used))
     for name, meaning in (
         (
@@ -97,7 +97,7 @@ def counting(run: Run) -> Markup:
         ),
         ("6nd", "6 × parameters with head × tokens"),
     ):
-        used = "in the fit" if run.fit and name == chosen_flops else ""
+        used = "used" if run.fit and name == chosen_flops else ""
         rows.append(("FLOPs", name, meaning, span(run.losses, f"flops_{name}", numbers.flops), used))
     ratios = [r["flops_6nd"] / r["flops_exact"] for r in run.losses if r.get("flops_6nd") and r.get("flops_exact")]
     if ratios:

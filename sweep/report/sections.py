@@ -9,7 +9,7 @@ from sweep.report.markup import Markup, Piece, facts, join, missing, section, st
 from sweep.report.points import Point, budget_colors, cells, converged, forecasts, optima, points, residuals
 from sweep.report.verdict import NAMES, budgets
 
-HOLLOW = "Filled: used by the fit. Hollow: not used. A triangle on the top edge has no loss on this scale."
+HOLLOW = "Hollow: every other trial, as a triangle on the top edge where it has no loss on this scale."
 
 
 INSIDE = {"True": "inside", "False": "outside"}
@@ -57,13 +57,12 @@ def isoflop(run: Run) -> Markup:
     families = (run.fit.get("approach2") or {}).get("families") or []
     if not any(p.budget and p.loss is not None for p in shown):
         return section("isoflop", title, missing("No trial of a budget has a loss yet."))
-    caption = (
-        "Loss against model size at fixed training FLOPs, one colour a budget. Diamonds: minima of the parabolas, with "
-        f"their intervals. {HOLLOW}"
-    )
+    caption = "Loss against model size at fixed training FLOPs, one colour a budget. "
+    caption += "Diamonds: minima of the parabolas, with their intervals. " if families else ""
+    caption += f"Filled: {'used by the fit' if run.fit else 'finished'}. {HOLLOW}"
     drawing = figure("isoflop", lambda width: charts.isoflop(shown, families, width), caption, full=True)
     if not families:
-        note = missing(f"No minima yet: `sweep fit {run.path}` fits a parabola to each family.")
+        note = missing("The parabolas and their minima have not been fitted.", f"sweep fit {run.path}")
         return section("isoflop", title, drawing, note)
     rows = [
         (
@@ -101,15 +100,15 @@ def curves(run: Run) -> Markup:
     if (run.fit.get("approach1") or {}).get("source") == "endpoints":
         envelope += ", through the ends of the runs"
     caption = f"Validation loss of every trial against the FLOPs spent so far, one colour a size; {envelope}."
-    draw = lambda width: charts.learning_curves(drawn, shown, frontier, width)  # noqa: E731
-    return section("curves", "Loss along training", size_key(shown), figure("curves", draw, caption, full=True))
+    drawing = figure("curves", lambda w: charts.learning_curves(drawn, shown, frontier, w), caption, full=True)
+    return section("curves", "Loss along training", size_key(shown), drawing)
 
 
 def frontier(run: Run) -> Markup:
     """The compute-optimal frontier and the three approaches side by side."""
     title = "The compute-optimal frontier, three ways"
     if not any(run.fit.get(f"approach{k}") for k in (1, 2, 3)):
-        return section("frontier", title, missing(f"No approach has been fitted: `sweep fit {run.path}`."))
+        return section("frontier", title, missing("No approach has been fitted.", f"sweep fit {run.path}"))
     keys = [tag("span", dot(theme.APPROACH[k - 1]), f"{k} {NAMES[k]}", class_="key-item") for k in (1, 2, 3)]
     figures = [
         figure(
@@ -123,7 +122,7 @@ def frontier(run: Run) -> Markup:
     return section("frontier", title, tag("p", *keys, class_="key"), row, approaches(run))
 
 
-def bounded(values: Row, name: str, write: Callable[[float | None], str]) -> Markup:
+def bounded(values: Row, name: str, write: Callable[[numbers.Number | None], str]) -> Markup:
     """A number with its interval beneath."""
     return stacked(write(values.get(name)), numbers.interval(values.get(f"{name}_interval"), write))
 
@@ -156,7 +155,7 @@ def law(run: Run) -> Markup:
     title = "The parametric law and its residuals"
     values = run.fit.get("params") or {}
     if not values:
-        return section("law", title, missing(f"No law has been fitted: `sweep fit {run.path}`."))
+        return section("law", title, missing("No law has been fitted.", f"sweep fit {run.path}"))
     errors, ends = run.fit.get("se") or {}, run.fit.get("interval") or {}
     rows = [
         (
@@ -201,12 +200,12 @@ def residual_figures(run: Run) -> list[Piece]:
     figures = [
         figure(
             f"residuals-{kind.replace('_', '-')}",
-            lambda width, k=kind: diagnostics.residual_chart(found, k, width),
+            lambda width, k=kind: diagnostics.residual_chart([row for row in found if row[k]], k, width),
             text,
             full=kind == "predicted",
         )
         for kind, text in kinds
-        if kind != "budget" or all(row["budget"] for row in found)
+        if any(row[kind] for row in found)
     ]
     return [key(run), figures[0], tag("div", *figures[1:], class_="pair")]
 
@@ -267,7 +266,7 @@ def forecast(run: Run) -> Markup:
     return section("forecast", title, drawing, table(head, rows, numeric=range(1, 7)))
 
 
-def spread(loss: float | None, error: float | None) -> str:
+def spread(loss: numbers.Number | None, error: numbers.Number | None) -> str:
     """A loss with its standard error where there is one."""
     return f"{numbers.loss(loss)} ± {numbers.loss(error)}" if numbers.known(error) else numbers.loss(loss)
 
@@ -281,13 +280,13 @@ def learning_rates(run: Run) -> Markup:
     edge = [cell for cell in scored if not cell.inside]
     text = f"{len(scored) - len(edge)} of {numbers.plural(len(found), 'cell')} have their best rate inside the bracket."
     if edge:
-        worst = [f"{numbers.count(c.best.params)} at {numbers.flops(c.best.budget)} FLOPs" for c in edge if c.best]
-        more = f"; and {len(worst) - 5} more" if len(worst) > 6 else ""
-        text += f" At an edge, so perhaps not well tuned: {'; '.join(worst if not more else worst[:5])}{more}."
+        named = [f"{numbers.count(c.best.params)} at {numbers.flops(c.best.budget)} FLOPs" for c in edge if c.best]
+        if len(named) > 6:
+            named = [*named[:5], f"and {len(named) - 5} more"]
+        text += f" At an edge of what has finished, so perhaps not well tuned: {'; '.join(named)}."
     if not scored:
         return section("learning-rates", "Learning-rate adequacy", missing("No cell of the bracket has a loss yet."))
-    caption = "Loss above the best of its cell against peak learning rate; a cell is a size at a budget. Filled: "
-    caption += "finished. Hollow: not finished, as a triangle on the top edge where there is no loss on this scale."
-    draw = lambda width: diagnostics.learning_rate_chart(found, width)  # noqa: E731
-    drawing = figure("learning-rates", draw, caption, full=True)
+    caption = "Loss above the best of its cell against peak learning rate; a cell is a size at a budget. "
+    caption += f"Filled: finished. {HOLLOW}"
+    drawing = figure("learning-rates", lambda w: diagnostics.learning_rate_chart(found, w), caption, full=True)
     return section("learning-rates", "Learning-rate adequacy", tag("p", text), drawing)

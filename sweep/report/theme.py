@@ -13,6 +13,7 @@ import altair as alt
 import vl_convert
 
 from sweep.report.markup import Markup
+from sweep.report.numbers import Number
 
 Chart = alt.TopLevelMixin
 
@@ -22,7 +23,7 @@ DARK_INK, DARK_MUTED, DARK_GRID, DARK_PAPER = "#eae8e3", "#a3a099", "#35332f", "
 # Budgets and sizes, small to large: viridis (van der Walt and Smith, 2015), told apart by lightness alone. The large
 # end is the one that stands out: dark on paper, bright on a dark screen.
 SEQUENTIAL = ("#45b86f", "#2ca27d", "#218f8d", "#297a8e", "#31688e", "#3a528b", "#443a83", "#471365", "#2b0440")
-DARK_SEQUENTIAL = ("#5c7fd1", "#3f86b5", "#2d8a9b", "#25a08f", "#3fb57d", "#6cc864", "#9bd84b", "#cbe13f", "#fbe94a")
+DARK_SEQUENTIAL = ("#4f74c8", "#3d7fae", "#2d8a9b", "#25a08f", "#3fb57d", "#6cc864", "#9bd84b", "#cbe13f", "#fbe94a")
 
 # The three approaches: Okabe and Ito (2008).
 APPROACH = ("#0072b2", "#d55e00", "#00855f")
@@ -90,10 +91,10 @@ def dark_style() -> str:
 def shades(n: int) -> list[str]:
     """Colours of n ordered things, spread over the sequential palette."""
     last = len(SEQUENTIAL) - 1
-    return [SEQUENTIAL[round(i * last / max(n - 1, 1))] for i in range(n)] if n > 1 else [SEQUENTIAL[4]]
+    return [SEQUENTIAL[round(i * last / (n - 1))] for i in range(n)] if n > 1 else [SEQUENTIAL[4]] * n
 
 
-def log_ticks(lo: float, hi: float) -> list[float]:
+def log_ticks(lo: Number, hi: Number) -> list[Number]:
     """Round numbers for a logarithmic axis from lo to hi: 1-2-5 a decade, or decades where there are many."""
     decades = math.log10(hi / lo)
     steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 2.7 else (1,)
@@ -104,14 +105,14 @@ def log_ticks(lo: float, hi: float) -> list[float]:
     return inside if len(inside) > 2 else even_ticks(lo, hi)
 
 
-def even_ticks(lo: float, hi: float) -> list[float]:
+def even_ticks(lo: Number, hi: Number) -> list[Number]:
     """Three to six evenly spaced round numbers from lo to hi."""
     unit = 10.0 ** math.floor(math.log10((hi - lo) / 3))
     step = next(unit * k for k in (1, 2, 5, 10) if (hi - lo) / (unit * k) <= 6)
     return [step * i for i in range(math.ceil(lo / step), math.floor(hi / step) + 1)]
 
 
-def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
+def padded(values: Iterable[Number], share: Number = 0.06) -> tuple[Number, Number]:
     """Ends of a linear axis that leave room around the values."""
     values = list(values)
     lo, hi = min(values), max(values)
@@ -119,7 +120,7 @@ def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
     return lo - room, hi + room
 
 
-def log_padded(values: Iterable[float], share: float = 0.05) -> tuple[float, float]:
+def log_padded(values: Iterable[Number], share: Number = 0.05) -> tuple[Number, Number]:
     """Ends of a logarithmic axis that leave room around positive values."""
     lo, hi = padded([math.log(value) for value in values], share)
     return math.exp(lo), math.exp(hi)
@@ -130,35 +131,35 @@ FLOPS_LABEL = "replace(format(datum.value, '~e'), '+', '')"
 
 
 def log_x(
-    field: str, domain: tuple[float, float], title: str, label: str, ticks: Iterable[float] | None = None
+    field: str, domain: tuple[Number, Number], title: str, label: str, ticks: Iterable[Number] | None = None
 ) -> alt.X:
     """A logarithmic horizontal axis, with its own ticks where the values are few."""
     axis = alt.Axis(values=sorted(set(ticks)), labelExpr=label) if ticks else log_axis(domain, label)
     return alt.X(field, type="quantitative", title=title, scale=log_scale(domain), axis=axis)
 
 
-def log_y(field: str, domain: tuple[float, float], title: str, label: str) -> alt.Y:
+def log_y(field: str, domain: tuple[Number, Number], title: str, label: str) -> alt.Y:
     """A logarithmic vertical axis."""
     return alt.Y(field, type="quantitative", title=title, scale=log_scale(domain), axis=log_axis(domain, label))
 
 
-def log_scale(domain: tuple[float, float]) -> alt.Scale:
+def log_scale(domain: tuple[Number, Number]) -> alt.Scale:
     """A logarithmic scale of exactly this domain."""
     return alt.Scale(type="log", domain=list(domain), nice=False)
 
 
-def log_axis(domain: tuple[float, float], label: str) -> alt.Axis:
+def log_axis(domain: tuple[Number, Number], label: str) -> alt.Axis:
     """Round ticks and short labels."""
     return alt.Axis(values=log_ticks(*domain), labelExpr=label)
 
 
-def linear_x(field: str, domain: tuple[float, float], title: str, ticks: int = 6) -> alt.X:
+def linear_x(field: str, domain: tuple[Number, Number], title: str, ticks: int = 6) -> alt.X:
     """A linear horizontal axis."""
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     return alt.X(field, type="quantitative", title=title, scale=scale, axis=alt.Axis(tickCount=ticks))
 
 
-def linear_y(field: str, domain: tuple[float, float], title: str, ticks: int = 6) -> alt.Y:
+def linear_y(field: str, domain: tuple[Number, Number], title: str, ticks: int = 6) -> alt.Y:
     """A linear vertical axis."""
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     return alt.Y(field, type="quantitative", title=title, scale=scale, axis=alt.Axis(tickCount=ticks))
