@@ -29,12 +29,12 @@ from jax.sharding import AxisType, PartitionSpec
 from jaxtyping import Float
 
 from sweep.laws import Law
+from sweep.laws.law import FLOOR
 
 ITERATIONS = 200
 CONVERGED = 1e-9  # largest relative further decrease that the final Newton decrement may still promise
 STOP = 1e-13  # the same, at which iteration ends
 ROWS = 16  # tables are padded to a multiple of this
-FLOOR = -30.0  # of a coordinate: a term of e^-30 nats has vanished
 
 
 class Problem(NamedTuple):
