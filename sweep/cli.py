@@ -1,8 +1,8 @@
 """The command line: finds the verb, resolves a config with its overrides, prints what the verb returns.
 
 Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
-returns an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line and an
-exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+returns an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line
+and an exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
 """
 
 import contextlib

@@ -26,6 +26,7 @@ from sweep.train import devices, results, store
 from sweep.train.cohort import CohortRun, Settings
 from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
+from sweep.train.devices import Device
 from sweep.train.progress import Quiet
 
 
@@ -53,7 +54,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         waiting.put(cohort)
     problems: list[BaseException] = []
 
-    def lane(group: list[jax.Device], stop: threading.Event) -> None:
+    def lane(group: list[Device], stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 cohort = waiting.get_nowait()
@@ -76,7 +77,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
                 stop.set()
                 problems.append(error)
 
-    def one(cohort: Cohort, group: list[jax.Device], stop: threading.Event) -> None:
+    def one(cohort: Cohort, group: list[Device], stop: threading.Event) -> None:
         folder = folder_of(out, cohort)
         write_spec(folder, cohort)
         settings = Settings(folder, sweep.curve_points, sweep.checkpoint.minutes, sweep.checkpoint.keep)

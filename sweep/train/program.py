@@ -8,7 +8,7 @@ serves every learning rate, seed and horizon. The host touches the device once a
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Float, Int
 
 from models import functional
@@ -27,6 +28,7 @@ from sweep.train.schedule import learning_rate
 from sweep.train.sharding import fsdp_spec
 
 Mode = Literal["vmap", "map"]
+Leaf = Any  # an array, a NumPy scalar or the description of one: the same trees hold all three
 
 
 @jax.tree_util.register_dataclass
@@ -34,18 +36,18 @@ Mode = Literal["vmap", "map"]
 class Hyper:
     """What differs between the rows of a cohort: traced, one scalar each, stacked along the leading trial axis."""
 
-    seed: Array
-    data_seed: Array
-    peak: Array  # learning rate
-    weight_decay: Array
-    beta1: Array
-    beta2: Array
-    grad_clip: Array
-    horizon: Array  # steps
-    warmup: Array  # steps
-    cooldown: Array  # steps
-    schedule: Array  # index into schedule.SCHEDULES
-    cooldown_shape: Array  # index into schedule.COOLDOWNS
+    seed: Leaf
+    data_seed: Leaf
+    peak: Leaf  # learning rate
+    weight_decay: Leaf
+    beta1: Leaf
+    beta2: Leaf
+    grad_clip: Leaf
+    horizon: Leaf  # steps
+    warmup: Leaf  # steps
+    cooldown: Leaf  # steps
+    schedule: Leaf  # index into schedule.SCHEDULES
+    cooldown_shape: Leaf  # index into schedule.COOLDOWNS
 
 
 @jax.tree_util.register_dataclass
@@ -173,7 +175,7 @@ def validate_rows(shape: Shape, mode: Mode, val: Array, params: dict, wanted: Ar
     return jax.lax.cond(wanted.any(), each, lambda _: (nothing, nothing), (params, wanted))
 
 
-def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Callable:
+def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Wrapped:
     """The jitted chunk: (corpus, states, hypers, until, wanted) -> (states, Report), states donated.
 
     Args:
@@ -192,7 +194,7 @@ def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Callable:
         chunk,
         mesh=mesh,
         in_specs=(P(), by_trial, by_trial, by_trial, by_trial),
-        out_specs=(by_trial, Report(P(None, "trial"), by_trial, by_trial, by_trial, by_trial)),
+        out_specs=(by_trial, Report._make([P(None, "trial"), by_trial, by_trial, by_trial, by_trial])),
         axis_names={"trial"},
         check_vma=False,
     )
@@ -248,4 +250,4 @@ def stack(hypers: list[Hyper]) -> Hyper:
 def example_hyper() -> Hyper:
     """A row of zeros, for shapes and dtypes."""
     i, f = np.int32(0), np.float32(0)
-    return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)  # pyright: ignore[reportArgumentType]
+    return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)
