@@ -104,4 +104,4 @@ def test_appendix_formula_with_both_ends_is_another_count():
     ratios = [
         counting.chinchilla_flops_per_sequence(*d) / (6 * counting.chinchilla_params(*d) * 2048) for d, _, _ in CHINCHILLA
     ]
-    assert [ratios[0], ratios[-1]] == pytest.approx([1.60, 1.03], abs=0.01)
+    assert [ratios[0], ratios[-1]] == pytest.approx([1.60, 1.03], abs=0.02)
