@@ -214,6 +214,7 @@ def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
     return jax.jit(jax.vmap(functools.partial(init_state, shape)), out_shardings=state_sharding(shape, mesh))
 
 
+@functools.lru_cache(maxsize=256)
 def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
 
@@ -223,6 +224,7 @@ def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     return jax.jit(take, out_shardings=state_sharding(shape, mesh))
 
 
+@functools.lru_cache(maxsize=256)
 def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]:
     """(states, some, indices[T]) -> states with those rows replaced; an index past the end is dropped."""
 
