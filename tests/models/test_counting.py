@@ -44,7 +44,7 @@ def test_params_equal_the_tree(name):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"tied": False}, {"kv_heads": 1}, {"activation": "gelu", "ffn": 511}, {"batch": 2, "seq_len": 128}],
+    [{}, {"tied": False}, {"kv_heads": 1}, {"activation": "gelu", "width": 256, "ffn": 1023}, {"batch": 2, "seq_len": 128}],
     ids=str,
 )
 def test_exact_flops_within_two_percent_of_xla(changes):
