@@ -14,8 +14,8 @@ from sweep.config import Architecture, Data, Prior, Recipe, Sweep
 
 SWEEP = Sweep(
     name="laptop",
-    budgets=(1e10, 3e10, 9e10),
-    target_compute=3e11,
+    budgets=(2e10, 6e10, 1.8e11),
+    target_compute=6e11,
     sizes=6,
     span=4.0,
     data=Data(path="python:stdlib", tokenizer="byte"),

@@ -53,13 +53,14 @@ def main(argv: list[str] | None = None) -> int:
         verb, rest = split_verb(words)
         output = call(verb, rest)
     except SweepError as error:
+        prefix = f"sweep {verb}".strip()
         code = error.code if isinstance(error, Refusal) else type(error).__name__
         if as_json:
             print(json.dumps({"error": {"code": code, "message": str(error)}}))
         label = (
             f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
         )
-        print(f"sweep {verb}: {label}: {error}".replace("  ", " "), file=sys.stderr)
+        print(f"{prefix}: {label}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"sweep {verb}: interrupted", file=sys.stderr)
