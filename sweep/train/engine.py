@@ -16,6 +16,7 @@ import jax
 import numpy as np
 import pyarrow as pa
 
+from sweep import files
 from sweep.config import Sweep
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.trial import Trial
@@ -109,7 +110,7 @@ def folder_of(out: Path, cohort: Cohort) -> Path:
 def write_spec(folder: Path, cohort: Cohort) -> None:
     """What the cohort is, for `status` and for people."""
     spec = {"hash": cohort.hash, "trials": [results.planned(t) | {"steps": t.steps} for t in cohort.trials]}
-    store.write_whole(folder / "spec.json", json.dumps(spec, indent=1))
+    files.write_text(folder / "spec.json", json.dumps(spec, indent=1))
 
 
 def finish(training: CohortRun, origin: results.Origin) -> None:
@@ -117,7 +118,7 @@ def finish(training: CohortRun, origin: results.Origin) -> None:
     folder, attempt = training.settings.folder, training.cursor.attempts
     io.write(table_of(results.curve_rows(training), CURVES), folder / f"curves-{attempt:03d}.parquet")
     io.write(table_of(results.loss_rows(training, origin)), folder / f"rows-{attempt:03d}.parquet")
-    store.write_whole(folder / "DONE", "")
+    files.write_text(folder / "DONE", "")
 
 
 def record_failure(out: Path, cohort: Cohort, origin: results.Origin, error: Exception) -> None:
