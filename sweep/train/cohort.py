@@ -54,6 +54,8 @@ class CohortRun:
         self.rows = rows_of(cohort)
         self.cursor = Cursor.start(self.rows)
         trial = settings.trial_devices or trial_axis(len(self.rows), len(group))
+        if group[0].platform == "cpu" and not settings.trial_devices:
+            group = group[:trial]  # cores already share one step's work: splitting its batch as well only adds waiting
         self.mesh = make_mesh(group, trial)
         self.mode = settings.mode or mode_of(cohort.shape, group[0].platform)
         self.slots = -(-len(self.rows) // trial) * trial  # the rows and, to fill the mesh, idle ones
