@@ -223,7 +223,7 @@ def test_the_page_appears_whole(tmp_path):
 def test_nowhere_to_write_is_one_line(tmp_path):
     path = build(tmp_path / "run", ("curves.parquet", "fit/fit.json", "fit/lanes.parquet"))
     with pytest.raises(InputError, match="cannot be written"):
-        report(path, tmp_path / "no" / "such" / "report.html")
+        report(path, path / "sweep.json" / "report.html")  # beneath a file
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match="cannot be written"):
         report(path, path)  # a folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep import config
+from sweep import config, files
 from sweep.errors import InputError, Refusal
 from sweep.train import store
 
@@ -69,18 +69,14 @@ def test_a_directory_that_cannot_be_made_is_one_line(tmp_path, where):
     assert "\n" not in str(error.value)
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
-    file = tmp_path / "x.json"
-    store.write_whole(file, "old")
-
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
-        store.write_whole(file, "new")
-    assert file.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+        store.claim(tmp_path / "run", SWEEP, DATA)
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_reading_what_is_no_run(tmp_path):
