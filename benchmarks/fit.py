@@ -17,21 +17,19 @@ in, 72 out.
 """
 
 import argparse
-import datetime
 import json
 import multiprocessing
 import os
-import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import scipy
 from scipy.optimize import minimize
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks import record
+
 DELTA = 1e-3
 FLOPS_PER_ROW_STEP = 160
 OUR_LANES = {"cpu": 8192, "gpu": 262_144, "tpu": 65_536}
@@ -114,26 +112,11 @@ def run_ours(law, features, ln_loss, start, weights, seconds: float) -> dict:
     return {"lanes": lanes, "fits_per_s": len(weights) / min(took)}
 
 
-def machine() -> dict:
-    """Where and with what this ran."""
-    import jax
-
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": f"{len(jax.local_devices())} x {jax.local_devices()[0].device_kind}",
-        "cpu": platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "versions": {"python": platform.python_version(), "jax": jax.__version__, "scipy": scipy.__version__},
-        "commit": commit.stdout.strip() or "unknown",
-    }
-
-
 def main() -> None:
     """Run both, compare lane by lane, print and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each side")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=record.RESULTS)
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
 
@@ -165,7 +148,7 @@ def main() -> None:
     steps = float(lanes.steps.mean())
     result = {
         "benchmark": "approach-3 Huber fits of bootstrap resamples",
-        **machine(),
+        **record.environment(),
         "table": {"source": source, "rows": len(loss), "objective": float(full.objective.min())},
         "ours": {
             "fits_per_s": ours["fits_per_s"],
@@ -188,9 +171,8 @@ def main() -> None:
             "flops_per_s_reached": FLOPS_PER_ROW_STEP * len(loss) * steps * ours["fits_per_s"],
         },
     }
-    args.out.mkdir(parents=True, exist_ok=True)
     kind = jax.local_devices()[0].device_kind.lower().replace(" ", "-")
-    (args.out / f"fit-{kind}.json").write_text(json.dumps(result, indent=1) + "\n")
+    record.write(args.out, f"fit-{kind}", result)
     print(json.dumps(result, indent=1))
 
 

@@ -24,6 +24,7 @@ from sweep.errors import InputError, Partial, SweepError
 from sweep.tables import io
 from sweep.tables.schema import CURVES, table_of
 from sweep.train import devices, results, store
+from sweep.train.board import Board
 from sweep.train.cohort import CohortRun, Settings
 from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
@@ -43,6 +44,8 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         InputError: the disk is full or the folder cannot be written.
     """
     progress = progress or Quiet()
+    if sweep.tensorboard:
+        progress = Board(out / "tensorboard", progress)
     todo = [c for c in cohorts(trials) if not (folder_of(out, c) / "DONE").exists()]
     for cohort in todo:
         require_windows(corpus, cohort.shape.seq_len, cohort.shape.batch)

@@ -28,6 +28,7 @@ from sweep.train.schedule import learning_rate
 from sweep.train.sharding import fsdp_spec
 
 Mode = Literal["vmap", "map"]
+QUICK_COMPILE = {"xla_backend_optimization_level": 1}  # runs once: LLVM would spend seconds to save microseconds
 Leaf = Any  # an array, a NumPy scalar or the description of one: the same trees hold all three
 
 
@@ -211,9 +212,15 @@ def state_sharding(shape: Shape, mesh: Mesh) -> State:
 
 def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
     """Parameters are born sharded: nothing larger than a device's share ever exists on one device."""
-    return jax.jit(jax.vmap(functools.partial(init_state, shape)), out_shardings=state_sharding(shape, mesh))
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    return jax.jit(
+        jax.vmap(functools.partial(init_state, shape)),
+        out_shardings=state_sharding(shape, mesh),
+        compiler_options=QUICK_COMPILE if on_cpu else None,
+    )
 
 
+@functools.lru_cache(maxsize=256)
 def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
 
@@ -223,6 +230,7 @@ def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     return jax.jit(take, out_shardings=state_sharding(shape, mesh))
 
 
+@functools.lru_cache(maxsize=256)
 def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]:
     """(states, some, indices[T]) -> states with those rows replaced; an index past the end is dropped."""
 

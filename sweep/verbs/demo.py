@@ -1,6 +1,5 @@
 """`sweep demo`: the main job from design to a scored forecast, on an embedded corpus."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from sweep.config import Sweep
-from sweep.design.families import single_trial
-from sweep.errors import Refusal
 from sweep.fit import Fit, fit
 from sweep.plan import forecast as ledger
 from sweep.tables import io
-from sweep.train import engine, store
 from sweep.train.data.build import open_data
-from sweep.train.data.shards import Corpus, as_dict
+from sweep.train.data.shards import Corpus
 from sweep.train.devices import platform
+from sweep.train.launch import train_decider, train_sweep
 from sweep.train.progress import Progress
 from sweep.verbs import run as run_verb
 from sweep.verbs.data import progress
@@ -55,18 +52,26 @@ def run(args: Args, sweep: Sweep) -> Output:
     with progress() as shown:
         corpus = open_data(sweep.data, shown)
     console.print(f"[bold]1/5 train[/bold] {describe(corpus)}", highlight=False)
-    run_verb.train(sweep, corpus, out, console)
+    train_sweep(sweep, corpus, out, Progress(console))
     console.print("[bold]2/5 fit[/bold] three approaches, bootstrap intervals", highlight=False)
     fitted = fit(out, bootstrap=args.bootstrap, target_compute=sweep.target)
     fitted.save(out / "fit")
-    trial, expected = forecast(Fit.load(out / "fit"), sweep, corpus, out)
+    trial, expected = ledger.foretell(
+        Fit.load(out / "fit"),
+        sweep,
+        out,
+        vocab=corpus.vocab,
+        data=corpus.fingerprint,
+        unique_tokens=corpus.unique_tokens,
+        platform=platform(),
+    )
     console.print(
         f"[bold]3/5 forecast[/bold] {expected['params']:,.0f} params on {expected['tokens']:,.0f} tokens: "
         f"{loss_text(expected)}; written to {out / ledger.FILE}",
         highlight=False,
     )
     console.print("[bold]4/5 train[/bold] the run that decides", highlight=False)
-    outcome = decide(sweep, trial, expected, corpus, out, console)
+    outcome = ledger.write_outcome(out, expected, train_decider(sweep, trial, corpus, out, Progress(console)))
     console.print("[bold]5/5 report[/bold]", highlight=False)
     page = report(out)
     return summary(out, page, outcome)
@@ -76,51 +81,6 @@ def describe(corpus: Corpus) -> str:
     """What is trained on, in a few words."""
     source = ", ".join(corpus.manifest.source)
     return f"on {corpus.unique_tokens:,} tokens of text ({source}, {corpus.vocab} symbols)"
-
-
-def forecast(fitted: Fit, sweep: Sweep, corpus: Corpus, out: Path) -> tuple[Any, dict[str, Any]]:
-    """The trial at the predicted optimum of the target budget, and its dated forecast.
-
-    Raises:
-        Refusal: `no_forecast`, the fit has no usable optimum to go to.
-    """
-    optimum = fitted.optimum(sweep.target)
-    if fitted.status == "not_converged":
-        raise Refusal("no_forecast", f"{out}: the fit did not converge; train more families before a forecast")
-    trial = single_trial(
-        sweep,
-        optimum.params,
-        sweep.target,
-        vocab=corpus.vocab,
-        data=corpus.fingerprint,
-        unique_tokens=corpus.unique_tokens,
-        platform=platform(),
-    )
-    params, tokens = trial.params.with_head, trial.tokens
-    predicted = fitted.predict(params=params, tokens=tokens)
-    record = {
-        "params": params,
-        "tokens": tokens,
-        "loss": predicted.loss,
-        "interval": predicted.interval,
-        "level": fitted.record["level"],
-        "law": fitted.record["law"],
-        "extrapolation": predicted.extrapolation,
-        "warnings": predicted.warnings,
-    }
-    return trial, ledger.write_forecast(out, trial=trial.id, flops=trial.flops_exact, prediction=record)
-
-
-def decide(
-    sweep: Sweep, trial: Any, expected: dict[str, Any], corpus: Corpus, out: Path, console: Console
-) -> dict[str, Any]:
-    """Train the forecast's run in a directory of its own, so that it can never enter the fit that foretold it."""
-    alone = dataclasses.replace(sweep, name=f"{sweep.name}-forecast", trunk=False)
-    folder = out / "forecast"
-    store.claim(folder, alone, as_dict(corpus.manifest))
-    losses = engine.run(alone, [trial], folder, corpus, Progress(console))
-    row = next(r for r in losses.to_pylist() if r["trial"] == trial.id)
-    return ledger.write_outcome(out, expected, row)
 
 
 def summary(out: Path, page: Path, outcome: dict[str, Any]) -> Output:

@@ -10,11 +10,8 @@ import tyro
 from rich.console import Console
 
 from sweep.config import Sweep
-from sweep.design import families, table
-from sweep.train import engine, store
 from sweep.train.data.build import open_data
-from sweep.train.data.shards import Corpus, as_dict
-from sweep.train.devices import platform
+from sweep.train.launch import train_sweep
 from sweep.train.progress import Progress
 from sweep.verbs.data import progress
 from sweep.verbs.output import Output
@@ -44,17 +41,7 @@ def run(args: Args, sweep: Sweep) -> Output:
     console = Console(stderr=True)
     with progress() as shown:
         corpus = open_data(sweep.data, shown)
-    return summary(out, train(sweep, corpus, out, console))
-
-
-def train(sweep: Sweep, corpus: Corpus, out: Path, console: Console) -> pa.Table:
-    """Design and train every family of a sweep in `out`; returns the loss table."""
-    plan = families.plan(
-        sweep, vocab=corpus.vocab, data=corpus.fingerprint, unique_tokens=corpus.unique_tokens, platform=platform()
-    )
-    store.claim(out, sweep, as_dict(corpus.manifest))
-    table.write(plan.trials, out / "plan.parquet")
-    return engine.run(sweep, plan.trials, out, corpus, Progress(console))
+    return summary(out, train_sweep(sweep, corpus, out, Progress(console)))
 
 
 def summary(out: Path, losses: pa.Table) -> Output:

@@ -1,0 +1,1 @@
+"""Measurements side by side with peers; `bash benchmarks/gpu.sh` runs them all."""
