@@ -14,13 +14,12 @@ from sweep.config import Architecture, Data, Prior, Recipe, Sweep
 
 SWEEP = Sweep(
     name="laptop",
-    budgets=(1e10, 3e10, 9e10),
-    target_compute=3e11,
+    budgets=(1.5e10, 4.5e10, 1.35e11),
+    target_compute=4.5e11,
     sizes=6,
-    span=4.0,
+    span=3.0,
     data=Data(path="python:stdlib", tokenizer="byte"),
     architecture=Architecture(seq_len=128),
-    recipe=Recipe(width_step=4, aspect=32.0, min_depth=2, head_dim=16, batch_tokens=512, lr=0.03),
-    # valleys of the pilot: 2.8k, 4k, 6.5k, 14k params at 1e10, 3e10, 1e11, 3e11 FLOPs; 2.63, 2.51, 2.33, 2.11 nats/byte
-    prior=Prior(E=1.2, A=14.7, B=79.3, alpha=0.36, beta=0.40, noise=0.01, source="pilot"),
+    recipe=Recipe(width_step=4, aspect=32.0, min_depth=2, min_heads=2, head_dim=32, batch_tokens=256, lr=0.03),
+    prior=Prior(E=1.208, A=61.5, B=45.75, alpha=0.532, beta=0.354, noise=0.015, source="an earlier run of this config"),
 )

@@ -42,4 +42,5 @@ def splash(
     kernel = splash_attention_kernel.make_splash_mha(mask=mask, head_shards=1, q_seq_shards=1)
     share = functools.partial(jnp.repeat, repeats=heads // k.shape[2], axis=2)
     q_BxHxLxA, k_BxHxLxA, v_BxHxLxA = (jnp.swapaxes(x, 1, 2) for x in (q * q.shape[-1] ** -0.5, share(k), share(v)))
-    return jnp.swapaxes(jax.vmap(kernel)(q_BxHxLxA, k_BxHxLxA, v_BxHxLxA), 1, 2)
+    out_BxHxLxA = jnp.asarray(jax.vmap(kernel)(q_BxHxLxA, k_BxHxLxA, v_BxHxLxA))
+    return jnp.swapaxes(out_BxHxLxA, 1, 2)

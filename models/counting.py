@@ -58,7 +58,7 @@ def forward_flops_per_token(shape: Shape, *, causal: bool = True) -> float:
         causal: count attention scores up to the diagonal, (L + 1) / 2 keys a query; False counts the whole square,
             which is what the XLA implementation computes.
     """
-    keys = (shape.seq_len + 1) / 2 if causal else shape.seq_len
+    keys = (shape.seq_len + 1) / 2 if causal else float(shape.seq_len)
     scores = 4 * keys * shape.heads * shape.head_dim  # query x key, then weight x value
     return shape.depth * (2 * block_matmul_params(shape) + scores) + 2 * shape.vocab * shape.width
 

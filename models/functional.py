@@ -60,7 +60,7 @@ def token_losses(shape: Shape, params: Params, window_BxW: Int[Array, "B W"]) ->
     def split(x):
         return jnp.moveaxis(x.reshape(batch, slices, length // slices, *x.shape[2:]), 1, 0)
 
-    one = jax.checkpoint(lambda xs: cross_entropy(*xs, head_VxD))
+    one = jax.checkpoint(lambda xs: cross_entropy(xs[0], xs[1], head_VxD))
     loss_SxBxL = jax.lax.map(one, (split(hidden_BxLxD), split(target_BxL)))
     return jnp.moveaxis(loss_SxBxL, 0, 1).reshape(batch, length)
 

@@ -1,8 +1,8 @@
 """The command line: finds the verb, resolves a config with its overrides, prints what the verb returns.
 
 Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
-returns an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line and an
-exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+returns an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line
+and an exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
 """
 
 import contextlib
@@ -53,13 +53,14 @@ def main(argv: list[str] | None = None) -> int:
         verb, rest = split_verb(words)
         output = call(verb, rest)
     except SweepError as error:
+        prefix = f"sweep {verb}".strip()
         code = error.code if isinstance(error, Refusal) else type(error).__name__
         if as_json:
             print(json.dumps({"error": {"code": code, "message": str(error)}}))
         label = (
             f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
         )
-        print(f"sweep {verb}: {label}: {error}".replace("  ", " "), file=sys.stderr)
+        print(f"{prefix}: {label}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"sweep {verb}: interrupted", file=sys.stderr)

@@ -59,6 +59,7 @@ class Recipe:
     width_step: int = 4  # widths are multiples of this
     aspect: float = 64.0  # width / depth
     min_depth: int = 1  # blocks; one block cannot do what two can, so a ladder that mixes them bends
+    min_heads: int = 1  # as with min_depth: one head cannot do what two can
     head_dim: int = 16  # a width below it has one head as wide as itself
     ffn_multiple: float = 2.6667  # hidden width of the feed-forward / width
     ffn_step: int = 4  # hidden widths are multiples of this
@@ -139,9 +140,10 @@ class Sweep:
 
 POSITIVE = (  # fields that mean nothing at zero or below
     "budgets", "lr_bracket", "min_steps", "curve_points", "data.val_tokens", "checkpoint.minutes",
-    "architecture.queries_per_kv", "recipe.aspect", "recipe.min_depth", "recipe.head_dim", "recipe.ffn_multiple",
-    "recipe.ffn_step", "recipe.batch_tokens", "recipe.batch_params", "recipe.lr", "recipe.lr_width", "recipe.lr_batch",
-    "recipe.lr_tokens", "recipe.grad_clip", "prior.E", "prior.A", "prior.B", "prior.alpha", "prior.beta", "prior.noise",
+    "architecture.queries_per_kv", "recipe.aspect", "recipe.min_depth", "recipe.min_heads", "recipe.head_dim",
+    "recipe.ffn_multiple", "recipe.ffn_step", "recipe.batch_tokens", "recipe.batch_params", "recipe.lr",
+    "recipe.lr_width", "recipe.lr_batch", "recipe.lr_tokens", "recipe.grad_clip", "prior.E", "prior.A", "prior.B",
+    "prior.alpha", "prior.beta", "prior.noise",
 )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.config import Prior
-from sweep.design import prior as closed_form
 from sweep.design.trial import Trial
 from sweep.errors import Refusal
+from sweep.laws import additive
 
 LARGEST_SD = 1.0  # of an exponent, as a share of it: beyond that the data cannot tell its term from a constant
 Numbers = np.ndarray | np.generic
@@ -103,18 +103,21 @@ def doubt(name: str, law: Prior, params: np.ndarray, tokens: np.ndarray, target:
     return Doubt(name, float(alpha), float(beta), float(log_optimum), float(loss))
 
 
+def law_of(theta: np.ndarray) -> additive.Additive:
+    """Coefficients of theta = (ln E, ln A, ln B, alpha, beta), which may be complex."""
+    return additive.Additive(*np.exp(theta[:3]), *theta[3:])
+
+
 def losses(theta: np.ndarray, params: Numbers, tokens: Numbers) -> Numbers:
-    """The additive law at theta = (ln E, ln A, ln B, alpha, beta)."""
-    e, a, b, alpha, beta = theta
-    return np.exp(e) + np.exp(a - alpha * np.log(params)) + np.exp(b - beta * np.log(tokens))
+    """The additive law at theta, nats/token."""
+    return additive.loss(law_of(theta), params, tokens)
 
 
 def answers(theta: np.ndarray, target: float) -> np.ndarray:
     """(ln N*, L*) at `target` FLOPs, C = 6 N D."""
-    _, a, b, alpha, beta = theta
-    work = math.log(target / closed_form.FLOPS_PER_PARAM_TOKEN)
-    log_params = (np.log(alpha) + a - np.log(beta) - b + beta * work) / (alpha + beta)
-    return np.stack([log_params, losses(theta, np.exp(log_params), np.exp(work - log_params))])
+    law = law_of(theta)
+    params, tokens = additive.optimum(law, target)
+    return np.stack([np.log(params), additive.loss(law, params, tokens)])
 
 
 def derivative(function, theta: np.ndarray) -> np.ndarray:

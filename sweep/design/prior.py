@@ -1,27 +1,22 @@
-"""The law believed before a sweep, in closed form: L(N, D) = E + A N^-alpha + B D^-beta, with C = 6 N D.
+"""The law believed before a sweep: the additive law with the config's coefficients, C = 6 N D, N with the head.
 
-N counts parameters with the head. Formulas: Hoffmann et al. 2022 (arXiv 2203.15556), eq. 4, and what follows from it.
+Plain floats in, plain floats out, so that a design never depends on the precision that JAX is set to.
 """
 
 from sweep.config import Prior
+from sweep.laws import additive
 
-FLOPS_PER_PARAM_TOKEN = 6.0  # two for the forward pass, four for the backward pass
+
+def law(prior: Prior) -> additive.Additive:
+    """The coefficients alone."""
+    return additive.Additive(prior.E, prior.A, prior.B, prior.alpha, prior.beta)
 
 
 def loss(prior: Prior, params: float, tokens: float) -> float:
     """Expected loss in nats/token of `params` parameters trained on `tokens` tokens."""
-    return prior.E + prior.A * params**-prior.alpha + prior.B * tokens**-prior.beta
+    return additive.loss(law(prior), params, tokens)
 
 
 def optimum(prior: Prior, flops: float) -> tuple[float, float]:
     """Compute-optimal (params, tokens) of a budget in FLOPs."""
-    ratio = prior.alpha * prior.A / (prior.beta * prior.B)
-    scale = ratio ** (1 / (prior.alpha + prior.beta))
-    work = flops / FLOPS_PER_PARAM_TOKEN
-    params = scale * work ** (prior.beta / (prior.alpha + prior.beta))
-    return params, work / params
-
-
-def curvature(prior: Prior, flops: float) -> float:
-    """Second derivative of the loss in ln N along an isoFLOP, at its optimum: alpha beta (L* - E), nats/token."""
-    return prior.alpha * prior.beta * (loss(prior, *optimum(prior, flops)) - prior.E)
+    return additive.optimum(law(prior), flops)

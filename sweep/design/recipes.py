@@ -17,7 +17,7 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
         platform: cpu, gpu or tpu; it decides what `auto` means.
     """
     recipe, arch = sweep.recipe, sweep.architecture
-    heads = heads_of(width, recipe.head_dim)
+    heads = heads_of(width, recipe.head_dim, recipe.min_heads)
     head_dim = width // heads
     dtype = ("float32" if platform == "cpu" else "bfloat16") if arch.dtype == "auto" else arch.dtype
     shape = Shape(
@@ -41,9 +41,9 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
     return dataclasses.replace(shape, batch=batch_of(counting.params(shape).with_head, recipe, arch.seq_len))
 
 
-def heads_of(width: int, head_dim: int) -> int:
-    """Heads of about `head_dim` that divide an even `width` into even parts (RoPE turns pairs)."""
-    return next(h for h in range(max(1, width // head_dim), 0, -1) if width % (2 * h) == 0)
+def heads_of(width: int, head_dim: int, least: int = 1) -> int:
+    """Heads of about `head_dim`, at least `least`, that divide an even `width` into even parts (RoPE turns pairs)."""
+    return next(h for h in range(max(least, width // head_dim), 0, -1) if width % (2 * h) == 0)
 
 
 def kv_heads_of(heads: int, queries_per_kv: int) -> int:

@@ -1,6 +1,5 @@
 """`plan.parquet`: the trials as designed, one row each, with what the loss table will say that is known beforehand."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 
 from sweep.design.trial import Trial
 from sweep.errors import InputError
+from sweep.files import whole
 
 TYPES = {
     "trial": pa.string(),
@@ -77,16 +77,8 @@ def table(trials: Iterable[Trial]) -> pa.Table:
 
 def write(trials: Iterable[Trial], path: Path) -> None:
     """Write the table whole or not at all. Raises InputError where the file cannot be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as file:
-            pq.write_table(table(trials), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot write the plan: {error.strerror}; choose another --out") from error
+    with whole(path) as sink:
+        pq.write_table(table(trials), sink)
 
 
 def read(path: Path) -> pa.Table:

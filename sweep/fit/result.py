@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sweep import laws
+from sweep import files, laws
 from sweep.errors import InputError
 from sweep.fit.bootstrap import interval
 from sweep.tables import io
@@ -150,7 +150,7 @@ class Fit:
     def save(self, directory: str | Path) -> None:
         """Write fit.json and lanes.parquet, each whole or not at all."""
         directory = Path(directory)
-        io.write_text(json.dumps(self.record, indent=1, allow_nan=False) + "\n", directory / FIT_FILE)
+        files.write_text(directory / FIT_FILE, json.dumps(self.record, indent=1, allow_nan=False) + "\n")
         columns = {name: pa.array(values) for name, values in self.lanes.items()}
         io.write(pa.table({**columns, "status": pa.array(self.verdict, pa.string())}), directory / LANES_FILE)
 

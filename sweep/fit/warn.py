@@ -73,8 +73,9 @@ def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append(warning("parabola_bias", f"approach 2: wide families bias its N* by up to {worst:.0%}"))
     odd = [f for f in record["approach2"]["families"] if f["status"] != "ok"]
     if odd:
-        listed = ", ".join(f"{f['budget']:.3g} ({f['reason']})" for f in odd)
-        found.append(warning("families_without_minimum", f"approach 2 leaves out {listed}"))
+        listed = ", ".join(f"{f['budget']:.3g} ({f['reason']})" for f in odd[:3]) + (", …" if len(odd) > 3 else "")
+        message = f"approach 2 leaves out {len(odd)} of {len(odd) + len(families)} families: {listed}"
+        found.append(warning("families_without_minimum", message))
     return found
 
 

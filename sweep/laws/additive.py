@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sweep.laws.law import Law, Published
+from sweep.laws.law import FLOOR, Law, Published
 
 FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: two for the forward pass, four for the backward pass
 NEGLIGIBLE = 1e-4  # a floor below this share of the smallest loss, or an exponent below it, is at its bound
@@ -124,7 +124,8 @@ def coefficients(theta: np.ndarray, shift: np.ndarray) -> Additive:
     """Coefficients of theta [..., 5]."""
     alpha, beta = theta[..., 3], theta[..., 4]
     A, B = np.exp(theta[..., 0] + alpha * shift[0]), np.exp(theta[..., 1] + beta * shift[1])
-    return Additive(np.exp(theta[..., 2]), A, B, alpha, beta)
+    E = np.where(theta[..., 2] > FLOOR, np.exp(theta[..., 2]), 0.0)
+    return Additive(E, A, B, alpha, beta)
 
 
 def theta(law: Additive, shift: np.ndarray) -> np.ndarray:

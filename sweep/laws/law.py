@@ -12,6 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+FLOOR = -30.0  # least value of a coordinate: a term of e^-30 nats has vanished
+
 
 @dataclass(frozen=True)
 class Published:

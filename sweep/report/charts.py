@@ -129,7 +129,11 @@ def size_colors(points: Sequence[Point]) -> dict[float, str]:
 
 
 def learning_curves(curves: Sequence[Row], points: Sequence[Point], frontier: Sequence[Row], width: int) -> theme.Chart:
-    """Validation loss against FLOPs, one line a trial, coloured by size, with the lower envelope on top."""
+    """Validation loss against FLOPs, one line a trial, coloured by size, with the lower envelope on top.
+
+    Args:
+        curves: of `points.learning_curves`.
+    """
     by_trial = {p.trial: p for p in points}
     colors = size_colors(points)
     rows = [
@@ -140,7 +144,6 @@ def learning_curves(curves: Sequence[Row], points: Sequence[Point], frontier: Se
             "color": colors[by_trial[c["trial"]].params],
         }
         for c in curves
-        if c.get("loss") and c.get("flops_exact") and c.get("trial") in by_trial
     ]
     lo = min(row["loss"] for row in rows)
     y_domain = (lo * 0.985, min(max(row["loss"] for row in rows), 1.8 * lo) * 1.01)

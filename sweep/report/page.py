@@ -1,12 +1,10 @@
 """The page: one HTML file with everything inlined, that opens with the network off and prints."""
 
-import contextlib
 import datetime
 import importlib.resources
-import os
 from pathlib import Path
 
-from sweep.errors import InputError
+from sweep import files
 from sweep.report import record, sections, theme
 from sweep.report.load import Run, load
 from sweep.report.markup import Markup, escape, tag
@@ -25,7 +23,7 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
     """
     run = load(Path(run_dir))
     target = Path(out) if out is not None else run.path / "report.html"
-    write_whole(target, html(run, datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")))
+    files.write_text(target, html(run, datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")))
     return target
 
 
@@ -68,18 +66,3 @@ def chapters(run: Run, date: str) -> list[Markup]:
         record.trials(run),
         record.provenance(run, date),
     ]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `path` so that it appears whole or not at all. Raises InputError where it cannot be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise InputError(f"{path}: cannot be written ({error.strerror}); give another place with --out") from error

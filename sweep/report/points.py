@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.laws import additive
 from sweep.report import theme
 from sweep.report.load import PARAM_CONVENTIONS, Row, Run
 
@@ -72,6 +73,23 @@ def points(run: Run) -> list[Point]:
     return sorted(found, key=lambda p: (p.budget, p.params, p.lr or 0.0))
 
 
+def learning_curves(run: Run) -> list[Row]:
+    """Validations along every tried trial; those before its cooldown come from its trunk where it shares one."""
+    cooldown = (run.config.get("recipe") or {}).get("cooldown") or 0.0
+    recorded: dict[Any, list[Row]] = defaultdict(list)
+    for row in run.curves:
+        if row.get("loss") and row.get("flops_exact"):
+            recorded[row.get("trial")].append(row)
+    found = []
+    rows = {str(row.get("trial")): row for row in run.losses}
+    for trial in (point.trial for point in points(run)):
+        steps, trunk = rows[trial].get("steps") or 0, rows[trial].get("trunk")
+        branch = steps - max(1, round(cooldown * steps))
+        shared = [row for row in recorded[trunk] if (row.get("step") or 0) <= branch] if trunk else []
+        found += [{**row, "trial": trial} for row in shared + recorded[trial]]
+    return found
+
+
 def number(value: Any) -> float | None:
     """A table's number as a float."""
     return None if value is None else float(value)
@@ -104,8 +122,7 @@ def residuals(run: Run) -> list[dict[str, Any]]:
 def optima(run: Run) -> list[float]:
     """Compute-optimal parameters at the target under every converged bootstrap lane of an additive law.
 
-    With N D fixed the optimum is N* = (alpha A / beta B)^(1/(alpha+beta)) (N D)^(beta/(alpha+beta)) (Hoffmann et al.
-    2022, eq. 4). N D at the target is that of the fit's own optimum, so its way of counting FLOPs carries over.
+    N D at the target is that of the fit's own optimum, so its way of counting FLOPs carries over.
     """
     target = (run.fit.get("target") or {}).get("approach3") or {}
     if not target.get("params") or not target.get("tokens"):
@@ -113,9 +130,9 @@ def optima(run: Run) -> list[float]:
     product = target["params"] * target["tokens"]
     found = []
     for lane in converged(run.lanes):
-        A, B, alpha, beta = (lane.get(name) or 0.0 for name in ("A", "B", "alpha", "beta"))
-        if min(A, B, alpha, beta) > 0:
-            found.append(((alpha * A) / (beta * B)) ** (1 / (alpha + beta)) * product ** (beta / (alpha + beta)))
+        law = additive.Additive(*(lane.get(name) or 0.0 for name in additive.Additive._fields))
+        if min(law[1:]) > 0:  # an E of zero is no obstacle
+            found.append(additive.optimum(law, product, k=1.0)[0])
     return found
 
 

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from sweep.report import charts, diagnostics, numbers, theme
 from sweep.report.load import Row, Run
 from sweep.report.markup import Markup, Piece, facts, join, missing, section, stacked, table, tag
-from sweep.report.points import Point, budget_colors, cells, converged, forecasts, optima, points, residuals
+from sweep.report.points import (
+    Point,
+    budget_colors,
+    cells,
+    converged,
+    forecasts,
+    learning_curves,
+    optima,
+    points,
+    residuals,
+)
 from sweep.report.verdict import NAMES, budgets
 
 HOLLOW = "Hollow: every other trial, as a triangle on the top edge where it has no loss on this scale."
-
-
 INSIDE = {"True": "inside", "False": "outside"}
 
 
@@ -91,8 +99,7 @@ def isoflop(run: Run) -> Markup:
 def curves(run: Run) -> Markup:
     """Loss along training with the envelope."""
     shown = points(run)
-    ids = {p.trial for p in shown}
-    drawn = [c for c in run.curves if c.get("loss") and c.get("flops_exact") and c.get("trial") in ids]
+    drawn = learning_curves(run)
     if not drawn:
         return section("curves", "Loss along training", missing("No loss curves with validation points were found."))
     frontier = (run.fit.get("approach1") or {}).get("frontier") or []
@@ -100,6 +107,7 @@ def curves(run: Run) -> Markup:
     if (run.fit.get("approach1") or {}).get("source") == "endpoints":
         envelope += ", through the ends of the runs"
     caption = f"Validation loss of every trial against the FLOPs spent so far, one colour a size; {envelope}."
+    caption += " Trials of one trunk share its line up to their cooldowns."
     drawing = figure("curves", lambda w: charts.learning_curves(drawn, shown, frontier, w), caption, full=True)
     return section("curves", "Loss along training", size_key(shown), drawing)
 

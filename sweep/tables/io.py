@@ -1,16 +1,13 @@
 """Tables on disk: read CSV or Parquet, write whole or not at all, merge the rows of a run directory."""
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from sweep.errors import InputError
+from sweep.files import whole
 from sweep.tables.schema import CURVES, SCHEMA
 
 LOSSES_FILE, CURVES_FILE = "losses.parquet", "curves.parquet"
@@ -40,37 +37,12 @@ def read(path: str | Path) -> pa.Table:
 
 
 def write(table: pa.Table, path: str | Path) -> None:
-    """CSV or Parquet, by the ending. The file appears whole or not at all: written beside, synced, renamed."""
+    """CSV or Parquet, by the ending; whole or not at all. Raises InputError where it cannot be written."""
     with whole(path) as sink:
         if Path(path).suffix == ".parquet":
             pyarrow.parquet.write_table(table, sink)
         else:
             pyarrow.csv.write_csv(table, sink)
-
-
-def write_text(text: str, path: str | Path) -> None:
-    """UTF-8 text, whole or not at all."""
-    with whole(path) as sink:
-        sink.write(text.encode())
-
-
-@contextlib.contextmanager
-def whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write that takes its name only when all of it is on disk."""
-    file = Path(path)
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as sink:
-            yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
-        os.replace(beside, file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror}; choose another place or make room") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def merge(directory: str | Path) -> pa.Table:

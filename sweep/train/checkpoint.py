@@ -46,7 +46,7 @@ class Checkpoints:
                 found = self.manager.restore(number, args=want)
             except (OSError, ValueError, KeyError) as error:
                 warn(
-                    f"checkpoint {number} in {self.folder} is unreadable ({type(error).__name__}); trying the one before"
+                    f"checkpoint {number} in {self.folder} is unreadable ({type(error).__name__}); trying an older one"
                 )
                 continue
             leaves = [found["state"][name] for name, _ in enumerate_leaves(like)]

@@ -16,6 +16,7 @@ from sweep.errors import Partial
 from sweep.train import program
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
+from sweep.train.devices import Device
 from sweep.train.machine import Machine, chunk_steps, mode_of
 from sweep.train.program import Report, State
 from sweep.train.rows import rows_of
@@ -48,13 +49,13 @@ class Pending:
 class CohortRun:
     """One cohort on one group of devices. `cursor` says how far it is; `on_chunk` is called after each chunk."""
 
-    def __init__(
-        self, cohort: Cohort, group: list[jax.Device], data: tuple[np.ndarray, np.ndarray], settings: Settings
-    ):
+    def __init__(self, cohort: Cohort, group: list[Device], data: tuple[np.ndarray, np.ndarray], settings: Settings):
         self.cohort, self.settings = cohort, settings
         self.rows = rows_of(cohort)
         self.cursor = Cursor.start(self.rows)
         trial = settings.trial_devices or trial_axis(len(self.rows), len(group))
+        if group[0].platform == "cpu" and not settings.trial_devices:
+            group = group[:trial]  # cores already share one step's work: splitting its batch as well only adds waiting
         self.mesh = make_mesh(group, trial)
         self.mode = settings.mode or mode_of(cohort.shape, group[0].platform)
         self.slots = -(-len(self.rows) // trial) * trial  # the rows and, to fill the mesh, idle ones
@@ -150,11 +151,11 @@ class CohortRun:
         """Wait for a chunk and read it back."""
         if pending is None:
             return
-        report = Report(*(np.asarray(x) for x in pending.report))
+        report = Report._make(np.asarray(x) for x in pending.report)
         now = time.monotonic()
         seconds = now - max(pending.sent, getattr(self, "last_end", 0.0))
         self.last_end = now
-        mine = Report(report.train_loss[:, pending.columns], *(x[pending.columns] for x in report[1:]))
+        mine = Report._make([report.train_loss[:, pending.columns], *(x[pending.columns] for x in report[1:])])
         steps = absorb(self.rows, self.cursor, pending.work, mine, seconds)
         self.log.write(
             chunk=self.cursor.chunks, seconds=round(seconds, 4), steps=steps, rows=self.standing(pending.work)

@@ -1,8 +1,11 @@
 """What a device is, what it could do at best, and how devices are dealt to cohorts."""
 
 import os
+from typing import Any
 
 import jax
+
+Device = Any  # a jax.Device, which type checkers see as a variable
 
 PEAK_FLOPS = {  # dense bfloat16 FLOP/s of one device, by the vendors' datasheets (the sparse figures are twice these)
     "NVIDIA H200": 989e12,
@@ -19,13 +22,13 @@ PEAK_FLOPS = {  # dense bfloat16 FLOP/s of one device, by the vendors' datasheet
 }
 
 
-def peak_flops(device: jax.Device) -> float | None:
+def peak_flops(device: Device) -> float | None:
     """Dense bfloat16 peak of one device in FLOP/s, or None where it is unknown (every CPU)."""
     names = [name for name in PEAK_FLOPS if device.device_kind.startswith(name)]
     return PEAK_FLOPS[max(names, key=len)] if names else None
 
 
-def memory_bytes(device: jax.Device) -> int:
+def memory_bytes(device: Device) -> int:
     """Memory that arrays on `device` may take: the allocator's limit, or this process's share of the host's memory."""
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
@@ -33,7 +36,7 @@ def memory_bytes(device: jax.Device) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // max(1, len(jax.local_devices()))
 
 
-def lanes(devices: list[jax.Device], cohorts: int) -> list[list[jax.Device]]:
+def lanes(devices: list[Device], cohorts: int) -> list[list[Device]]:
     """Groups of devices that train cohorts side by side.
 
     With a cohort for each device every device is a lane of its own and never waits for another; with fewer cohorts, all

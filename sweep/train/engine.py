@@ -16,6 +16,7 @@ import jax
 import numpy as np
 import pyarrow as pa
 
+from sweep import files
 from sweep.config import Sweep
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.trial import Trial
@@ -23,9 +24,11 @@ from sweep.errors import InputError, Partial, SweepError
 from sweep.tables import io
 from sweep.tables.schema import CURVES, table_of
 from sweep.train import devices, results, store
+from sweep.train.board import Board
 from sweep.train.cohort import CohortRun, Settings
 from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
+from sweep.train.devices import Device
 from sweep.train.progress import Quiet
 
 
@@ -41,6 +44,8 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         InputError: the disk is full or the folder cannot be written.
     """
     progress = progress or Quiet()
+    if sweep.tensorboard:
+        progress = Board(out / "tensorboard", progress)
     todo = [c for c in cohorts(trials) if not (folder_of(out, c) / "DONE").exists()]
     for cohort in todo:
         require_windows(corpus, cohort.shape.seq_len, cohort.shape.batch)
@@ -53,7 +58,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         waiting.put(cohort)
     problems: list[BaseException] = []
 
-    def lane(group: list[jax.Device], stop: threading.Event) -> None:
+    def lane(group: list[Device], stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 cohort = waiting.get_nowait()
@@ -76,7 +81,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
                 stop.set()
                 problems.append(error)
 
-    def one(cohort: Cohort, group: list[jax.Device], stop: threading.Event) -> None:
+    def one(cohort: Cohort, group: list[Device], stop: threading.Event) -> None:
         folder = folder_of(out, cohort)
         write_spec(folder, cohort)
         settings = Settings(folder, sweep.curve_points, sweep.checkpoint.minutes, sweep.checkpoint.keep)
@@ -108,7 +113,7 @@ def folder_of(out: Path, cohort: Cohort) -> Path:
 def write_spec(folder: Path, cohort: Cohort) -> None:
     """What the cohort is, for `status` and for people."""
     spec = {"hash": cohort.hash, "trials": [results.planned(t) | {"steps": t.steps} for t in cohort.trials]}
-    store.write_whole(folder / "spec.json", json.dumps(spec, indent=1))
+    files.write_text(folder / "spec.json", json.dumps(spec, indent=1))
 
 
 def finish(training: CohortRun, origin: results.Origin) -> None:
@@ -116,7 +121,7 @@ def finish(training: CohortRun, origin: results.Origin) -> None:
     folder, attempt = training.settings.folder, training.cursor.attempts
     io.write(table_of(results.curve_rows(training), CURVES), folder / f"curves-{attempt:03d}.parquet")
     io.write(table_of(results.loss_rows(training, origin)), folder / f"rows-{attempt:03d}.parquet")
-    store.write_whole(folder / "DONE", "")
+    files.write_text(folder / "DONE", "")
 
 
 def record_failure(out: Path, cohort: Cohort, origin: results.Origin, error: Exception) -> None:

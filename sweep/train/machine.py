@@ -1,6 +1,5 @@
 """The compiled programs of one shape on one mesh, and how many rows they may hold at once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,10 +7,12 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax.stages import Compiled
 
 from models import counting
 from models.shape import Shape
 from sweep.train import devices, program
+from sweep.train.devices import Device
 from sweep.train.program import Hyper, Mode, State, Tokens
 
 CHUNK_SECONDS = 4.0  # the host looks up this often: for signals, checkpoints, progress
@@ -30,7 +31,7 @@ def mode_of(shape: Shape, platform: str) -> Mode:
     return "vmap" if platform != "cpu" and counting.params(shape).total < VMAP_UP_TO else "map"
 
 
-def chunk_steps(shape: Shape, rows: int, group: list[jax.Device]) -> int:
+def chunk_steps(shape: Shape, rows: int, group: list[Device]) -> int:
     """Steps of a chunk that take about CHUNK_SECONDS for `rows` rows on a group of devices."""
     peak = devices.peak_flops(group[0])
     rate = len(group) * (0.2 * peak if peak else CPU_FLOPS)
@@ -47,7 +48,7 @@ class Machine:
     mode: Mode
     steps: int  # of a chunk
     tokens: Tokens
-    compiled: dict[int, Callable] = field(default_factory=dict)
+    compiled: dict[int, Compiled] = field(default_factory=dict)
 
     @classmethod
     def build(cls, shape: Shape, mesh: Mesh, mode: Mode, steps: int, train: np.ndarray, val: np.ndarray) -> "Machine":
@@ -70,7 +71,7 @@ class Machine:
     def put_rows(self, states: State, some: State, where: np.ndarray) -> State:
         return program.make_put(self.shape, self.mesh)(states, some, everywhere(self.mesh, where))
 
-    def chunk(self, rows: int) -> Callable:
+    def chunk(self, rows: int) -> Compiled:
         """The compiled chunk of `rows` rows."""
         if rows not in self.compiled:
             make = program.make_chunk(self.shape, self.mesh, steps=self.steps, mode=self.mode)

@@ -31,7 +31,7 @@ def update(
 
     Returns the new parameters, the new moments and the gradient norm before clipping.
     """
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     grads = jax.tree.map(lambda g: g * jnp.minimum(1.0, grad_clip / jnp.maximum(norm, 1e-12)), grads)
     adam = optax.scale_by_adam(b1=beta1, b2=beta2)  # pyright: ignore[reportArgumentType]
     updates, moments = adam.update(grads, moments, params)  # pyright: ignore[reportAssignmentType]

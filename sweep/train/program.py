@@ -8,7 +8,7 @@ serves every learning rate, seed and horizon. The host touches the device once a
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Float, Int
 
 from models import functional
@@ -27,6 +28,8 @@ from sweep.train.schedule import learning_rate
 from sweep.train.sharding import fsdp_spec
 
 Mode = Literal["vmap", "map"]
+QUICK_COMPILE = {"xla_backend_optimization_level": 1}  # runs once: LLVM would spend seconds to save microseconds
+Leaf = Any  # an array, a NumPy scalar or the description of one: the same trees hold all three
 
 
 @jax.tree_util.register_dataclass
@@ -34,18 +37,18 @@ Mode = Literal["vmap", "map"]
 class Hyper:
     """What differs between the rows of a cohort: traced, one scalar each, stacked along the leading trial axis."""
 
-    seed: Array
-    data_seed: Array
-    peak: Array  # learning rate
-    weight_decay: Array
-    beta1: Array
-    beta2: Array
-    grad_clip: Array
-    horizon: Array  # steps
-    warmup: Array  # steps
-    cooldown: Array  # steps
-    schedule: Array  # index into schedule.SCHEDULES
-    cooldown_shape: Array  # index into schedule.COOLDOWNS
+    seed: Leaf
+    data_seed: Leaf
+    peak: Leaf  # learning rate
+    weight_decay: Leaf
+    beta1: Leaf
+    beta2: Leaf
+    grad_clip: Leaf
+    horizon: Leaf  # steps
+    warmup: Leaf  # steps
+    cooldown: Leaf  # steps
+    schedule: Leaf  # index into schedule.SCHEDULES
+    cooldown_shape: Leaf  # index into schedule.COOLDOWNS
 
 
 @jax.tree_util.register_dataclass
@@ -173,7 +176,7 @@ def validate_rows(shape: Shape, mode: Mode, val: Array, params: dict, wanted: Ar
     return jax.lax.cond(wanted.any(), each, lambda _: (nothing, nothing), (params, wanted))
 
 
-def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Callable:
+def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Wrapped:
     """The jitted chunk: (corpus, states, hypers, until, wanted) -> (states, Report), states donated.
 
     Args:
@@ -192,7 +195,7 @@ def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Callable:
         chunk,
         mesh=mesh,
         in_specs=(P(), by_trial, by_trial, by_trial, by_trial),
-        out_specs=(by_trial, Report(P(None, "trial"), by_trial, by_trial, by_trial, by_trial)),
+        out_specs=(by_trial, Report._make([P(None, "trial"), by_trial, by_trial, by_trial, by_trial])),
         axis_names={"trial"},
         check_vma=False,
     )
@@ -209,9 +212,15 @@ def state_sharding(shape: Shape, mesh: Mesh) -> State:
 
 def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
     """Parameters are born sharded: nothing larger than a device's share ever exists on one device."""
-    return jax.jit(jax.vmap(functools.partial(init_state, shape)), out_shardings=state_sharding(shape, mesh))
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    return jax.jit(
+        jax.vmap(functools.partial(init_state, shape)),
+        out_shardings=state_sharding(shape, mesh),
+        compiler_options=QUICK_COMPILE if on_cpu else None,
+    )
 
 
+@functools.lru_cache(maxsize=256)
 def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
 
@@ -221,6 +230,7 @@ def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     return jax.jit(take, out_shardings=state_sharding(shape, mesh))
 
 
+@functools.lru_cache(maxsize=256)
 def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]:
     """(states, some, indices[T]) -> states with those rows replaced; an index past the end is dropped."""
 
@@ -248,4 +258,4 @@ def stack(hypers: list[Hyper]) -> Hyper:
 def example_hyper() -> Hyper:
     """A row of zeros, for shapes and dtypes."""
     i, f = np.int32(0), np.float32(0)
-    return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)  # pyright: ignore[reportArgumentType]
+    return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)

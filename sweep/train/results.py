@@ -45,7 +45,7 @@ def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) ->
         "reason": reason,
         "tokens": tokens,
         "flops_exact": counting.train_flops_per_token(trial.shape) * tokens,
-        "flops_6nd": counting.flops_6nd(trial.shape, tokens),
+        "flops_6nd": counting.flops_6nd(trial.shape, float(tokens)),
         "steps": steps,
         "loss": loss,
         "loss_se": result.get("loss_se") if status == "done" else None,

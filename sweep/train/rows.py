@@ -60,7 +60,7 @@ def trunk_row(key: str, branches: list[Trial]) -> Row:
 def hyper_of(trial: Trial, *, horizon: int | None = None, cooldown: int | None = None) -> Hyper:
     """The traced hyper-parameters of a trial."""
     u, i, f = np.uint32, np.int32, np.float32
-    return Hyper(  # pyright: ignore[reportArgumentType]
+    return Hyper(
         seed=u(trial.seed),
         data_seed=u(trial.data_seed),
         peak=f(trial.lr),

@@ -3,35 +3,17 @@
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from sweep import config
+from sweep import config, files
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
 
 PACKAGES = ("isoflop", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pyarrow")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write beside, flush to disk, rename. Raises InputError where the disk is full or the folder read-only."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another --out"
-        ) from error
 
 
 def versions() -> dict[str, str]:
@@ -78,7 +60,7 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
         "data": data,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    write_whole(file, json.dumps(record, indent=1))
+    files.write_text(file, json.dumps(record, indent=1))
 
 
 def read(out: Path) -> dict[str, Any]:

@@ -101,4 +101,5 @@ def progress(console: Console | None = None, *, after: float = 2.0) -> Iterator[
     try:
         yield report
     finally:
-        bars.stop()
+        if bars.live.is_started:
+            bars.stop()

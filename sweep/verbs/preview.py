@@ -14,6 +14,7 @@ from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
 from sweep.errors import Refusal
 from sweep.verbs.output import Output
 
+CONFIG = True
 EPOCHS_LIKE_NEW = 4  # up to here repeated text is worth almost as much as new text (Muennighoff et al., 2305.16264)
 
 

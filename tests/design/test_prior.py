@@ -29,12 +29,3 @@ def test_no_other_size_of_the_budget_is_better():
     sizes = best * np.exp(np.linspace(-2, 2, 2001))
     losses = [prior.loss(HOFFMANN, float(n), 1e20 / 6 / float(n)) for n in sizes]
     assert int(np.argmin(losses)) == 1000
-
-
-def test_curvature_of_a_published_law_and_by_differences():
-    printed = Prior(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
-    assert prior.curvature(printed, 1e21) == pytest.approx(0.0608217, rel=1e-5)
-    best, tokens = prior.optimum(printed, 1e21)
-    step = 1e-3
-    below, at, above = (prior.loss(printed, best * np.exp(s), tokens * np.exp(-s)) for s in (-step, 0.0, step))
-    assert prior.curvature(printed, 1e21) == pytest.approx((below - 2 * at + above) / step**2, rel=1e-4)

@@ -46,9 +46,7 @@ def test_a_plan_that_is_missing_broken_or_another_table(tmp_path):
 
 
 def test_a_plan_that_cannot_be_written_leaves_nothing(tmp_path, trials):
-    with pytest.raises(InputError, match="cannot write the plan: No such file or directory"):
-        table.write(trials, tmp_path / "absent" / "plan.parquet")
     (tmp_path / "plan.parquet").mkdir()
-    with pytest.raises(InputError, match="cannot write the plan"):
+    with pytest.raises(InputError, match=r"plan\.parquet: cannot be written: Is a directory"):
         table.write(trials, tmp_path / "plan.parquet")
     assert os.listdir(tmp_path) == ["plan.parquet"]

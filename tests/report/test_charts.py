@@ -5,7 +5,7 @@ import re
 import pytest
 
 from sweep.report import charts, theme
-from sweep.report.points import points
+from sweep.report.points import learning_curves, points
 from sweep.report.verdict import budgets
 
 
@@ -82,7 +82,7 @@ def test_no_approach_no_frontier(run):
 
 
 def test_learning_curves_are_the_validation_points(run):
-    chart = charts.learning_curves(run.curves, points(run), run.fit["approach1"]["frontier"], charts.FULL)
+    chart = charts.learning_curves(learning_curves(run), points(run), run.fit["approach1"]["frontier"], charts.FULL)
     lines, envelope = layers(chart, "line")
     losses = {c["loss"] for c in run.curves if c["loss"]}
     assert {row["loss"] for row in lines["rows"]} <= losses

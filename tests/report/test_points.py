@@ -39,6 +39,26 @@ def test_conventions_of_the_fit(stated, expected):
     assert p.conventions({"convention": stated}) == expected
 
 
+def trunk_run(run):
+    """Two horizons of one trunk and a trial alone: (run, id of the short, of the long, of the lone one)."""
+    rows = [{**row, "trunk": None} for row in run.losses[:3]]
+    for row, steps, trunk in zip(rows, (100, 200, 50), ("t", "t", "alone"), strict=True):
+        row.update(status="done", loss=2.0, steps=steps, trunk=trunk)
+    short, long, lone = (row["trial"] for row in rows)
+    at = [("t", s) for s in (50, 80, 90, 150, 160)] + [(short, 100), (long, 200), (lone, 25), (lone, 50)]
+    curves = [{"trial": key, "step": step, "loss": 3.0, "flops_exact": 1e6 * step} for key, step in at]
+    sweep = {**run.sweep, "config": {**run.config, "recipe": {"cooldown": 0.2}}}
+    return dataclasses.replace(run, sweep=sweep, losses=rows, curves=curves), short, long, lone
+
+
+def test_a_branch_has_the_points_of_its_trunk_up_to_its_cooldown(run):
+    tree, short, long, lone = trunk_run(run)
+    found = p.learning_curves(tree)
+    steps = {key: [row["step"] for row in found if row["trial"] == key] for key in (short, long, lone)}
+    assert steps == {short: [50, 80, 100], long: [50, 80, 90, 150, 160, 200], lone: [25, 50]}
+    assert len(found) == 11
+
+
 def test_params_are_counted_as_the_fit_counts(run):
     other = dataclasses.replace(run, fit={**run.fit, "convention": {"params": "total", "flops": "6nd"}})
     rows = {row["trial"]: row for row in run.losses}

@@ -1,0 +1,47 @@
+"""Tiny cohorts and tokens, shared by the tests of training; programs compiled once are kept for the session."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from sweep.design.trial import Trial
+from sweep.train.cohort import CohortRun, Settings
+from tests.train.tiny import cohort_of
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A compiled program is reused by every test that asks for the same one."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+@pytest.fixture(scope="session")
+def data() -> tuple[np.ndarray, np.ndarray]:
+    """Training tokens and validation windows with something to learn: a noisy counter modulo 64."""
+    rng = np.random.default_rng(0)
+    tokens = (np.arange(9000) + (rng.random(9000) < 0.2) * rng.integers(0, 64, 9000)) % 64
+    val = tokens[8000:].astype(np.int32)
+    windows = np.stack([val[i * 16 : i * 16 + 17] for i in range(32)])
+    return tokens[:8000].astype(np.uint16), windows
+
+
+@pytest.fixture(scope="session")
+def train(data, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., CohortRun]:
+    """train(*trials, devices=8, on_chunk=..., stop=..., **settings) -> the finished run."""
+
+    def run(*trials: Trial, devices: int = 1, folder: Path | None = None, on_chunk=None, stop=None, **settings):
+        folder = folder or tmp_path_factory.mktemp("cohort")
+        made = Settings(folder, **{"curve_points": 4, "steps": 8, "mode": "map"} | settings)
+        running = CohortRun(cohort_of(*trials), jax.devices()[:devices], data, made)
+        running.on_chunk = on_chunk or running.on_chunk
+        running.run(stop or threading.Event())
+        return running
+
+    return run

@@ -1,0 +1,137 @@
+"""Checkpoints: onto any mesh, past a corrupt one, and never silently from nothing."""
+
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from sweep.errors import Refusal
+from sweep.train.checkpoint import Checkpoints, enumerate_leaves
+from sweep.train.program import State
+from sweep.train.sharding import make_mesh
+
+
+def state(value: float, trial: int = 8) -> State:
+    """A stacked state of 8 rows, spread over (trial, 8 / trial) devices."""
+    mesh = make_mesh(jax.devices(), trial)
+
+    def put(x, spec):
+        return jax.device_put(x, NamedSharding(mesh, spec))
+
+    params = {"w": put(value + jnp.arange(128.0).reshape(8, 16), P("trial", "data"))}
+    moments = (put(jnp.full(8, 3, jnp.int32), P("trial")),)
+    return State(params, moments, put(jnp.arange(8), P("trial")), put(jnp.zeros(8, bool), P("trial")))  # pyright: ignore[reportArgumentType]
+
+
+def written(folder: Path, numbers: tuple[int, ...], keep: int = 2) -> Checkpoints:
+    checkpoints = Checkpoints(folder, keep)
+    for n in numbers:
+        checkpoints.save(n, state(float(n)), {"chunks": n, "results": {"a": {"loss": 0.1 + n}}})
+    checkpoints.wait()
+    return checkpoints
+
+
+def reopened(folder: Path, trial: int = 8, *, expected: bool = True):
+    """(what is restored, the warnings)."""
+    warnings: list[str] = []
+    checkpoints = Checkpoints(folder, 2)
+    try:
+        return checkpoints.restore(state(0.0, trial), expected=expected, warn=warnings.append), warnings
+    finally:
+        checkpoints.close()
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "checkpoints"
+    written(folder, (1, 2, 3)).close()
+    return folder
+
+
+def test_only_the_newest_are_kept(saved: Path):
+    assert sorted(p.name for p in saved.iterdir() if p.is_dir()) == ["2", "3"]
+
+
+@pytest.mark.parametrize("trial", [8, 4, 1])
+def test_restores_onto_any_mesh(saved: Path, trial: int):
+    (found, cursor), warnings = reopened(saved, trial)
+    like = state(3.0, trial)
+    jax.tree.map(np.testing.assert_array_equal, found, like)
+    assert jax.tree.map(lambda x: x.sharding, found) == jax.tree.map(lambda x: x.sharding, like)
+    assert cursor == {"chunks": 3, "results": {"a": {"loss": 3.1}}}
+    assert not warnings
+
+
+def test_nothing_saved_is_nothing_found(tmp_path: Path):
+    assert reopened(tmp_path / "none", expected=False) == (None, [])
+
+
+def test_a_lost_checkpoint_stops(tmp_path: Path):
+    with pytest.raises(Refusal, match="delete the cohort's folder to start it again") as refusal:
+        reopened(tmp_path / "none", expected=True)
+    assert refusal.value.code == "checkpoint_missing"
+
+
+def empty_files(folder: Path):
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+
+
+def garbage(folder: Path):
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"\xff" * 64)
+
+
+def torn_arrays(folder: Path):
+    """The last half of every large file is gone, as after a full disk."""
+    torn = [f for f in (folder / "state").rglob("d/*") if f.is_file()]
+    assert torn
+    for file in torn:
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def lose(part: str):
+    return lambda folder: shutil.rmtree(folder / part)
+
+
+CORRUPTIONS = {
+    "empty": empty_files,
+    "garbage": garbage,
+    "torn": torn_arrays,
+    "no state": lose("state"),
+    "no cursor": lose("cursor"),
+}
+
+
+@pytest.mark.parametrize("how", CORRUPTIONS)
+def test_a_corrupt_newest_falls_back_and_says_so(saved: Path, tmp_path: Path, how: str):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    CORRUPTIONS[how](folder / "3")
+    found, warnings = reopened(folder)
+    assert found is not None
+    assert found[1]["chunks"] == 2
+    np.testing.assert_array_equal(found[0].params["w"], state(2.0).params["w"])
+    assert len(warnings) == 1
+    assert "checkpoint 3" in warnings[0]
+
+
+def test_all_corrupt_stops(saved: Path, tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    for number in ("2", "3"):
+        garbage(folder / number)
+    with pytest.raises(Refusal, match="none can be read"):
+        reopened(folder)
+
+
+def test_leaves_are_named_by_path():
+    names = [name for name, _ in enumerate_leaves(state(0.0))]
+    assert names == ["params/w", "moments/0", "step", "diverged"]
