@@ -9,6 +9,7 @@ On a CPU it is configs/smoke.py that is scaled. The record says whatever came ou
 """
 
 import argparse
+import contextlib
 import dataclasses
 import sys
 import tempfile
@@ -63,28 +64,20 @@ def scaled(sweep: Sweep, corpus: Corpus, seconds: float) -> Sweep:
 
     from sweep.design import families
     from sweep.design.cohorts import trunk_savings
-    from sweep.train.probe import flops_per_second
+    from sweep.train import probe
 
-    def plan(smallest: float):
-        kinds = {"data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
-        try:
-            made = families.plan(
-                with_budgets(sweep, smallest), vocab=corpus.vocab, platform=jax.default_backend(), **kinds
-            )
-        except Refusal:
-            return None
-        return made.trials
-
-    plans = {smallest: trials for smallest in SCALE if (trials := plan(smallest))}
+    known = {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
+    plans = {}
+    for smallest in SCALE:
+        with contextlib.suppress(Refusal):  # sizes on one side only, or a horizon longer than the corpus
+            made = families.plan(with_budgets(sweep, smallest), platform=jax.default_backend(), **known)
+            plans[smallest] = made.trials
     if not plans:
         raise Refusal("one_sided", f"{sweep.name}: no budget from {SCALE[0]:g} to {SCALE[-1]:g} FLOPs can be built")
-    first = next(iter(plans.values()))
-    speed = flops_per_second(first[len(first) // 2].shape, seconds=1.0)
-    fits = [
-        smallest
-        for smallest, trials in plans.items()
-        if trunk_savings(trials).shared + TARGET * smallest < TRAINING * seconds * speed
-    ]
+    first = plans[min(plans)]
+    speed = probe.flops_per_second(first[len(first) // 2].shape, seconds=1.0)
+    work = {smallest: trunk_savings(trials).shared + TARGET * smallest for smallest, trials in plans.items()}
+    fits = [smallest for smallest, flops in work.items() if flops < TRAINING * seconds * speed]
     return with_budgets(sweep, max(fits, default=min(plans)))
 
 
