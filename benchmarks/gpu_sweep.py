@@ -86,6 +86,7 @@ def measure(sweep: Sweep, corpus: Corpus, folder: Path, save) -> dict[str, Any]:
     from benchmarks.overhead import of_run, watching
     from sweep.fit import Fit, fit
     from sweep.plan import forecast
+    from sweep.plan.foretell import foretell
     from sweep.train.devices import platform
     from sweep.train.launch import train_decider, train_sweep
     from sweep.train.progress import Progress
@@ -104,7 +105,7 @@ def measure(sweep: Sweep, corpus: Corpus, folder: Path, save) -> dict[str, Any]:
     save(found)
 
     known = {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
-    trial, found["forecast"] = forecast.foretell(fitted, sweep, folder, platform=platform(), **known)
+    trial, found["forecast"] = foretell(fitted, sweep, folder, platform=platform(), **known)
     save(found)
 
     with watching() as watch:

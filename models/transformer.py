@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from models.attention import attend
 from models.shape import Shape
@@ -35,7 +35,7 @@ def rotate(x_BxLxHxA: Float[Array, "B L H A"]) -> Float[Array, "B L H A"]:
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 
 
-def pin_batch(x: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
+def pin_batch(x: Shaped[Array, "B ..."]) -> Shaped[Array, "B ..."]:
     """Keep activations split over the mesh axis `data`; left to itself the compiler may gather them."""
     if "data" in jax.sharding.get_abstract_mesh().axis_names:
         return jax.lax.with_sharding_constraint(x, P("data"))

@@ -79,6 +79,7 @@ def test_the_walk_has_the_entropy_it_claims():
     assert counts[4:].sum() == 0
 
 
+@pytest.mark.slow
 def test_the_plain_loop_reads_the_same_losses_late_as_at_once():
     loop, tokens = flax_loop.make(TINY, peak=1e-2, horizon=1000), shapes.walk(16, 4096)
     first = jnp.asarray(next(flax_loop.batches(tokens, TINY, 3)))
@@ -143,6 +144,7 @@ def test_compiles_are_watched():
     assert watch.compile_s == seen
 
 
+@pytest.mark.slow
 def test_budgets_are_the_largest_that_fit(monkeypatch):
     monkeypatch.setattr(probe, "flops_per_second", lambda shape, seconds: 1e10)
     corpus = SimpleNamespace(vocab=256, fingerprint="made-up", unique_tokens=10**8)

@@ -165,7 +165,8 @@ class CohortRun:
     def standing(self, work: Work) -> dict[str, Any]:
         """Step of each row that ran, by key; a frozen row by the step it diverged at, negative."""
         cursor = self.cursor
-        return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in work.active}
+        active = work.active.tolist()
+        return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in active}
 
     def save(self, checkpoints: Checkpoints, states: State, *, wait: bool) -> None:
         checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())

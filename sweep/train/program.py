@@ -58,8 +58,8 @@ class State:
 
     params: dict
     moments: optax.ScaleByAdamState
-    step: Array  # updates done
-    diverged: Array  # a non-finite loss or gradient froze the trial before its update
+    step: Leaf  # updates done
+    diverged: Leaf  # a non-finite loss or gradient froze the trial before its update
 
 
 class Tokens(NamedTuple):

@@ -70,7 +70,8 @@ def planned(trial: Trial) -> dict[str, Any]:
 def verdict(cursor: Cursor, rows: list[Row], r: int, result: dict[str, float]) -> tuple[str, str | None]:
     """Status and reason of a row that will not go further."""
     source = rows[r].source
-    if source is not None and not cursor.forked[r]:
+    inherited = 0 <= cursor.diverged[r] < rows[r].start  # copied from a trunk that had broken in the chunk before
+    if source is not None and (not cursor.forked[r] or inherited):
         return "diverged", f"its trunk diverged at step {cursor.diverged[source]}: non-finite loss or gradient"
     if not cursor.alive(r):
         return "diverged", f"non-finite loss or gradient at step {cursor.diverged[r]}"

@@ -13,6 +13,7 @@ from sweep import config, files
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
 
+RECORD = ("config", "hash", "code", "versions", "device", "data", "created")
 PACKAGES = ("isoflop", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pyarrow")
 
 
@@ -48,6 +49,8 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
                 f"{data.get('fingerprint')}); choose another --out",
             )
         return
+    if out.is_file():
+        raise InputError(f"{out}: a file, not a folder; choose another --out")
     if out.exists() and any(out.iterdir()):
         raise Refusal("another_sweep", f"{out} is not empty and holds no sweep; choose another --out")
     device = jax.devices()[0]
@@ -64,11 +67,15 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
 
 
 def read(out: Path) -> dict[str, Any]:
-    """The record of a run directory. Raises InputError where there is none."""
+    """The record of a run directory. Raises InputError where there is none or it is damaged."""
     file = out / "sweep.json"
     if not file.exists():
         raise InputError(f"{out}: not a run directory (no sweep.json); train one with `sweep run CONFIG --out {out}`")
-    return json.loads(file.read_text())
+    try:
+        record = json.loads(file.read_text())
+        return {name: record[name] for name in RECORD}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: damaged, not the record of a sweep; restore it, or choose another --out") from error
 
 
 def differences(there: dict[str, Any], sweep: Sweep) -> str:

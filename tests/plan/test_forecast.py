@@ -1,67 +1,96 @@
-"""Forecasts: of the run that can be built, written once, scored whatever comes out."""
+"""The ledger: a forecast is made once, its outcome is scored whatever it says."""
 
-import dataclasses
+import datetime
+import json
 
-import numpy as np
 import pytest
 
-from configs import gpu
-from sweep.errors import Refusal
-from sweep.fit import fit
-from sweep.laws import additive
+from sweep.errors import InputError
 from sweep.plan import forecast
 
-LAW = additive.PUBLISHED["besiroglu"].coefficients
-SWEEP = dataclasses.replace(gpu.SWEEP, budgets=(1e15, 3e15, 9e15), target_compute=3e16)
-CORPUS = {"vocab": 8192, "data": "made-up", "unique_tokens": 10**9, "platform": "gpu"}
+PREDICTION = {"params": 1000, "tokens": 50_000, "loss": 2.0, "interval": [1.9, 2.1], "level": 0.9, "law": "additive"}
+DONE = {"trial": "t", "status": "done", "loss": 2.05, "loss_se": 0.01}
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    """A fit of three families of the law itself with a little noise."""
-    rng, rows = np.random.default_rng(2), []
-    for budget in SWEEP.budgets:
-        best, _ = additive.optimum(LAW, budget)
-        for n in best * np.geomspace(0.25, 4, 6):
-            d = budget / (6 * n)
-            rows.append((n, d, budget, additive.loss(LAW, n, d) * np.exp(0.003 * rng.standard_normal())))
-    params, tokens, flops, loss = np.array(rows).T
-    return fit({"params": params, "tokens": tokens, "flops": flops, "loss": loss}, bootstrap=200)
+def foretell(directory, trial="t", **changes):
+    return forecast.write_forecast(directory, trial=trial, flops=3e8, prediction=PREDICTION | changes)
 
 
-def test_the_forecast_is_the_law_at_the_run_that_will_be_trained(fitted, tmp_path):
-    trial, written = forecast.foretell(fitted, SWEEP, tmp_path, **CORPUS)
-    best, _ = additive.optimum(LAW, SWEEP.target)
-    assert trial.flops_exact == pytest.approx(SWEEP.target, rel=0.01)
-    assert best / 3 < trial.params.with_head < best * 3
-    assert (written["params"], written["tokens"]) == (trial.params.with_head, trial.tokens)
-    assert (written["trial"], written["flops"]) == (trial.id, trial.flops_exact)
-    assert written["loss"] == pytest.approx(additive.loss(LAW, trial.params.with_head, trial.tokens), rel=0.02)
-    assert written["interval"][0] < written["loss"] < written["interval"][1]
-    assert forecast.read(tmp_path) == [written]
+def test_a_forecast_is_dated_and_hashed(tmp_path):
+    before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    line = foretell(tmp_path)
+    assert line == {"kind": "forecast", "id": line["id"], "date": line["date"], "trial": "t", "flops": 3e8} | PREDICTION
+    assert before <= datetime.datetime.fromisoformat(line["date"]) <= datetime.datetime.now(datetime.UTC)
+    assert forecast.read(tmp_path) == [line]
+    assert len(line["id"]) == 12
+    assert foretell(tmp_path, "u")["id"] != line["id"]
 
 
-def test_a_forecast_is_made_once_and_scored_once(fitted, tmp_path):
-    trial, written = forecast.foretell(fitted, SWEEP, tmp_path, **CORPUS)
-    assert forecast.foretell(fitted, SWEEP, tmp_path, **CORPUS) == (trial, written)
-    row = {"trial": trial.id, "status": "done", "loss": written["interval"][1] + 0.1, "loss_se": 0.01}
-    outcome = forecast.write_outcome(tmp_path, written, row)
-    assert outcome["error"] == pytest.approx(row["loss"] - written["loss"])
-    assert outcome["inside"] is False
-    assert forecast.write_outcome(tmp_path, written, {**row, "loss": written["loss"]}) == outcome
-    assert [line["kind"] for line in forecast.read(tmp_path)] == ["forecast", "outcome"]
+def test_the_hash_seals_what_was_said(tmp_path):
+    ids = {foretell(tmp_path / name, **said)["id"] for name, said in made(tmp_path).items()}
+    assert len(ids) == 3
 
 
-def test_a_run_that_diverged_is_an_outcome_without_a_score(fitted, tmp_path):
-    trial, written = forecast.foretell(fitted, SWEEP, tmp_path, **CORPUS)
-    row = {"trial": trial.id, "status": "diverged", "loss": None, "loss_se": None}
-    outcome = forecast.write_outcome(tmp_path, written, row)
-    assert (outcome["status"], outcome["error"], outcome["inside"]) == ("diverged", None, None)
+def made(tmp_path):
+    said = {"a": {}, "b": {"loss": 2.0000001}, "c": {"interval": [1.9, 2.2]}}
+    for name in said:
+        (tmp_path / name).mkdir()
+    return said
 
 
-def test_a_fit_that_did_not_converge_foretells_nothing(fitted, tmp_path):
-    doubtful = dataclasses.replace(fitted, record={**fitted.record, "status": "not_converged"})
-    with pytest.raises(Refusal, match="did not converge") as refused:
-        forecast.foretell(doubtful, SWEEP, tmp_path, **CORPUS)
-    assert refused.value.code == "no_forecast"
+def test_a_forecast_is_made_once(tmp_path):
+    first = foretell(tmp_path)
+    assert foretell(tmp_path, loss=1.0) == first
+    assert foretell(tmp_path, "another", loss=1.0)["loss"] == 1.0
+    assert [line["trial"] for line in forecast.read(tmp_path)] == ["t", "another"]
+
+
+@pytest.mark.parametrize(("loss", "inside"), [(2.05, True), (1.9, True), (2.11, False), (1.0, False)])
+def test_an_outcome_is_scored(tmp_path, loss, inside):
+    line = foretell(tmp_path)
+    outcome = forecast.write_outcome(tmp_path, line, DONE | {"loss": loss})
+    assert outcome["error"] == pytest.approx(loss - 2.0)
+    assert (outcome["inside"], outcome["loss"], outcome["loss_se"], outcome["status"]) == (inside, loss, 0.01, "done")
+    assert (outcome["forecast"], outcome["trial"]) == (line["id"], "t")
+    assert forecast.read(tmp_path) == [line, outcome]
+
+
+def test_an_outcome_is_written_once(tmp_path):
+    line = foretell(tmp_path)
+    first = forecast.write_outcome(tmp_path, line, DONE)
+    assert forecast.write_outcome(tmp_path, line, DONE | {"loss": 1.0}) == first
+    assert len(forecast.read(tmp_path)) == 2
+
+
+def test_without_an_interval_nothing_is_inside(tmp_path):
+    line = foretell(tmp_path, interval=[None, None])
+    outcome = forecast.write_outcome(tmp_path, line, DONE)
+    assert outcome["inside"] is None
+    assert outcome["error"] == pytest.approx(0.05)
+
+
+def test_a_run_that_diverged_is_an_outcome_without_a_score(tmp_path):
+    row = {"trial": "t", "status": "diverged", "loss": None, "loss_se": None}
+    outcome = forecast.write_outcome(tmp_path, foretell(tmp_path), row)
+    assert outcome["status"] == "diverged"
+    assert [outcome[k] for k in ("loss", "loss_se", "error", "inside")] == [None] * 4
+
+
+def test_the_ledger_is_only_appended_to(tmp_path):
+    foretell(tmp_path)
+    before = (tmp_path / forecast.FILE).read_text()
+    forecast.write_outcome(tmp_path, foretell(tmp_path), DONE)
+    assert (tmp_path / forecast.FILE).read_text().startswith(before)
+    assert all(json.loads(line) for line in (tmp_path / forecast.FILE).read_text().splitlines())
+
+
+def test_no_ledger_is_empty(tmp_path):
     assert forecast.read(tmp_path) == []
+
+
+def test_a_ledger_that_is_not_json_is_one_line(tmp_path):
+    (tmp_path / forecast.FILE).write_text('{"kind": "forecast"}\nhello\n')
+    with pytest.raises(InputError, match="not a ledger of forecasts") as error:
+        forecast.read(tmp_path)
+    assert str(tmp_path) in str(error.value)
+    assert "\n" not in str(error.value)

@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -24,8 +25,8 @@ def state(value: float, trial: int = 8) -> State:
         return jax.device_put(x, NamedSharding(mesh, spec))
 
     params = {"w": put(value + jnp.arange(128.0).reshape(8, 16), P("trial", "data"))}
-    moments = (put(jnp.full(8, 3, jnp.int32), P("trial")),)
-    return State(params, moments, put(jnp.arange(8), P("trial")), put(jnp.zeros(8, bool), P("trial")))  # pyright: ignore[reportArgumentType]
+    moments = optax.ScaleByAdamState(put(jnp.full(8, 3, jnp.int32), P("trial")), params, {})
+    return State(params, moments, put(jnp.arange(8), P("trial")), put(jnp.zeros(8, bool), P("trial")))
 
 
 def written(folder: Path, numbers: tuple[int, ...], keep: int = 2) -> Checkpoints:
@@ -134,4 +135,4 @@ def test_all_corrupt_stops(saved: Path, tmp_path: Path):
 
 def test_leaves_are_named_by_path():
     names = [name for name, _ in enumerate_leaves(state(0.0))]
-    assert names == ["params/w", "moments/0", "step", "diverged"]
+    assert names == ["params/w", "moments/count", "moments/mu/w", "step", "diverged"]

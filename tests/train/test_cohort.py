@@ -1,0 +1,282 @@
+"""A cohort from its first step to its last: alone, together, on any mesh, stopped, broken and branched."""
+
+import json
+import math
+import shutil
+import threading
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from sweep.errors import Partial, Refusal
+from sweep.train.cohort import CohortRun, Log, Settings, pad_to, trial_axis
+from sweep.train.results import Origin, loss_rows
+from tests.train.tiny import cohort_of, losses, make_trial
+
+ORIGIN = Origin("test", "0", 8000, 1.0)
+BRANCHES = [make_trial(steps=n, cooldown=n // 5, trunk=True) for n in (20, 30)]  # and their trunk: three rows
+ALONE = [
+    make_trial(steps=13, seed=1, data_seed=1),
+    make_trial(steps=20, seed=2, lr=0.03, weight_decay=0.0),
+    make_trial(steps=24, seed=3, schedule="cosine", cooldown=0),
+    make_trial(steps=27, seed=4, schedule="constant", cooldown=0, beta2=0.99),
+    make_trial(steps=16, seed=5, cooldown_shape="linear", grad_clip=0.1),
+]
+EIGHT = [*BRANCHES, *ALONE]  # trials; eight rows with the trunk
+MESHES = [8, 4, 1]  # trial axes over eight devices
+
+
+def by_trial(run: CohortRun) -> dict:
+    return {row["trial"]: row for row in loss_rows(run, ORIGIN)}
+
+
+def stopped(train, folder: Path, chunks: int, **settings) -> None:
+    """Train until `chunks` chunks are read back, then stop as a signal would."""
+    stop, seen = threading.Event(), []
+
+    def count(run: CohortRun) -> None:
+        seen.append(1)
+        if len(seen) == chunks:
+            stop.set()
+
+    with pytest.raises(Partial, match="the same command continues"):
+        train(*EIGHT, folder=folder, on_chunk=count, stop=stop, **settings)
+
+
+@pytest.fixture(scope="module")
+def together(train) -> CohortRun:
+    """All of them on one device, row after row."""
+    return train(*EIGHT)
+
+
+@pytest.fixture(scope="module")
+def on_mesh(train):
+    """Final losses on eight devices, by the trial axis of the mesh; each trained once."""
+    found: dict[int, dict[str, float]] = {}
+
+    def get(trial: int) -> dict[str, float]:
+        if trial not in found:
+            found[trial] = losses(train(*EIGHT, devices=8, trial_devices=trial))
+        return found[trial]
+
+    return get
+
+
+# Alone and together
+
+
+@pytest.mark.parametrize("trial", ALONE[:2], ids=["a", "b"])
+def test_map_equals_training_it_alone_bit_by_bit(train, together, trial):
+    assert losses(train(trial)) == {trial.id: losses(together)[trial.id]}
+
+
+@pytest.mark.parametrize("branch", BRANCHES, ids=["short", "long"])
+def test_trunk_and_branch_equal_the_run_in_one_piece_bit_by_bit(train, together, branch):
+    alone = make_trial(steps=branch.steps, cooldown=branch.cooldown)
+    assert alone.trunk is None
+    assert alone.id == branch.id
+    assert losses(train(alone)) == {branch.id: losses(together)[branch.id]}
+
+
+@pytest.mark.slow
+def test_vmap_equals_map_closely(train, together):
+    vmapped = train(*EIGHT, mode="vmap")
+    assert vmapped.mode == "vmap"
+    assert losses(vmapped) == pytest.approx(losses(together), rel=0, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trial", MESHES)
+def test_a_mesh_does_not_change_losses(on_mesh, together, trial):
+    assert losses(together) == pytest.approx(on_mesh(trial), rel=0, abs=1e-5)
+
+
+def test_horizons_end_exactly(together):
+    rows = by_trial(together)
+    for trial in EIGHT:
+        row = rows[trial.id]
+        assert (row["status"], row["steps"], row["tokens"]) == ("done", trial.steps, trial.steps * 128)
+        points = [p for p in together.cursor.curves if p["trial"] == trial.id]
+        assert points[-1]["step"] == trial.steps
+        assert points[-1]["loss"] == row["loss"]
+
+
+def test_it_learns(together):
+    """Every trial is below the uniform guess, which is where a model of 64 symbols starts."""
+    assert all(loss < math.log(64) for loss in losses(together).values())
+
+
+def test_the_log_tells_the_story(together):
+    events = Log(together.settings.folder / "log.jsonl").events()
+    assert events[0]["begun"] == 1
+    last = {}
+    for event in events:
+        last |= event.get("rows", {})
+    assert last == {row.key: row.end for row in together.rows}
+    assert sum(e.get("steps", 0) for e in events) == sum(row.end - row.start for row in together.rows)
+
+
+# Stopped and continued
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("trial", "chunks"), [(8, 1), (8, 3), (4, 2), (1, 2)])
+def test_resume_equals_uninterrupted(train, on_mesh, tmp_path, trial, chunks):
+    stopped(train, tmp_path, chunks, devices=8, trial_devices=trial)
+    again = train(*EIGHT, folder=tmp_path, devices=8, trial_devices=trial)
+    assert losses(again) == on_mesh(trial)
+    assert again.cursor.attempts == 2
+    steps = sum(e.get("steps", 0) for e in again.log.events())
+    assert steps == sum(row.end - row.start for row in again.rows)  # nothing was trained twice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "then"), [(8, 1), (1, 4), (4, 8)])
+def test_resume_on_another_mesh(train, on_mesh, tmp_path, first, then):
+    stopped(train, tmp_path, 2, devices=8, trial_devices=first)
+    again = train(*EIGHT, folder=tmp_path, devices=8, trial_devices=then)
+    assert losses(again) == pytest.approx(on_mesh(then), rel=0, abs=1e-5)
+
+
+def test_resume_twice_on_one_device(train, together, tmp_path):
+    stopped(train, tmp_path, 2)
+    stopped(train, tmp_path, 1)
+    again = train(*EIGHT, folder=tmp_path)
+    assert losses(again) == losses(together)
+    assert by_trial(again)[EIGHT[0].id]["attempts"] == 3
+    assert again.cursor.curves == together.cursor.curves
+
+
+def test_saves_by_the_clock(train, together, tmp_path):
+    run = train(*EIGHT, folder=tmp_path, checkpoint_minutes=1e-9, keep=1)
+    assert run.log.count("saved") >= 3
+    assert len([p for p in (tmp_path / "checkpoints").iterdir() if p.is_dir()]) == 1
+    assert losses(run) == losses(together)
+
+
+def test_a_corrupt_newest_checkpoint_costs_one_interval(train, together, tmp_path):
+    stopped(train, tmp_path, 1)
+    stopped(train, tmp_path, 1)
+    older, newest = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir())
+    shutil.rmtree(tmp_path / "checkpoints" / str(newest) / "state")
+    again = train(*EIGHT, folder=tmp_path)
+    assert losses(again) == losses(together)
+    (warning,) = [e["warning"] for e in again.log.events() if "warning" in e]
+    assert f"checkpoint {newest}" in warning
+    assert [e["chunk"] for e in again.log.events() if "begun" in e][-1] == older
+
+
+def test_a_lost_checkpoint_never_starts_from_zero(train, tmp_path):
+    stopped(train, tmp_path, 1)
+    shutil.rmtree(tmp_path / "checkpoints")
+    with pytest.raises(Refusal) as refusal:
+        train(*EIGHT, folder=tmp_path)
+    assert refusal.value.code == "checkpoint_missing"
+
+
+def test_stopped_before_its_first_chunk(train, together, tmp_path):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Partial):
+        train(*EIGHT, folder=tmp_path, stop=stop)
+    assert losses(train(*EIGHT, folder=tmp_path)) == losses(together)
+
+
+# Broken
+
+
+HOT = 3e38  # a learning rate that float32 still holds and no model survives
+
+
+def test_a_diverging_trial_leaves_its_neighbours_alone(train, together):
+    hot = make_trial(steps=20, seed=2, lr=HOT, weight_decay=0.0)
+    run = train(*BRANCHES, ALONE[0], hot, *ALONE[2:])
+    rows = by_trial(run)
+    assert rows[hot.id]["status"] == "diverged"
+    assert rows[hot.id]["loss"] is None
+    assert "non-finite loss or gradient at step" in rows[hot.id]["reason"]
+    assert rows[hot.id]["steps"] < hot.steps
+    expected = losses(together)
+    assert losses(run) == {t.id: expected[t.id] for t in [*BRANCHES, ALONE[0], *ALONE[2:]]}
+
+
+def test_a_diverged_trunk_takes_its_branches_with_it(train, together):
+    hot = [make_trial(steps=n, cooldown=n // 5, lr=HOT, trunk=True) for n in (20, 30)]
+    run = train(*hot, *ALONE)
+    rows = by_trial(run)
+    for trial in hot:
+        assert rows[trial.id]["status"] == "diverged"
+        assert rows[trial.id]["loss"] is None
+        assert "trunk diverged at step" in rows[trial.id]["reason"]
+    expected = losses(together)
+    assert losses(run) == {t.id: expected[t.id] for t in ALONE}
+
+
+def test_a_diverged_trial_stays_so_after_a_resume(train, tmp_path):
+    trials = [make_trial(steps=20, seed=2, lr=HOT, weight_decay=0.0), *ALONE[:1], *ALONE[2:], *BRANCHES]
+    stop = threading.Event()
+    with pytest.raises(Partial):
+        train(*trials, folder=tmp_path, stop=stop, on_chunk=lambda run: stop.set())
+    rows = by_trial(train(*trials, folder=tmp_path))
+    assert sorted(row["status"] for row in rows.values()) == ["diverged"] + ["done"] * 6
+
+
+# Against a known truth
+
+
+@pytest.mark.slow
+def test_a_markov_source_is_learnt_to_its_entropy(tmp_path):
+    """An order-1 chain over 8 symbols: no model can beat its entropy rate, and this one comes within 3 percent."""
+    rng = np.random.default_rng(0)
+    matrix = rng.dirichlet(np.full(8, 0.5), size=8)
+    vectors = np.linalg.eig(matrix.T)
+    stationary = np.real(vectors.eigenvectors[:, np.argmax(np.real(vectors.eigenvalues))])
+    stationary /= stationary.sum()
+    entropy = -(stationary[:, None] * matrix * np.log(matrix)).sum()
+
+    uniform, chain = rng.random(60_000), np.zeros(60_000, np.int64)
+    cumulative = matrix.cumsum(1)
+    for i in range(1, len(chain)):
+        chain[i] = min(7, np.searchsorted(cumulative[chain[i - 1]], uniform[i]))
+    val = chain[40_000:].astype(np.int32)
+    windows = np.stack([val[i * 16 : i * 16 + 17] for i in range(1000)])
+
+    shape = make_trial().shape
+    trial = make_trial(
+        type(shape)(**{**shape.__dict__, "vocab": 8}), steps=400, warmup=20, cooldown=80, lr=0.02, weight_decay=0.0
+    )
+    settings = Settings(tmp_path, mode="map", steps=100)
+    run = CohortRun(cohort_of(trial), jax.devices()[:1], (chain[:40_000].astype(np.uint16), windows), settings)
+    run.run(threading.Event())
+    result = run.cursor.results[trial.id]
+    assert entropy - 3 * result["loss_se"] < result["loss"] < 1.03 * entropy
+    assert entropy < 0.8 * math.log(8)  # the source has something to learn
+
+
+# Small parts
+
+
+@pytest.mark.parametrize(
+    ("rows", "devices", "axis"), [(1, 8, 1), (2, 8, 2), (3, 8, 2), (8, 8, 8), (20, 8, 8), (5, 6, 3), (7, 1, 1)]
+)
+def test_trial_axis_divides_the_devices(rows, devices, axis):
+    assert trial_axis(rows, devices) == axis
+
+
+def test_padding():
+    assert pad_to(np.array([3, 1]), 4, None).tolist() == [3, 1, 2, 3]
+    assert pad_to(np.array([3, 1]), 4, 9).tolist() == [3, 1, 9, 9]
+    assert pad_to(np.array([True]), 2, 0).dtype == bool
+
+
+def test_a_torn_last_line_of_the_log_is_left_out(tmp_path):
+    log = Log(tmp_path / "log.jsonl")
+    assert log.events() == []
+    log.write(begun=1)
+    log.write(saved=4)
+    with log.path.open("a") as file:
+        file.write(json.dumps({"saved": 5})[:-3])
+    assert [set(e) - {"time"} for e in log.events()] == [{"begun"}, {"saved"}]
+    assert (log.has("saved"), log.count("begun"), log.has("warning")) == (True, 1, False)
