@@ -21,6 +21,5 @@ SWEEP = Sweep(
     data=Data(path="python:stdlib", tokenizer="byte"),
     architecture=Architecture(seq_len=128),
     recipe=Recipe(width_step=4, aspect=32.0, min_depth=2, min_heads=2, head_dim=32, batch_tokens=256, lr=0.03),
-    # valleys of the pilot: 2.8k, 4k, 6.5k, 14k params at 1e10, 3e10, 1e11, 3e11 FLOPs; 2.63, 2.51, 2.33, 2.11 nats/byte
-    prior=Prior(E=1.2, A=14.7, B=79.3, alpha=0.36, beta=0.40, noise=0.01, source="pilot"),
+    prior=Prior(E=1.208, A=61.5, B=45.75, alpha=0.532, beta=0.354, noise=0.015, source="an earlier run of this config"),
 )

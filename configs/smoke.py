@@ -18,6 +18,6 @@ SWEEP = Sweep(
     curve_points=4,
     data=Data(path="python:stdlib", tokenizer="byte", max_bytes=4_000_000, val_tokens=16_384),
     architecture=Architecture(seq_len=64),
-    recipe=Recipe(width_step=2, aspect=32.0, head_dim=16, batch_tokens=512, lr_batch=1024),
-    prior=Prior(E=0.8, A=5.02, B=15.3, alpha=0.22, beta=0.20, noise=0.01, source="pilot"),
+    recipe=Recipe(width_step=4, aspect=32.0, head_dim=16, batch_tokens=256, lr=0.03),
+    prior=Prior(E=1.2, A=14.7, B=79.3, alpha=0.36, beta=0.40, noise=0.01, source="pilot"),
 )

@@ -141,8 +141,9 @@ class Sweep:
 POSITIVE = (  # fields that mean nothing at zero or below
     "budgets", "lr_bracket", "min_steps", "curve_points", "data.val_tokens", "checkpoint.minutes",
     "architecture.queries_per_kv", "recipe.aspect", "recipe.min_depth", "recipe.min_heads", "recipe.head_dim",
-    "recipe.ffn_multiple", "recipe.ffn_step", "recipe.batch_tokens", "recipe.batch_params", "recipe.lr", "recipe.lr_width", "recipe.lr_batch",
-    "recipe.lr_tokens", "recipe.grad_clip", "prior.E", "prior.A", "prior.B", "prior.alpha", "prior.beta", "prior.noise",
+    "recipe.ffn_multiple", "recipe.ffn_step", "recipe.batch_tokens", "recipe.batch_params", "recipe.lr",
+    "recipe.lr_width", "recipe.lr_batch", "recipe.lr_tokens", "recipe.grad_clip", "prior.E", "prior.A", "prior.B",
+    "prior.alpha", "prior.beta", "prior.noise",
 )  # fmt: skip
 
 

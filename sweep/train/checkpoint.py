@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+from jax.sharding import NamedSharding, PartitionSpec
 
 from sweep.errors import Refusal
 
@@ -34,7 +36,8 @@ class Checkpoints:
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
         """Start saving; `number` rises with every save."""
         arrays = dict(enumerate_leaves(state))
-        args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(cursor))
+        note = {"rows": next(iter(arrays.values())).shape[0], "cursor": cursor}
+        args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
         with TURN:
             if Checkpoints.under_way is not None:
                 Checkpoints.under_way.wait()
@@ -44,26 +47,24 @@ class Checkpoints:
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
 
+        Meshes pad the rows of a cohort to different lengths, so the leading axis is cut or filled to that of `like`.
         A checkpoint that cannot be read is passed over for the one before, with a warning.
 
         Raises:
             Refusal: `checkpoint_missing`, one was saved (`expected`) and none can be read: going on would silently
                 start from step 0.
         """
-        abstract = {
-            name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding) for name, x in enumerate_leaves(like)
-        }
-        want = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), cursor=ocp.args.JsonRestore())
+        wanted = dict(enumerate_leaves(like))
         for number in sorted(self.manager.all_steps(), reverse=True):
             try:
-                found = self.manager.restore(number, args=want)
+                state, cursor = self.read(number, wanted)
             except (OSError, ValueError, KeyError) as error:
                 warn(
                     f"checkpoint {number} in {self.folder} is unreadable ({type(error).__name__}); trying an older one"
                 )
                 continue
-            leaves = [found["state"][name] for name, _ in enumerate_leaves(like)]
-            return jax.tree.unflatten(jax.tree.structure(like), leaves), found["cursor"]
+            leaves = [with_rows(state[name], x) for name, x in wanted.items()]
+            return jax.tree.unflatten(jax.tree.structure(like), leaves), cursor
         if expected:
             raise Refusal(
                 "checkpoint_missing",
@@ -71,6 +72,16 @@ class Checkpoints:
                 "restore the folder, or delete the cohort's folder to start it again",
             )
         return None
+
+    def read(self, number: int, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """One checkpoint: straight into place where its rows agree with `wanted`, else whole on every device."""
+        note = self.manager.restore(number, args=ocp.args.Composite(cursor=ocp.args.JsonRestore()))["cursor"]
+        abstract = {}
+        for name, x in wanted.items():
+            where = x.sharding if note["rows"] == x.shape[0] else NamedSharding(x.sharding.mesh, PartitionSpec())
+            abstract[name] = jax.ShapeDtypeStruct((note["rows"], *x.shape[1:]), x.dtype, sharding=where)
+        found = self.manager.restore(number, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))
+        return found["state"], note["cursor"]
 
     def wait(self) -> None:
         """Block until the last save is on disk."""
@@ -83,6 +94,14 @@ class Checkpoints:
             if Checkpoints.under_way is self:
                 Checkpoints.under_way = None
             self.manager.close()
+
+
+def with_rows(found: jax.Array, like: jax.Array) -> jax.Array:
+    """`found` with as many rows as `like`, where it belongs; what is added repeats the last row and is never run."""
+    if found.shape == like.shape:
+        return found
+    rows = np.minimum(np.arange(like.shape[0]), found.shape[0] - 1)
+    return jax.device_put(np.asarray(found)[rows], like.sharding)
 
 
 def enumerate_leaves(tree: Any) -> list[tuple[str, Any]]:

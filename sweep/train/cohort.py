@@ -54,6 +54,8 @@ class CohortRun:
         self.rows = rows_of(cohort)
         self.cursor = Cursor.start(self.rows)
         trial = settings.trial_devices or trial_axis(len(self.rows), len(group))
+        if group[0].platform == "cpu" and not settings.trial_devices:
+            group = group[:trial]  # cores already share one step's work: splitting its batch as well only adds waiting
         self.mesh = make_mesh(group, trial)
         self.mode = settings.mode or mode_of(cohort.shape, group[0].platform)
         self.slots = -(-len(self.rows) // trial) * trial  # the rows and, to fill the mesh, idle ones
@@ -163,7 +165,8 @@ class CohortRun:
     def standing(self, work: Work) -> dict[str, Any]:
         """Step of each row that ran, by key; a frozen row by the step it diverged at, negative."""
         cursor = self.cursor
-        return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in work.active.tolist()}
+        active = work.active.tolist()
+        return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in active}
 
     def save(self, checkpoints: Checkpoints, states: State, *, wait: bool) -> None:
         checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())
