@@ -20,7 +20,7 @@ def test_a_new_directory_is_claimed_and_found_again(tmp_path):
     record = store.read(out)
     assert config.from_dict(record["config"]) == SWEEP
     assert config.load(str(out / "sweep.json")) == SWEEP
-    assert (record["hash"], record["data"]) == (config.content_hash(SWEEP), DATA)
+    assert (record["hash"], record["data"]) == (store.identity(SWEEP), DATA)
     assert record["device"] == {"platform": "cpu", "kind": "cpu", "count": 8}
     assert {"python", "jax", "flax", "orbax-checkpoint"} <= set(record["versions"])
     before = (out / "sweep.json").read_bytes()
