@@ -122,8 +122,7 @@ def main() -> None:
 
     import jax
 
-    if os.environ.get("JAX_PLATFORMS", "") in ("", "cpu"):
-        jax.config.update("jax_num_cpu_devices", cores)  # one device a core, as the command line does
+    record.one_device_a_core()
     from sweep import laws
     from sweep.fit.bootstrap import draw
     from sweep.fit.solver import solve
@@ -171,8 +170,7 @@ def main() -> None:
             "flops_per_s_reached": FLOPS_PER_ROW_STEP * len(loss) * steps * ours["fits_per_s"],
         },
     }
-    kind = jax.local_devices()[0].device_kind.lower().replace(" ", "-")
-    record.write(args.out, f"fit-{kind}", result)
+    record.write(args.out, f"fit-{record.device_name()}", result)
     print(json.dumps(result, indent=1))
 
 

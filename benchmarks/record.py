@@ -53,12 +53,24 @@ def commit() -> str:
 
 
 def device_name() -> str:
-    """The device in a file name: cpu, nvidia-h200; with the number of fake devices where there are."""
+    """The device in a file name: cpu, nvidia-h200."""
     import jax
 
-    found = jax.local_devices()
-    many = f"-{len(found)}-devices" if len(found) > 1 and found[0].platform == "cpu" else ""
-    return found[0].device_kind.lower().replace(" ", "-") + many
+    return jax.local_devices()[0].device_kind.lower().replace(" ", "-")
+
+
+def one_device_a_core() -> None:
+    """As the command line does, before any backend starts: a CPU shows a device for each core."""
+    import jax
+
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+
+def failure(error: Exception) -> str:
+    """What becomes of a figure that could not be measured."""
+    first = next(iter(str(error).splitlines()), "")
+    return f"failed: {type(error).__name__}: {first[:200]}"
 
 
 def write(out: Path, name: str, result: dict[str, Any]) -> Path:

@@ -1,11 +1,11 @@
 """tokens/s and MFU of each size, alone and as a cohort, beside the floor."""
 
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import jax
-
+from benchmarks import record
 from benchmarks.trials import Devices, Trials, best_of, hyper, rate, step_floor
 from models import counting
 from models.shape import Shape
@@ -32,8 +32,9 @@ def measure(shapes: Sequence[Shape], group: Devices, *, seconds: float) -> Itera
             continue
         try:
             yield {**about, "status": "done", **one(shape, rows, group)}
-        except jax.errors.JaxRuntimeError as error:  # too large for this device, or a kernel it lacks
-            yield {**about, "status": f"failed: {str(error).splitlines()[0]}"}
+        except Exception as error:  # too large for this device, a kernel it lacks: recorded, and the others measured
+            traceback.print_exc()
+            yield {**about, "status": record.failure(error)}
 
 
 def one(shape: Shape, rows: int, group: Devices, seconds: float = 3.0) -> dict[str, Any]:

@@ -12,12 +12,13 @@ beyond the cores are fake: they show that the program is right, and what dispatc
 """
 
 import argparse
-import dataclasses
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from benchmarks import record
 PARTS = ("cohort", "overhead", "speed")
 SHARE = {"cohort": 0.3, "overhead": 0.3, "speed": 0.4}  # of the time, where all parts run
 TRIALS = 16
-STEPS = {"cpu": 16, "accelerator": 64}
+STEPS = {"cpu": 8, "accelerator": 64}
 
 
 def measure(parts: list[str], seconds: float, out: Path) -> dict[str, Any]:
@@ -39,22 +40,28 @@ def measure(parts: list[str], seconds: float, out: Path) -> dict[str, Any]:
 
     jax.config.update("jax_enable_compilation_cache", False)  # a compile must be a compile
     group, platform = jax.local_devices(), jax.default_backend()
-    name, began = f"train-{record.device_name()}", time.perf_counter()
+    many = f"-{len(group)}-devices" if platform == "cpu" else ""
+    name, began = f"train-{record.device_name()}{many}", time.perf_counter()
     whole = sum(SHARE[part] for part in parts)
     result: dict[str, Any] = {"benchmark": "training", **record.environment(), "complete": False}
 
+    def say(part: str) -> None:
+        print(f"{result['device']}: {part}", file=sys.stderr, flush=True)
+
     if "cohort" in parts:
+        say("cohort")
         steps = STEPS["cpu" if platform == "cpu" else "accelerator"]
         share = seconds * SHARE["cohort"] / whole
-        result["cohort"] = cohort.measure(
-            shapes.small_trial(platform), group, trials=TRIALS, steps=steps, seconds=share
-        )
+        shape = shapes.small_trial(platform)
+        result["cohort"] = attempt(lambda: cohort.measure(shape, group, trials=TRIALS, steps=steps, seconds=share))
         record.write(out, name, result)
     if "overhead" in parts:
+        say("overhead")
         with tempfile.TemporaryDirectory() as folder:
-            result["overhead"] = overhead.measure(dataclasses.replace(smoke.SWEEP, name="overhead"), Path(folder))
+            result["overhead"] = attempt(lambda: overhead.measure(smoke.SWEEP, Path(folder)))
         record.write(out, name, result)
     if "speed" in parts:
+        say("speed")
         result["speed"] = []
         left = max(seconds - (time.perf_counter() - began), seconds * SHARE["speed"] / whole)
         for one in speed.measure(shapes.ladder(platform), group, seconds=left):
@@ -65,33 +72,55 @@ def measure(parts: list[str], seconds: float, out: Path) -> dict[str, Any]:
     return result
 
 
+def attempt(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `call` found, or why it found nothing: the other parts still run."""
+    try:
+        return {"status": "done", **call()}
+    except Exception as error:
+        traceback.print_exc()
+        return {"status": record.failure(error)}
+
+
+def failed(result: dict[str, Any]) -> bool:
+    """Whether anything of the record could not be measured."""
+    found = [result[part] for part in PARTS[:2] if part in result] + result.get("speed", [])
+    return any(one["status"].startswith("failed") for one in found)
+
+
 def table(result: dict[str, Any]) -> str:
     """The record as a short table."""
     lines = [f"{result['device']}, {result['cores']} cores, jax {result['versions']['jax']}, {result['date']}"]
-    if found := result.get("cohort"):
-        lines.append(
-            f"cohort of {found['trials']} x {found['params']:,} params, {found['tokens_per_step']:,} tokens a step "
-            f"each, {found['mode']} on {'x'.join(map(str, found['mesh'].values()))}"
-        )
-        for name, one in found["contestants"].items():
-            ratio = found["ratio_of_cohort"].get(name)
-            lines.append(
-                f"  {name:18s}{one['tokens_per_s']:>14,.0f} tokens/s  MFU {percent(one['mfu'])}"
-                + (f"   cohort {ratio:.2f} x as fast" if ratio else "")
-            )
-        lines.append("  compile " + ", ".join(f"{name} {s:.1f} s" for name, s in found["compile_s"].items()))
-    if found := result.get("overhead"):
-        lines.append(
-            f"overhead of a sweep of {found['trials']} trials, {found['wall_s']:.0f} s on {found['lanes']} lanes: "
-            f"{found['share_outside_device']:.1%} outside the device program, "
-            f"{found['share_outside_device_and_compiler']:.1%} without compiling"
-        )
+    for part, write in (("cohort", cohort_lines), ("overhead", overhead_lines)):
+        if found := result.get(part):
+            lines += write(found) if found["status"] == "done" else [f"{part} {found['status']}"]
     if found := result.get("speed"):
         lines.append(f"  {'params':>12s} {'rows':>4s} {'tokens/s':>12s} {'step ms':>9s} {'MFU':>6s} {'compile':>8s}")
         for one in found:
             head = f"  {one['params']:>12,} {one['rows']:>4d} "
             lines.append(head + (speed_cells(one) if one["status"] == "done" else one["status"]))
     return "\n".join(lines)
+
+
+def cohort_lines(found: dict[str, Any]) -> list[str]:
+    """The four contestants."""
+    lines = [
+        f"cohort of {found['trials']} x {found['params']:,} params, {found['tokens_per_step']:,} tokens a step each, "
+        f"{found['mode']} on {'x'.join(map(str, found['mesh'].values()))}"
+    ]
+    for name, one in found["contestants"].items():
+        ratio = found["ratio_of_cohort"].get(name)
+        speed = f"  {name:18s}{one['tokens_per_s']:>14,.0f} tokens/s  MFU {percent(one['mfu'])}"
+        lines.append(speed + (f"   cohort {ratio:.2f} x as fast" if ratio else ""))
+    return [*lines, "  compile " + ", ".join(f"{name} {s:.1f} s" for name, s in found["compile_s"].items())]
+
+
+def overhead_lines(found: dict[str, Any]) -> list[str]:
+    """Where the time of a sweep went."""
+    return [
+        f"overhead of a sweep of {found['trials']} trials, {found['wall_s']:.0f} s on {found['lanes']} lanes: "
+        f"{found['share_outside_device']:.1%} outside the device program, "
+        f"{found['share_outside_device_and_compiler']:.1%} without compiling"
+    ]
 
 
 def speed_cells(one: dict[str, Any]) -> str:
@@ -127,7 +156,7 @@ def main() -> int:
         return max(with_devices(count, words) for count in args.devices)
     result = measure(args.parts, args.seconds, args.out)
     print(table(result))
-    return 0
+    return 3 if failed(result) else 0
 
 
 if __name__ == "__main__":

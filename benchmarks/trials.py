@@ -64,7 +64,8 @@ class Trials:
             machine.chunk(at_once)
             compile_s = time.perf_counter() - began
             stacks = [program.stack(hypers[i : i + at_once]) for i in range(0, len(hypers), at_once)]
-            states = [machine.init(stack) for stack in stacks]
+            init = program.make_init(shape, mesh)  # one compile for all groups
+            states = [init(machine.by_trial(stack)) for stack in stacks]
             ends = np.full(at_once, FOREVER, np.int32), np.zeros(at_once, bool)
             limits = [machine.by_trial((stack, *ends)) for stack in stacks]
         return cls(shape, machine, at_once, states, limits, compile_s)

@@ -9,6 +9,7 @@ from rich.console import Console
 from sweep.config import Sweep
 from sweep.fit import Fit, fit
 from sweep.plan import forecast as ledger
+from sweep.plan.foretell import foretell
 from sweep.tables import io
 from sweep.train.data.build import open_data
 from sweep.train.data.shards import Corpus
@@ -56,7 +57,7 @@ def run(args: Args, sweep: Sweep) -> Output:
     console.print("[bold]2/5 fit[/bold] three approaches, bootstrap intervals", highlight=False)
     fitted = fit(out, bootstrap=args.bootstrap, target_compute=sweep.target)
     fitted.save(out / "fit")
-    trial, expected = ledger.foretell(
+    trial, expected = foretell(
         Fit.load(out / "fit"),
         sweep,
         out,
@@ -69,6 +70,7 @@ def run(args: Args, sweep: Sweep) -> Output:
         f"[bold]3/5 forecast[/bold] {expected['params']:,.0f} params on {expected['tokens']:,.0f} tokens: "
         f"{loss_text(expected)}; written to {out / ledger.FILE}",
         highlight=False,
+        soft_wrap=True,
     )
     console.print("[bold]4/5 train[/bold] the run that decides", highlight=False)
     outcome = ledger.write_outcome(out, expected, train_decider(sweep, trial, corpus, out, Progress(console)))
