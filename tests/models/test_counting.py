@@ -44,7 +44,13 @@ def test_params_equal_the_tree(name):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"tied": False}, {"kv_heads": 1}, {"activation": "gelu", "width": 256, "ffn": 1023}, {"batch": 2, "seq_len": 128}],
+    [
+        {},
+        {"tied": False},
+        {"kv_heads": 1},
+        {"activation": "gelu", "width": 256, "ffn": 1023},
+        {"batch": 2, "seq_len": 128},
+    ],
     ids=str,
 )
 def test_exact_flops_within_two_percent_of_xla(changes):
@@ -102,6 +108,7 @@ def test_published_counts(dimensions, millions, ratio):
 def test_appendix_formula_with_both_ends_is_another_count():
     """With the embedding and the logits, as the appendix writes it, the ratios run from 1.60 to 1.03."""
     ratios = [
-        counting.chinchilla_flops_per_sequence(*d) / (6 * counting.chinchilla_params(*d) * 2048) for d, _, _ in CHINCHILLA
+        counting.chinchilla_flops_per_sequence(*d) / (6 * counting.chinchilla_params(*d) * 2048)
+        for d, _, _ in CHINCHILLA
     ]
     assert [ratios[0], ratios[-1]] == pytest.approx([1.60, 1.03], abs=0.02)

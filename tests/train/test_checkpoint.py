@@ -3,6 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,8 +43,10 @@ def reopened(folder: Path, trial: int = 8, *, expected: bool = True):
     """(what is restored, the warnings)."""
     warnings: list[str] = []
     checkpoints = Checkpoints(folder, 2)
+    found: Any
     try:
-        return checkpoints.restore(state(0.0, trial), expected=expected, warn=warnings.append), warnings
+        found = checkpoints.restore(state(0.0, trial), expected=expected, warn=warnings.append)
+        return found, warnings
     finally:
         checkpoints.close()
 

@@ -97,7 +97,12 @@ def test_stopped(out):
 
 
 def test_done_and_diverged(out):
-    rows(out, row(SHORT, 2.0, tokens_per_s=1234.0), row(LONG, 1.9), row(ALONE, None, "diverged", reason="it broke", steps=7))
+    rows(
+        out,
+        row(SHORT, 2.0, tokens_per_s=1234.0),
+        row(LONG, 1.9),
+        row(ALONE, None, "diverged", reason="it broke", steps=7),
+    )
     output = status.run(status.Args(str(out)))
     found = by_trial(out)
     assert [found[t.id]["status"] for t in TRIALS] == ["done", "done", "diverged"]
