@@ -55,7 +55,10 @@ def test_help_of_a_config_lists_its_fields(capsys):
 BAD = {
     "unknown verb": (["priview"], "no such verb: 'priview'; did you mean `sweep preview`?"),
     "nothing like it": (["xyzzy"], "`sweep --help` lists them"),
-    "unknown field": (["run", "configs/smoke.py", "--budget", "1e9"], "unknown field '--budget'; did you mean 'budgets'?"),
+    "unknown field": (
+        ["run", "configs/smoke.py", "--budget", "1e9"],
+        "unknown field '--budget'; did you mean 'budgets'?",
+    ),
     "unknown nested field": (["run", "configs/smoke.py", "--recipe.lrr", "1"], "did you mean 'recipe.lr'?"),
     "not a number": (["run", "configs/smoke.py", "--sizes", "many"], "many"),
     "negative budget": (["run", "configs/smoke.py", "--budgets", "-1e9"], ""),
@@ -92,7 +95,9 @@ def test_json_is_one_object_on_stdout_also_for_errors(capsys, name):
     assert found["error"]["message"].strip() in err
 
 
-@pytest.mark.parametrize("text", ["SWEEP = 3", "x = 1", "import no_such_module", "SWEEP = (", "raise ValueError('mine')"])
+@pytest.mark.parametrize(
+    "text", ["SWEEP = 3", "x = 1", "import no_such_module", "SWEEP = (", "raise ValueError('mine')"]
+)
 def test_a_config_that_is_not_a_sweep(capsys, text):
     Path("mine.py").write_text(text)
     code, _, err = call(capsys, "run", "mine.py")

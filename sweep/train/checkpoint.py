@@ -16,7 +16,6 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from sweep.errors import Refusal
 
-
 TURN = threading.Lock()  # to start a save: Orbax tells saves by a counter of the process, and two at once mix them up
 
 

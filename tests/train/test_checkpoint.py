@@ -3,6 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ def written(folder: Path, numbers: tuple[int, ...], keep: int = 2) -> Checkpoint
     return checkpoints
 
 
-def reopened(folder: Path, trial: int = 8, *, expected: bool = True):
+def reopened(folder: Path, trial: int = 8, *, expected: bool = True) -> Any:
     """(what is restored, the warnings)."""
     warnings: list[str] = []
     checkpoints = Checkpoints(folder, 2)

@@ -17,7 +17,8 @@ LARGE = dataclasses.replace(TINY, width=1024, heads=8, kv_heads=8, head_dim=128,
 
 
 @pytest.mark.parametrize(
-    ("shape", "platform", "mode"), [(TINY, "cpu", "map"), (TINY, "gpu", "vmap"), (TINY, "tpu", "vmap"), (LARGE, "gpu", "map")]
+    ("shape", "platform", "mode"),
+    [(TINY, "cpu", "map"), (TINY, "gpu", "vmap"), (TINY, "tpu", "vmap"), (LARGE, "gpu", "map")],
 )
 def test_small_models_are_batched_on_accelerators_alone(shape, platform, mode):
     assert (counting.params(shape).total < VMAP_UP_TO) == (shape is TINY)
@@ -64,7 +65,9 @@ class Account:
         return SimpleNamespace(temp_size_in_bytes=60 * self.rows, argument_size_in_bytes=40 * self.rows)
 
 
-@pytest.mark.parametrize(("bytes_", "resident", "rows"), [(10_000, 0.0, 16), (1000, 0.0, 8), (1000, 100.0, 4), (10, 0.0, 4)])
+@pytest.mark.parametrize(
+    ("bytes_", "resident", "rows"), [(10_000, 0.0, 16), (1000, 0.0, 8), (1000, 100.0, 4), (10, 0.0, 4)]
+)
 def test_the_most_rows_that_fit(machine, monkeypatch, bytes_, resident, rows):
     """100 bytes a row and 85 percent of the device: halved until they fit, down to a row a device."""
     monkeypatch.setattr(devices, "memory_bytes", lambda device: bytes_)

@@ -75,7 +75,11 @@ class Home:
     def interrupt(self, out: str, number: int) -> int:
         """Start, wait for the first chunk in any log, send the signal; the exit code."""
         process = subprocess.Popen(
-            self.command("--out", out), cwd=self.folder, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self.command("--out", out),
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for _ in range(3000):
             logs = [p.read_text() for p in (self.folder / out).glob("cohorts/*/log.jsonl")]
