@@ -1,5 +1,6 @@
 """Tiny trials and cohorts for the tests of training."""
 
+import dataclasses
 from typing import Any
 
 from models.shape import Shape
@@ -18,8 +19,9 @@ def make_trial(shape: Shape = TINY, **changes) -> Trial:
         "cooldown_shape": "sqrt", "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "grad_clip": 1.0, "seed": 0,
         "data_seed": 0, "data": "test", "budget": 1e9,
     }  # fmt: skip
-    trial = Trial(**fields | changes)
-    return Trial(**fields | changes | {"trunk": trunk_key(trial)}) if branches else trial
+    fields.update(changes)
+    trial = Trial(**fields)
+    return dataclasses.replace(trial, trunk=trunk_key(trial)) if branches else trial
 
 
 def cohort_of(*trials: Trial) -> Cohort:
