@@ -39,7 +39,7 @@ def written(folder: Path, numbers: tuple[int, ...], keep: int = 2) -> Checkpoint
     return checkpoints
 
 
-def reopened(folder: Path, trial: int = 8, *, expected: bool = True):
+def reopened(folder: Path, trial: int = 8, *, expected: bool = True) -> Any:
     """(what is restored, the warnings)."""
     warnings: list[str] = []
     checkpoints = Checkpoints(folder, 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from sweep.config import Checkpoint
+from sweep import config
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial
 from sweep.tables import io
@@ -25,8 +25,7 @@ TRIALS = [
     *(make_trial(steps=n, cooldown=n // 5, trunk=True) for n in (20, 30)),
     make_trial(OTHER, steps=24, seed=1, budget=2e9),
 ]
-OFTEN = Checkpoint(minutes=1e-9)  # a save at every chunk
-SWEEP = dataclasses.replace(corpora.sweep_on("tokens"), checkpoint=OFTEN)
+SWEEP = dataclasses.replace(corpora.sweep_on("tokens"), checkpoint=config.Checkpoint(minutes=1e-9))
 
 
 @pytest.fixture(scope="module")
