@@ -4,8 +4,9 @@ One checkpoint for the whole cohort is as many times fewer files as it has rows,
 branches consistent by construction. Restoring works onto any mesh: the arrays are read into the sharding asked for.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
 
 TURN = threading.Lock()  # to start a save: Orbax tells saves by a counter of the process, and two at once mix them up
 
@@ -41,7 +42,8 @@ class Checkpoints:
             if Checkpoints.under_way is not None:
                 Checkpoints.under_way.wait()
             Checkpoints.under_way = self
-            self.manager.save(number, args=args)
+            with storage_errors(self.folder):
+                self.manager.save(number, args=args)
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
@@ -84,15 +86,29 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Block until the last save is on disk."""
-        with self.waiting:
+        with self.waiting, storage_errors(self.folder):
             self.manager.wait_until_finished()
 
     def close(self) -> None:
         """Finish and let go of the threads."""
-        with TURN, self.waiting:
+        with TURN, self.waiting, storage_errors(self.folder):
             if Checkpoints.under_way is self:
                 Checkpoints.under_way = None
             self.manager.close()
+
+
+@contextlib.contextmanager
+def storage_errors(folder: Path) -> Iterator[None]:
+    """A full or locked disk, which the array store reports as ValueError, in one line as InputError."""
+    try:
+        yield
+    except ValueError as error:
+        kind = str(error).partition(":")[0]
+        if kind not in ("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAVAILABLE", "NOT_FOUND"):
+            raise
+        raise InputError(
+            f"{folder}: a checkpoint cannot be written ({kind}); free some space, then repeat the command"
+        ) from error
 
 
 def with_rows(found: jax.Array, like: jax.Array) -> jax.Array:

@@ -64,6 +64,7 @@ class CohortRun:
             self.machine = Machine.build(cohort.shape, self.mesh, self.mode, steps, *data)
         self.log = Log(settings.folder / "log.jsonl")
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
+        self.unconfirmed: int | None = None  # number of a save that may still be under way
 
     def run(self, stop: threading.Event) -> Cursor:
         """Train to the end, or until `stop` is set: then the state is saved and Partial raised."""
@@ -169,10 +170,18 @@ class CohortRun:
         return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in active}
 
     def save(self, checkpoints: Checkpoints, states: State, *, wait: bool) -> None:
+        self.confirm(checkpoints)
         checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())
+        self.unconfirmed = self.cursor.chunks
         if wait:
+            self.confirm(checkpoints)
+
+    def confirm(self, checkpoints: Checkpoints) -> None:
+        """Log the last save once it is on disk: what the log calls saved must exist when the run is resumed."""
+        if self.unconfirmed is not None:
             checkpoints.wait()
-        self.log.write(saved=self.cursor.chunks)
+            self.log.write(saved=self.unconfirmed)
+            self.unconfirmed = None
 
 
 class Log:

@@ -13,7 +13,7 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
 from sweep.train.checkpoint import Checkpoints, enumerate_leaves
 from sweep.train.program import State
 from sweep.train.sharding import make_mesh
@@ -135,6 +135,24 @@ def test_all_corrupt_stops(saved: Path, tmp_path: Path):
         garbage(folder / number)
     with pytest.raises(Refusal, match="none can be read"):
         reopened(folder)
+
+
+@pytest.mark.parametrize("act", ["save", "wait", "close"])
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch, act: str):
+    """As the array store words it, on a file system of one megabyte."""
+
+    def full(*_, **__):
+        raise ValueError('RESOURCE_EXHAUSTED: Error writing "moments/mu/w/0.0" in OCDBT database at local file "x"')
+
+    checkpoints = Checkpoints(tmp_path, 2)
+    name = {"save": "save", "wait": "wait_until_finished", "close": "close"}[act]
+    arguments = (1, state(1.0), {}) if act == "save" else ()
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.manager, name, full)
+        with pytest.raises(InputError, match=r"cannot be written .RESOURCE_EXHAUSTED.; free some space") as error:
+            getattr(checkpoints, act)(*arguments)
+    assert "\n" not in str(error.value)
+    checkpoints.close()
 
 
 def test_leaves_are_named_by_path():

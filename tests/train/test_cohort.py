@@ -1,5 +1,6 @@
 """A cohort from its first step to its last: alone, together, on any mesh, stopped, broken and branched."""
 
+import errno
 import json
 import math
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from sweep.errors import Partial, Refusal
+from sweep.train.checkpoint import Checkpoints
 from sweep.train.cohort import CohortRun, Log, Settings, pad_to, trial_axis
 from sweep.train.results import Origin, loss_rows
 from tests.train.tiny import cohort_of, losses, make_trial
@@ -174,6 +176,21 @@ def test_a_lost_checkpoint_never_starts_from_zero(train, tmp_path):
     with pytest.raises(Refusal) as refusal:
         train(*EIGHT, folder=tmp_path)
     assert refusal.value.code == "checkpoint_missing"
+
+
+def test_a_save_that_never_reached_the_disk_is_not_claimed(train, together, tmp_path, monkeypatch):
+    """Killed, or out of room, while the first save was under way: the same command starts again and does not refuse."""
+
+    def full(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", lambda *_: None)
+        patch.setattr(Checkpoints, "wait", full)
+        with pytest.raises(OSError, match="No space left"):
+            train(*EIGHT, folder=tmp_path, checkpoint_minutes=1e-9)
+    assert not Log(tmp_path / "log.jsonl").has("saved")
+    assert losses(train(*EIGHT, folder=tmp_path)) == losses(together)
 
 
 def test_stopped_before_its_first_chunk(train, together, tmp_path):
