@@ -10,13 +10,14 @@ import pytest
 
 from models import functional, transformer
 from models.shape import Shape
+from tests.models.fresh import fresh
 
 SHAPE = Shape(vocab=50, width=16, depth=3, heads=4, kv_heads=2, head_dim=4, ffn=24, seq_len=16, batch=2)
 
 
 @pytest.fixture(scope="module")
 def params():
-    return jax.jit(functools.partial(functional.init, SHAPE))(jax.random.key(0))
+    return fresh(SHAPE)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_rotary_turns_pairs_by_the_published_angles():
 @pytest.mark.parametrize("changes", [{}, {"tied": False, "activation": "gelu", "qk_norm": False}], ids=str)
 def test_later_tokens_do_not_reach_back(tokens, changes):
     shape = dataclasses.replace(SHAPE, **changes)
-    params = jax.jit(functools.partial(functional.init, shape))(jax.random.key(0))
+    params = fresh(shape)
     changed = tokens.at[:, 9].set((tokens[:, 9] + 1) % SHAPE.vocab)
     logits = jax.jit(functools.partial(functional.apply, shape))
     before, after = (np.asarray(logits(params, t)) for t in (tokens, changed))
@@ -54,6 +55,7 @@ def test_later_tokens_do_not_reach_back(tokens, changes):
     assert (np.abs(before[:, 9:] - after[:, 9:]).max(axis=(0, 2)) > 1e-4).all()  # and every later one is reached
 
 
+@pytest.mark.slow
 def test_scan_equals_unrolled(monkeypatch, params, tokens):
     window = jnp.pad(tokens, ((0, 0), (0, 1)))
 
@@ -73,5 +75,5 @@ def test_a_fresh_model_predicts_little(width):
     """Logits start as standard normals whatever the width, so the loss starts at ln V + 1/2 (the head untied)."""
     shape = dataclasses.replace(SHAPE, vocab=1000, width=width, tied=False, depth=1)
     window = jnp.asarray(np.random.default_rng(0).integers(0, 1000, (16, 17)), jnp.int32)
-    loss = jax.jit(lambda key: functional.token_losses(shape, functional.init(shape, key), window).mean())
-    assert float(loss(jax.random.key(0))) == pytest.approx(np.log(1000) + 0.5, abs=0.15)
+    loss = jax.jit(lambda p: functional.token_losses(shape, p, window).mean())
+    assert float(loss(fresh(shape))) == pytest.approx(np.log(1000) + 0.5, abs=0.15)

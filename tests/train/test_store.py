@@ -36,7 +36,7 @@ def test_another_sweep_is_refused_with_what_differs(tmp_path):
     with pytest.raises(Refusal) as refusal:
         store.claim(tmp_path / "run", config.from_dict(values), DATA)
     assert refusal.value.code == "another_sweep"
-    assert "recipe.lr 0.01, now 0.5; sizes 4, now 7" in str(refusal.value)
+    assert f"recipe.lr {SWEEP.recipe.lr}, now 0.5; sizes {SWEEP.sizes}, now 7" in str(refusal.value)
     assert "--out" in str(refusal.value)
 
 
