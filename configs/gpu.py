@@ -3,7 +3,7 @@
 Shows: a law at sizes where a GPU is worth having, with bfloat16 compute and cuDNN attention.
 Mind the data: the installed packages hold tens to hundreds of millions of tokens, so on them the longest horizons pass
 over the text several times; `sweep preview` tells the epochs. For a law of unrepeated data, build a corpus of your own
-(`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`) and pass --data.path corpus/ --no-data.allow-repeat.
+(`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`) and pass --data.path corpus/ --data.no-allow-repeat.
 
 Expected: valleys near 8M, 14M, 25M and 43M parameters at 1e16, 3e16, 1e17 and 3e17 FLOPs (estimates, from the prior).
 Time: 4 hours (estimate, at 15 percent of the peak). Hardware: one H100 or H200.

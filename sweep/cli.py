@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         verb, rest = split_verb(words)
         output = call(verb, rest)
+        print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
+        return output.code
     except SweepError as error:
         prefix = f"sweep {verb}".strip()
         code = error.code if isinstance(error, Refusal) else type(error).__name__
@@ -68,8 +70,6 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text)
-    return output.code
 
 
 def split_verb(words: list[str]) -> tuple[str, list[str]]:

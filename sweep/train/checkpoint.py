@@ -4,6 +4,7 @@ One checkpoint for the whole cohort is as many times fewer files as it has rows,
 branches consistent by construction. Restoring works onto any mesh: the arrays are read into the sharding asked for.
 """
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,32 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from sweep.errors import Refusal
 
+TURN = threading.Lock()  # to start a save: Orbax tells saves by a counter of the process, and two at once mix them up
+
 
 class Checkpoints:
-    """The checkpoints of one cohort. Saving is asynchronous; `wait` before relying on the last one."""
+    """The checkpoints of one cohort. Saving is asynchronous; `wait` before relying on the last one.
+
+    Cohorts train side by side in threads; a save first waits for the one under way, whichever cohort's it is.
+    """
+
+    under_way: "Checkpoints | None" = None
 
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
+        self.waiting = threading.Lock()
         self.manager = ocp.CheckpointManager(self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
         """Start saving; `number` rises with every save."""
         arrays = dict(enumerate_leaves(state))
         note = {"rows": next(iter(arrays.values())).shape[0], "cursor": cursor}
-        self.manager.save(
-            number, args=ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
-        )
+        args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
+        with TURN:
+            if Checkpoints.under_way is not None:
+                Checkpoints.under_way.wait()
+            Checkpoints.under_way = self
+            self.manager.save(number, args=args)
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
@@ -72,11 +84,15 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Block until the last save is on disk."""
-        self.manager.wait_until_finished()
+        with self.waiting:
+            self.manager.wait_until_finished()
 
     def close(self) -> None:
         """Finish and let go of the threads."""
-        self.manager.close()
+        with TURN, self.waiting:
+            if Checkpoints.under_way is self:
+                Checkpoints.under_way = None
+            self.manager.close()
 
 
 def with_rows(found: jax.Array, like: jax.Array) -> jax.Array:

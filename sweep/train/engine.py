@@ -52,7 +52,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
     train = np.ascontiguousarray(corpus.train)
     origin = results.Origin(sweep.name, store.versions().get("isoflop", "unknown"), len(train), corpus.bytes_per_token)
-    groups = devices.lanes(jax.local_devices(), len(todo))
+    groups = devices.lanes(jax.local_devices(), len(cohorts(trials)))  # not of what is left: a mesh decides last bits
     waiting: queue.SimpleQueue[Cohort] = queue.SimpleQueue()
     for cohort in todo:  # the most work first, so that the lanes end together
         waiting.put(cohort)

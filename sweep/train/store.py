@@ -28,6 +28,14 @@ def versions() -> dict[str, str]:
     return found
 
 
+OPERATIONAL = ("checkpoint", "tensorboard")  # fields that change no result: they may differ when a sweep goes on
+
+
+def identity(sweep: Sweep) -> str:
+    """Hash of everything in a config that decides its results."""
+    return config.content_hash({k: v for k, v in config.to_dict(sweep).items() if k not in OPERATIONAL})
+
+
 def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
     """Make `out` the run directory of `sweep`, or find that it already is.
 
@@ -38,7 +46,7 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
     file = out / "sweep.json"
     if file.exists():
         there = read(out)
-        if there["hash"] != config.content_hash(sweep):
+        if there["hash"] != identity(sweep):
             raise Refusal(
                 "another_sweep", f"{out} holds another sweep ({differences(there, sweep)}); choose another --out"
             )
@@ -56,7 +64,7 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
     device = jax.devices()[0]
     record = {
         "config": config.to_dict(sweep),
-        "hash": config.content_hash(sweep),
+        "hash": identity(sweep),
         "code": versions().get("isoflop", "unknown"),
         "versions": versions(),
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
@@ -87,6 +95,9 @@ def differences(there: dict[str, Any], sweep: Sweep) -> str:
             pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
         return pairs
 
-    old, new = flat(there["config"]), flat(config.to_dict(sweep))
+    old, new = (
+        flat({k: v for k, v in values.items() if k not in OPERATIONAL})
+        for values in (there["config"], config.to_dict(sweep))
+    )
     changed = [f"{k} {old.get(k)!r}, now {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
     return "; ".join(changed[:3]) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")

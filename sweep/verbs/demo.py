@@ -70,6 +70,7 @@ def run(args: Args, sweep: Sweep) -> Output:
         f"[bold]3/5 forecast[/bold] {expected['params']:,.0f} params on {expected['tokens']:,.0f} tokens: "
         f"{loss_text(expected)}; written to {out / ledger.FILE}",
         highlight=False,
+        soft_wrap=True,
     )
     console.print("[bold]4/5 train[/bold] the run that decides", highlight=False)
     outcome = ledger.write_outcome(out, expected, train_decider(sweep, trial, corpus, out, Progress(console)))

@@ -41,7 +41,8 @@ class Args:
 def run(args: Args) -> Output:
     """Every check, a line each; exit 2 when one that training needs fails."""
     found = jax.devices()
-    free = shutil.disk_usage(Path(args.out).resolve()).free / 1e9
+    out = Path(args.out).resolve()
+    free = shutil.disk_usage(next(p for p in (out, *out.parents) if p.exists())).free / 1e9
     checks = {
         "python": (sys.version_info >= (3, 11), platform.python_version(), "Python 3.11 or later"),
         "devices": (True, f"{len(found)} x {found[0].device_kind} ({found[0].platform})", ""),

@@ -27,7 +27,7 @@ class Args:
     table: tyro.conf.Positional[str]
     """CSV or Parquet file, or the directory of a sweep."""
     law: str = "additive"
-    """Form of the law; `sweep laws` lists them."""
+    """Form of the law."""
     objective: str = "huber"
     """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
     delta: float = 1e-3

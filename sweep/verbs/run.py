@@ -51,6 +51,9 @@ def summary(out: Path, losses: pa.Table) -> Output:
     families_found = [family_summary(budget, rows) for budget in sorted({r["budget"] for r in rows})]
     lines = [f"{out}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))]
     for family in families_found:
+        if family["loss"] is None:
+            lines.append(f"  {family['budget']:.1e} FLOPs  no trial finished")
+            continue
         where = "" if family["interior"] else "   at the edge of the grid: widen span"
         lines.append(
             f"  {family['budget']:.1e} FLOPs  best {family['params']:>9,} params, {family['tokens']:>12,} tokens, "
@@ -66,7 +69,7 @@ def family_summary(budget: float, rows: list[dict[str, Any]]) -> dict[str, Any]:
     done = [r for r in rows if r["budget"] == budget and r["status"] == "done"]
     best = min(done, key=lambda r: r["loss"], default=None)
     if best is None:
-        return {"budget": budget, "params": 0, "tokens": 0, "loss": float("inf"), "interior": False}
+        return {"budget": budget, "params": None, "tokens": None, "loss": None, "interior": False}
     sizes = [r["params_with_head"] for r in done]
     return {
         "budget": budget,

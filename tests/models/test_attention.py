@@ -35,8 +35,8 @@ def test_against_numpy(kv_heads):
 
 def test_shared_keys_equal_repeated_keys():
     q, k, v = tensors(2)
-    repeated = (jnp.repeat(x, 2, axis=2) for x in (k, v))
-    np.testing.assert_allclose(attend(q, k, v, "xla"), attend(q, *repeated, "xla"), rtol=0, atol=1e-6)
+    keys, values = (jnp.repeat(x, 2, axis=2) for x in (k, v))
+    np.testing.assert_allclose(attend(q, k, v, "xla"), attend(q, keys, values, "xla"), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

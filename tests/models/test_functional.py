@@ -12,9 +12,7 @@ from models import functional
 from models.shape import Shape
 
 SHAPE = Shape(vocab=60, width=16, depth=2, heads=2, kv_heads=1, head_dim=8, ffn=24, seq_len=12, batch=3)
-WINDOW = jnp.asarray(
-    np.random.default_rng(0).integers(0, SHAPE.vocab, (SHAPE.batch, SHAPE.seq_len + 1)), jnp.int32
-)
+WINDOW = jnp.asarray(np.random.default_rng(0).integers(0, SHAPE.vocab, (SHAPE.batch, SHAPE.seq_len + 1)), jnp.int32)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +62,9 @@ def test_slices_equal_the_whole(monkeypatch, slices, tied):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-6), mean_loss(shape)(params), whole)
 
 
-@pytest.mark.parametrize(("limit", "slices"), [(100, 1), (99, 2), (34, 3), (33, 4), (21, 6), (19, 6), (10, 12), (1, 12)])
+@pytest.mark.parametrize(
+    ("limit", "slices"), [(100, 1), (99, 2), (34, 3), (33, 4), (21, 6), (19, 6), (10, 12), (1, 12)]
+)
 def test_slices_divide_the_sequence(monkeypatch, limit, slices):
     monkeypatch.setattr(functional, "LOGITS_AT_ONCE", limit)
     assert functional.slices_of(12, 100) == slices

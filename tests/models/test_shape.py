@@ -9,7 +9,9 @@ from models.shape import Shape
 TINY = Shape(vocab=64, width=8, depth=1, heads=2, kv_heads=1, head_dim=4, ffn=12, seq_len=16, batch=2)
 
 
-@pytest.mark.parametrize("name", ["vocab", "width", "depth", "heads", "kv_heads", "head_dim", "ffn", "seq_len", "batch"])
+@pytest.mark.parametrize(
+    "name", ["vocab", "width", "depth", "heads", "kv_heads", "head_dim", "ffn", "seq_len", "batch"]
+)
 def test_a_dimension_below_one_is_named(name):
     with pytest.raises(ValueError, match=rf"shape: {name} is 0; it must be at least 1"):
         dataclasses.replace(TINY, **{name: 0})

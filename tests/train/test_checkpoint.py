@@ -1,7 +1,9 @@
 """Checkpoints: onto any mesh, past a corrupt one, and never silently from nothing."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +39,7 @@ def written(folder: Path, numbers: tuple[int, ...], keep: int = 2) -> Checkpoint
     return checkpoints
 
 
-def reopened(folder: Path, trial: int = 8, *, expected: bool = True):
+def reopened(folder: Path, trial: int = 8, *, expected: bool = True) -> Any:
     """(what is restored, the warnings)."""
     warnings: list[str] = []
     checkpoints = Checkpoints(folder, 2)
@@ -136,3 +138,22 @@ def test_all_corrupt_stops(saved: Path, tmp_path: Path):
 def test_leaves_are_named_by_path():
     names = [name for name, _ in enumerate_leaves(state(0.0))]
     assert names == ["params/w", "moments/count", "moments/mu/w", "step", "diverged"]
+
+
+def test_cohorts_side_by_side_save_at_the_same_moment(tmp_path: Path):
+    """Two lanes told to stop save together; Orbax alone mixes their files up."""
+
+    def lane(name: str) -> None:
+        checkpoints = Checkpoints(tmp_path / name, 2)
+        for n in range(6):
+            checkpoints.save(n, state(float(n)), {"chunks": n})
+        checkpoints.wait()
+        checkpoints.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(lane, name) for name in "abcd"]:
+            done.result()
+    for name in "abcd":
+        (found, cursor), warnings = reopened(tmp_path / name)
+        assert (cursor, warnings) == ({"chunks": 5}, [])
+        np.testing.assert_array_equal(found.params["w"], state(5.0).params["w"])

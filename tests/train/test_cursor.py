@@ -31,7 +31,7 @@ class Device:
         for i, r in enumerate(work.active):
             losses[: max(0, reached[i] - work.start[r]), i] = 1.0
         val = np.where(work.wanted[work.active], 2.0 + work.active, np.nan).astype(np.float32)
-        return Report(losses, val, val / 10, reached, np.array([r in self.broken for r in work.active]))
+        return Report._make([losses, val, val / 10, reached, np.array([r in self.broken for r in work.active])])
 
 
 def play(rows: list[Row], *, steps=7, at_once=99, curve_points=4, breaks=None):
@@ -53,7 +53,9 @@ def steps_trained(works, r: int) -> list[int]:
     return [s for w in works if r in w.active for s in range(w.start[r], w.end[r])]
 
 
-TREE = rows_of(cohort_of(*(make_trial(steps=n, cooldown=n // 5, trunk=True) for n in (20, 30, 50)), make_trial(seed=9, steps=60)))
+TREE = rows_of(
+    cohort_of(*(make_trial(steps=n, cooldown=n // 5, trunk=True) for n in (20, 30, 50)), make_trial(seed=9, steps=60))
+)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7, 100])
@@ -103,6 +105,7 @@ def test_trunks_go_first():
     rows = rows_of(cohort_of(make_trial(steps=500, seed=9), *(make_trial(steps=n, trunk=True) for n in (20, 30))))
     cursor = Cursor.start(rows)
     work = next_work(rows, cursor, steps=5, at_once=1, curve_points=4)
+    assert work is not None
     assert rows[work.active[0]].trial is None
 
 
@@ -121,7 +124,11 @@ def test_curves_and_results_hold_what_was_reported():
         assert own[-1]["step"] == row.end
         assert all(p["train_loss"] == 1.0 and p["loss"] in (None, 2.0 + r) for p in own)
         if row.trial:
-            assert cursor.results[row.key] == {"loss": 2.0 + r, "loss_se": pytest.approx((2 + r) / 10), "train_loss": 1.0}
+            assert cursor.results[row.key] == {
+                "loss": 2.0 + r,
+                "loss_se": pytest.approx((2 + r) / 10),
+                "train_loss": 1.0,
+            }
 
 
 def test_time_is_shared_out_by_steps():

@@ -52,7 +52,7 @@ def row(made: Cursor, r: int = 1, bytes_per_token: float | None = 4.0) -> dict:
 def test_verdicts(changes, result, status, reason):
     found, why = verdict(cursor(**changes), ROWS, 1, result)
     assert found == status
-    assert why is None if reason is None else why.startswith(reason)
+    assert why is None if reason is None else (why or "").startswith(reason)
 
 
 def test_a_finished_row():
@@ -84,7 +84,9 @@ def test_a_failed_row_keeps_what_it_did_and_claims_no_loss():
 
 
 def test_a_branch_that_never_started_has_no_speed():
-    found = row(cursor(diverged=[12, -1, -1], forked=[True, False, False], step=[12, 0, 0], timed=[12, 0, 0], results={}))
+    found = row(
+        cursor(diverged=[12, -1, -1], forked=[True, False, False], step=[12, 0, 0], timed=[12, 0, 0], results={})
+    )
     assert [found[k] for k in ("tokens_per_s", "mfu", "loss", "steps", "tokens")] == [None, None, None, 0, 0]
     assert "trunk" in found["reason"]
 

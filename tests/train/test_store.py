@@ -20,7 +20,7 @@ def test_a_new_directory_is_claimed_and_found_again(tmp_path):
     record = store.read(out)
     assert config.from_dict(record["config"]) == SWEEP
     assert config.load(str(out / "sweep.json")) == SWEEP
-    assert (record["hash"], record["data"]) == (config.content_hash(SWEEP), DATA)
+    assert (record["hash"], record["data"]) == (store.identity(SWEEP), DATA)
     assert record["device"] == {"platform": "cpu", "kind": "cpu", "count": 8}
     assert {"python", "jax", "flax", "orbax-checkpoint"} <= set(record["versions"])
     before = (out / "sweep.json").read_bytes()
@@ -31,8 +31,8 @@ def test_a_new_directory_is_claimed_and_found_again(tmp_path):
 
 def test_another_sweep_is_refused_with_what_differs(tmp_path):
     store.claim(tmp_path / "run", SWEEP, DATA)
-    values = config.to_dict(SWEEP) | {"sizes": 7}
-    values["recipe"]["lr"] = 0.5
+    values = config.to_dict(SWEEP)
+    values |= {"sizes": 7, "recipe": values["recipe"] | {"lr": 0.5}}
     with pytest.raises(Refusal) as refusal:
         store.claim(tmp_path / "run", config.from_dict(values), DATA)
     assert refusal.value.code == "another_sweep"
@@ -49,7 +49,7 @@ def test_differences_are_cut_to_three():
 
 def test_other_data_is_refused(tmp_path):
     store.claim(tmp_path / "run", SWEEP, DATA)
-    with pytest.raises(Refusal, match="other tokens .fingerprint f1, now f2") as refusal:
+    with pytest.raises(Refusal, match=r"other tokens .fingerprint f1, now f2") as refusal:
         store.claim(tmp_path / "run", SWEEP, {"fingerprint": "f2"})
     assert refusal.value.code == "another_sweep"
 

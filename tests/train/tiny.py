@@ -1,5 +1,8 @@
 """Tiny trials and cohorts for the tests of training."""
 
+import dataclasses
+from typing import Any
+
 from models.shape import Shape
 from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial, trunk_key
@@ -11,13 +14,14 @@ TINY = Shape(vocab=64, width=8, depth=1, heads=1, kv_heads=1, head_dim=8, ffn=16
 def make_trial(shape: Shape = TINY, **changes) -> Trial:
     """A short run; `trunk=True` gives it the key that it shares with others of its kind."""
     branches = changes.pop("trunk", False)
-    fields = {
+    fields: dict[str, Any] = {
         "shape": shape, "steps": 20, "lr": 0.01, "warmup": 4, "cooldown": 4, "schedule": "wsd",
         "cooldown_shape": "sqrt", "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "grad_clip": 1.0, "seed": 0,
         "data_seed": 0, "data": "test", "budget": 1e9,
     }  # fmt: skip
-    trial = Trial(**fields | changes)
-    return Trial(**fields | changes | {"trunk": trunk_key(trial)}) if branches else trial
+    fields.update(changes)
+    trial = Trial(**fields)
+    return dataclasses.replace(trial, trunk=trunk_key(trial)) if branches else trial
 
 
 def cohort_of(*trials: Trial) -> Cohort:

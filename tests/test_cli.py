@@ -1,0 +1,169 @@
+"""The command line: help that teaches, one line a problem, one JSON object on stdout, exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sweep import cli
+from sweep.errors import Partial, Refusal
+from sweep.verbs import doctor
+from sweep.verbs.output import Output
+
+
+@pytest.fixture(autouse=True)
+def stay_put(monkeypatch, tmp_path):
+    """No compile cache or corpus of one's own, and no run directory in the repository."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def call(capsys, *words: str) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of a command."""
+    try:
+        code = cli.main(list(words))
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_teaches(capsys, verb):
+    code, out, err = call(capsys, *verb.split(), "--help")
+    assert (code, err) == (0, "")
+    _, _, rest = out.partition("[-h]")
+    assert f"sweep {verb} " in " ".join(rest.replace("│", " ").split())  # an example, beside the usage line
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_the_overview_lists_every_verb(capsys, words):
+    code, out, _ = call(capsys, *words)
+    assert code == 0
+    assert all(f"  {verb} " in out for verb in cli.VERBS)
+    assert "Exit codes" in out
+
+
+def test_help_of_a_config_lists_its_fields(capsys):
+    code, out, _ = call(capsys, "run", "configs/smoke.py", "--help")
+    assert code == 0
+    assert "--recipe.lr" in out
+    assert "--data.path" in out
+
+
+BAD = {
+    "unknown verb": (["priview"], "no such verb: 'priview'; did you mean `sweep preview`?"),
+    "nothing like it": (["xyzzy"], "`sweep --help` lists them"),
+    "unknown field": (
+        ["run", "configs/smoke.py", "--budget", "1e9"],
+        "unknown field '--budget'; did you mean 'budgets'?",
+    ),
+    "unknown nested field": (["run", "configs/smoke.py", "--recipe.lrr", "1"], "did you mean 'recipe.lr'?"),
+    "not a number": (["run", "configs/smoke.py", "--sizes", "many"], "many"),
+    "negative budget": (["run", "configs/smoke.py", "--budgets", "-1e9"], ""),
+    "zero budget": (["run", "configs/smoke.py", "--budgets", "0"], "budgets is (0.0,); it must be positive"),
+    "no such config": (["run", "nowhere.py"], "nowhere.py: no such config file"),
+    "no config": (["run"], "config"),
+    "no such data": (["run", "configs/smoke.py", "--data.path", "nowhere"], "nowhere: no such folder"),
+    "no such run": (["status", "nowhere"], "not a run directory"),
+    "no such table": (["fit", "nowhere.csv"], "nowhere.csv"),
+    "no such report": (["report", "nowhere"], "nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_exit_1(capsys, name):
+    words, text = BAD[name]
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("sweep")
+    assert "error: " in err
+    assert text in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_json_is_one_object_on_stdout_also_for_errors(capsys, name):
+    words, text = BAD[name]
+    code, out, err = call(capsys, *words, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert set(found["error"]) == {"code", "message"}
+    assert text in found["error"]["message"]
+    assert found["error"]["message"].strip() in err
+
+
+@pytest.mark.parametrize(
+    "text", ["SWEEP = 3", "x = 1", "import no_such_module", "SWEEP = (", "raise ValueError('mine')"]
+)
+def test_a_config_that_is_not_a_sweep(capsys, text):
+    Path("mine.py").write_text(text)
+    code, _, err = call(capsys, "run", "mine.py")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "mine.py" in err
+
+
+def verb_that(monkeypatch, act) -> None:
+    monkeypatch.setattr(doctor, "run", act)
+
+
+def test_output_is_text_or_json_never_both(capsys, monkeypatch):
+    verb_that(monkeypatch, lambda args: Output({"a": 1.5}, "for a person"))
+    assert call(capsys, "doctor") == (0, "for a person\n", "")
+    code, out, _ = call(capsys, "doctor", "--json")
+    assert (code, json.loads(out)) == (0, {"a": 1.5})
+
+
+def raising(error: BaseException):
+    def act(args):
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said", "name"),
+    [
+        (Refusal("too_long", "no"), 2, "sweep doctor: refused (too_long): no", "too_long"),
+        (Partial("half"), 3, "sweep doctor: stopped: half", "Partial"),
+    ],
+)
+def test_exit_codes(capsys, monkeypatch, error, code, said, name):
+    verb_that(monkeypatch, raising(error))
+    assert call(capsys, "doctor") == (code, "", said + "\n")
+    found, out, _ = call(capsys, "doctor", "--json")
+    assert (found, json.loads(out)["error"]["code"]) == (code, name)
+
+
+def test_a_verb_may_refuse_in_its_output(capsys, monkeypatch):
+    verb_that(monkeypatch, lambda args: Output({}, "bad", 2))
+    assert call(capsys, "doctor")[0] == 2
+
+
+def test_an_interrupt_is_part_of_the_work(capsys, monkeypatch):
+    verb_that(monkeypatch, raising(KeyboardInterrupt()))
+    assert call(capsys, "doctor") == (3, "", "sweep doctor: interrupted\n")
+
+
+def test_a_fault_of_ours_is_not_dressed_as_bad_input(capsys, monkeypatch):
+    verb_that(monkeypatch, raising(ZeroDivisionError("a bug")))
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["doctor"])
+
+
+@pytest.mark.parametrize("config", ["configs/smoke.py", "mine.py"])
+def test_overrides_reach_the_sweep(capsys, monkeypatch, config):
+    from sweep.verbs import run
+
+    seen = []
+    monkeypatch.setattr(run, "run", lambda args, sweep: seen.append((args, sweep)) or Output({}, ""))
+    Path("mine.py").write_text("from sweep.config import Sweep\nSWEEP = Sweep(name='mine', budgets=(1e9,))\n")
+    words = ["--out", "o", "--budgets", "3e9", "1e9", "--recipe.lr", "0.5", "--no-trunk", "--data.allow-repeat"]
+    assert call(capsys, "run", config, *words)[0] == 0
+    ((args, sweep),) = seen
+    assert args.out == "o"
+    assert sweep.budgets == (1e9, 3e9)
+    assert (sweep.recipe.lr, sweep.trunk, sweep.data.allow_repeat) == (0.5, False, True)

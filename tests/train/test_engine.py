@@ -1,0 +1,165 @@
+"""A sweep on this machine: lanes, one table, what is done is kept, and problems end in one line."""
+
+import dataclasses
+import errno
+import os
+import signal
+from pathlib import Path
+
+import jax
+import pytest
+
+from sweep import config
+from sweep.design.cohorts import cohorts
+from sweep.errors import InputError, Partial
+from sweep.tables import io
+from sweep.train import engine, store
+from sweep.train.cohort import CohortRun
+from sweep.train.data.shards import Corpus, as_dict, open_folder
+from sweep.train.progress import Quiet
+from tests.train import corpora
+from tests.train.tiny import TINY, make_trial
+
+OTHER = dataclasses.replace(TINY, width=16, ffn=24)
+TRIALS = [
+    *(make_trial(steps=n, cooldown=n // 5, trunk=True) for n in (20, 30)),
+    make_trial(OTHER, steps=24, seed=1, budget=2e9),
+]
+SWEEP = dataclasses.replace(corpora.sweep_on("tokens"), checkpoint=config.Checkpoint(minutes=1e-9))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Corpus:
+    return open_folder(corpora.write(tmp_path_factory.mktemp("engine") / "tokens"))
+
+
+@pytest.fixture(autouse=True)
+def two_devices(monkeypatch):
+    """As on a laptop of two cores: two cohorts, each in a lane of its own."""
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:2])
+
+
+def train(out: Path, corpus: Corpus, progress: Quiet | None = None):
+    store.claim(out, SWEEP, as_dict(corpus.manifest))
+    return engine.run(SWEEP, TRIALS, out, corpus, progress)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, corpus) -> Path:
+    out = tmp_path_factory.mktemp("engine") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, "local_devices", lambda: jax.devices()[:2])
+        train(out, corpus)
+    return out
+
+
+def by_trial(out: Path) -> dict:
+    return {row["trial"]: row for row in io.read(out / "losses.parquet").to_pylist()}
+
+
+def losses(out: Path) -> dict:
+    return {key: (row["status"], row["loss"]) for key, row in by_trial(out).items()}
+
+
+def no_training(*_):
+    raise AssertionError("nothing was left to train")
+
+
+def test_one_table_holds_every_trial(done):
+    rows = by_trial(done)
+    assert set(rows) == {t.id for t in TRIALS}
+    for trial in TRIALS:
+        row = rows[trial.id]
+        assert (row["status"], row["tokens"], row["budget"]) == ("done", trial.tokens, trial.budget)
+        assert (row["sweep"], row["device"], row["mesh"], row["mode"]) == ("tiny", "cpu", "1x1", "map")
+        assert row["epochs"] == pytest.approx(trial.tokens / 40_000)
+        assert row["bits_per_byte"] is None  # shards without a manifest
+        assert row["mfu"] is None
+        assert row["tokens_per_s"] > 0
+
+
+def test_curves_hold_trials_and_trunks(done):
+    keys = {row["trial"] for row in io.read(done / "curves.parquet").to_pylist()}
+    assert keys == {t.id for t in TRIALS} | {TRIALS[0].trunk}
+
+
+def test_each_cohort_has_its_folder(done):
+    assert len(cohorts(TRIALS)) == 2
+    for cohort in cohorts(TRIALS):
+        names = {p.name for p in engine.folder_of(done, cohort).iterdir()}
+        assert {"spec.json", "log.jsonl", "checkpoints", "rows-001.parquet", "curves-001.parquet", "DONE"} == names
+
+
+def test_a_second_call_trains_nothing(done, corpus, monkeypatch):
+    before = losses(done)
+    monkeypatch.setattr(engine, "CohortRun", no_training)
+    table = train(done, corpus)
+    assert {r["trial"]: (r["status"], r["loss"]) for r in table.to_pylist()} == before
+
+
+class Kill(Quiet):
+    """Sends this process a signal after the first chunk."""
+
+    def __init__(self, number: int):
+        self.number, self.sent = number, False
+
+    def update(self, run: CohortRun) -> None:
+        if not self.sent:
+            self.sent = True
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_in_order_and_the_same_call_continues(done, corpus, tmp_path, number):
+    out, handlers = tmp_path / "run", [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Partial, match="the same command continues"):
+        train(out, corpus, Kill(number))
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
+    train(out, corpus)
+    assert losses(out) == losses(done)
+
+
+def test_a_full_disk_is_one_line(corpus, tmp_path, monkeypatch):
+    def full(self, stop):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(CohortRun, "run", full)
+    with pytest.raises(InputError, match="No space left on device; free some space") as error:
+        train(tmp_path / "run", corpus)
+    assert "\n" not in str(error.value)
+
+
+def test_what_the_device_refuses_is_a_failed_row_and_is_tried_again(done, corpus, tmp_path, monkeypatch):
+    real = CohortRun.run
+
+    def refuse(self, stop):
+        if self.cohort.shape == OTHER:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
+        return real(self, stop)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(CohortRun, "run", refuse)
+        with pytest.raises(Partial, match="RESOURCE_EXHAUSTED: Out of memory"):
+            train(out, corpus)
+    row = by_trial(out)[TRIALS[2].id]
+    assert (row["status"], row["reason"], row["loss"]) == ("failed", "RESOURCE_EXHAUSTED: Out of memory", None)
+    assert [by_trial(out)[t.id]["status"] for t in TRIALS[:2]] == ["done", "done"]
+    train(out, corpus)
+    assert losses(out) == losses(done)
+
+
+def test_a_fault_of_ours_is_not_hidden(corpus, tmp_path, monkeypatch):
+    def broken(self, stop):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(CohortRun, "run", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        train(tmp_path / "run", corpus)
+
+
+def test_too_little_text_is_told_before_anything_is_trained(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "CohortRun", no_training)
+    few = dataclasses.replace(corpus, train=corpus.train[:100])
+    with pytest.raises(InputError, match="less than a batch"):
+        train(tmp_path / "run", few)
