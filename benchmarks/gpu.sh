@@ -26,7 +26,7 @@ part() { # NAME SHARE_OF_TIME SHARE_OF_MEASURING SCRIPT [ARGUMENTS]: both shares
 }
 
 part fit 16 3 fit.py
-part train 43 36 train.py --parts cohort speed
+part train 43 32 train.py --parts cohort speed
 part sweep 41 20 gpu_sweep.py
 for name in fit train sweep; do # the tables are printed last
   printf '\n== %s\n' "$name"

@@ -1,12 +1,13 @@
-"""One GPU for some hours: isoFLOP families of 3M to 150M parameters on the sources of all installed packages.
+"""One GPU: isoFLOP families of 1M to 50M parameters on the sources of all installed packages.
 
 Shows: a law at sizes where a GPU is worth having, with bfloat16 compute and cuDNN attention.
-Mind the data: the installed packages hold tens to hundreds of millions of tokens, so on them the longest horizons pass
-over the text several times; `sweep preview` tells the epochs. For a law of unrepeated data, build a corpus of your own
-(`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`) and pass --data.path corpus/ --data.no-allow-repeat.
+Mind the data: the installed packages hold tens to hundreds of millions of tokens, so the longest horizons pass over the
+text several times; `sweep preview` tells the epochs. For a law of unrepeated data, and for hours of GPU instead of half
+an hour, build a corpus of your own (`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`) and raise the budgets:
+--data.path corpus/ --data.no-allow-repeat --budgets 1e16 3e16 1e17 3e17.
 
-Expected: valleys near 8M, 14M, 25M and 43M parameters at 1e16, 3e16, 1e17 and 3e17 FLOPs (estimates, from the prior).
-Time: 4 hours (estimate, at 15 percent of the peak). Hardware: one H100 or H200.
+Expected: valleys near 2M, 4M, 8M and 13M parameters at 1e15, 3e15, 1e16 and 3e16 FLOPs (estimates, from the prior).
+Time: half an hour (estimate, at 15 percent of the peak); 4 hours with the larger budgets. Hardware: one H100 or H200.
 
     sweep preview configs/gpu.py
     sweep run configs/gpu.py --out runs/gpu
@@ -16,9 +17,9 @@ from sweep.config import Architecture, Checkpoint, Data, Prior, Recipe, Sweep
 
 SWEEP = Sweep(
     name="gpu",
-    budgets=(1e16, 3e16, 1e17, 3e17),
+    budgets=(1e15, 3e15, 1e16, 3e16),
     sizes=6,
-    span=4.0,
+    span=3.0,
     data=Data(path="python:site", tokenizer="bpe:8192", val_fraction=0.01, val_tokens=1_048_576, allow_repeat=True),
     architecture=Architecture(seq_len=512),
     recipe=Recipe(
