@@ -101,11 +101,10 @@ class CohortRun:
                 curve_points=self.settings.curve_points,
             )
             if work is None and pending is None:
+                self.save(checkpoints, states, wait=True)  # the trained models, for whoever wants them
                 return
             sent = None
-            if (
-                work is not None
-            ):  # dispatched before the last chunk is read, so that the device never waits for the host
+            if work is not None:  # before the last chunk is read, so that the device never waits for the host
                 states, sent = self.send(states, work)
             self.drain(pending)
             pending = sent

@@ -96,7 +96,7 @@ def test_many_passes_over_the_text_are_warned_of():
 def test_a_bracket_is_one_line_a_cell():
     sweep = dataclasses.replace(SMOKE, lr_bracket=(0.5, 1.0, 2.0), seeds=(0, 1))
     line = next(x for x in show(sweep).text.splitlines() if x.endswith("     6"))
-    assert "0.01-0.04" in line
+    assert "0.01-0.06" in line
 
 
 @pytest.mark.parametrize(
