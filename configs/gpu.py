@@ -2,8 +2,8 @@
 
 Shows: a law at sizes where a GPU is worth having, with bfloat16 compute and cuDNN attention.
 Mind the data: the installed packages hold tens to hundreds of millions of tokens, so the longest horizons pass over the
-text several times; `sweep preview` tells the epochs. For a law of unrepeated data, and for hours of GPU instead of half
-an hour, build a corpus of your own (`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`) and raise the budgets:
+text several times; `sweep preview` tells the epochs. For a law of unrepeated data, and hours of GPU instead of half an
+hour, build a corpus of your own (`sweep data build FILES... --tokenizer bpe:8192 --out corpus/`), raise the budgets:
 --data.path corpus/ --data.no-allow-repeat --budgets 1e16 3e16 1e17 3e17.
 
 Expected: valleys near 2M, 4M, 8M and 13M parameters at 1e15, 3e15, 1e16 and 3e16 FLOPs (estimates, from the prior).
@@ -21,7 +21,7 @@ SWEEP = Sweep(
     sizes=6,
     span=3.0,
     data=Data(path="python:site", tokenizer="bpe:8192", val_fraction=0.01, val_tokens=1_048_576, allow_repeat=True),
-    architecture=Architecture(seq_len=512),
+    architecture=Architecture(seq_len=512, tied=False),
     recipe=Recipe(
         width_step=64,
         aspect=64.0,

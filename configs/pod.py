@@ -19,7 +19,7 @@ SWEEP = Sweep(
     sizes=7,
     span=4.0,
     data=Data(path="corpus", val_tokens=4_194_304),
-    architecture=Architecture(seq_len=2048, queries_per_kv=2),
+    architecture=Architecture(seq_len=2048, queries_per_kv=2, tied=False),
     recipe=Recipe(
         width_step=128,
         aspect=80.0,
