@@ -3,10 +3,10 @@
 Shows: the whole way from a budget to a fitted law and a scored forecast, in minutes, without a GPU or a download.
 Cannot show: anything about language models at scale. The largest model here has ninety thousand parameters.
 
-Expected, measured with Python 3.11.7's library: valleys near 10k, 19k and 30k parameters at 1.5e10, 4.5e10 and 1.35e11
+Expected: (measured, Python 3.11.7's library) valleys near 10k, 19k and 30k parameters at 1.5e10, 4.5e10 and 1.35e11
     FLOPs, least losses 2.266, 2.051 and 1.855 nats/byte; `sweep demo` then forecasts 1.724 [1.653, 1.773] for 4.5e11
     FLOPs and finds 1.678. Other interpreters have other sources and other figures.
-Time: 3 minutes with `sweep demo` (3:07 measured, nothing cached, 2 cores of an AMD EPYC). Memory: 1.6 GB.
+Time: 3 minutes with `sweep demo` (3:07 measured, nothing cached). Hardware: 2 CPU cores (AMD EPYC), 1.6 GB of memory.
 
     sweep run configs/laptop.py --out runs/laptop
 """

@@ -2,8 +2,9 @@
 
 Shows: that a machine can design, train, resume and fit. Its numbers mean nothing.
 
-Expected: every trial done, losses between 3 and 4.5 nats/byte (estimate).
-Time: under 40 s (estimate). Hardware: 2 CPU cores, 2 GB of memory.
+Expected: (measured, Python 3.11.7's library) every trial done, losses between 2.32 and 2.62 nats/byte, least ones 2.560
+    and 2.320 at 1e9 and 4e9 FLOPs.
+Time: 29 s measured, nothing cached. Hardware: 2 CPU cores (AMD EPYC), 2 GB of memory.
 
     sweep run configs/smoke.py --out runs/smoke
 """
