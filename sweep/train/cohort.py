@@ -92,6 +92,7 @@ class CohortRun:
                 self.save(checkpoints, states, wait=stop.is_set())
                 saved = time.monotonic()
                 if stop.is_set():
+                    self.log.write(stopped=self.cursor.chunks)
                     raise Partial("stopped on request; what is trained is saved, and the same command continues")
             work = next_work(
                 self.rows,

@@ -57,7 +57,7 @@ def live(out: Path) -> dict[str, dict[str, Any]]:
         attempts = max((e["begun"] for e in events if "begun" in e), default=0)
         for event in events:
             for key, step in event.get("rows", {}).items():
-                seen[key] = {"step": abs(step), "time": events[-1]["time"], "attempts": attempts}
+                seen[key] = {"step": abs(step), "last": events[-1], "attempts": attempts}
     return seen
 
 
@@ -70,7 +70,7 @@ def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: dict[s
     here = seen.get(trial["trial"]) or seen.get(trial["trunk"] or "")
     if here is None:
         return {**base, "status": "pending", "reason": None, "step": 0, "loss": None, "attempts": 0}
-    running = time.time() - here["time"] < SILENT
+    running = "stopped" not in here["last"] and time.time() - here["last"]["time"] < SILENT
     return {
         **base,
         "status": "partial",
