@@ -19,6 +19,7 @@ blocks are spread over all local devices. On an accelerator a block is thousands
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ ROWS = 16  # tables are padded to a multiple of this
 
 
 class Problem(NamedTuple):
-    """What all lanes share.
+    """What a lane minimises over.
 
     Attributes:
         features: of the law, centred, [f, n].
@@ -171,16 +172,22 @@ def solve_lane(
 
 
 @functools.cache
-def program(law: Law, in_loss: bool, block: int, devices: int):
-    """The compiled solver: (theta [lanes, k], weight [lanes, n], problem) -> Lanes' fields; lanes over devices."""
+def program(law: Law, in_loss: bool, own_target: bool, block: int, devices: int):
+    """The compiled solver: (lanes' (theta, weight, delta, target or None), features, target or None) -> Lanes' fields.
+
+    Lanes are spread over devices; the target is each lane's own, [lanes, n], or one for all, [n].
+    """
     mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,))
     split, shared = PartitionSpec("lane"), PartitionSpec()
 
     @jax.jit
-    @functools.partial(jax.shard_map, mesh=mesh, in_specs=(split, split, shared), out_specs=split, check_vma=False)
-    def run(theta, weight, problem):
-        one = functools.partial(solve_lane, law, in_loss, problem)
-        return jax.lax.map(lambda lane: one(*lane), (theta, weight), batch_size=block)
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=(split, shared, shared), out_specs=split, check_vma=False)
+    def run(lanes, features, target):
+        def one(lane):
+            theta, weight, delta, own = lane
+            return solve_lane(law, in_loss, Problem(features, own if own_target else target, delta), theta, weight)
+
+        return jax.lax.map(one, lanes, batch_size=block)
 
     return run
 
@@ -201,31 +208,40 @@ def solve(
     theta: np.ndarray,
     weight: np.ndarray,
     *,
-    delta: float,
+    delta: float | int | np.ndarray,
     in_loss: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Lanes:
     """Optimum of every lane.
 
     Args:
         features: of the law, centred, [f, n].
-        target: ln loss [n], or loss with `in_loss`.
+        target: ln loss [n], or [lanes, n] where each lane has its own; loss with `in_loss`.
         theta: starts [lanes, k].
         weight: row weights [lanes, n], or [n] for all lanes alike.
-        delta: Huber threshold; infinity for least squares.
+        delta: Huber threshold, or [lanes]; infinity for least squares.
+        progress: called with (lanes done, lanes) after each call of the device.
     """
-    lanes, rows = len(theta), len(target)
+    lanes, rows, own_target = len(theta), features.shape[1], np.ndim(target) == 2
     block, call, devices = layout(rows)
     fill = -rows % ROWS  # rows without weight, so that tables of about one size share a compilation
-    weight = np.broadcast_to(weight, (lanes, rows))
+    weight, delta = np.broadcast_to(weight, (lanes, rows)), np.broadcast_to(np.asarray(delta, float), lanes)
     results = []
     with jax.enable_x64(True):
         padded = jnp.asarray(np.pad(features, ((0, 0), (0, fill))))
-        problem = Problem(padded, jnp.asarray(np.pad(target, (0, fill), mode="edge")), jnp.asarray(float(delta)))
-        run = program(law, in_loss, block, devices)
+        shared = None if own_target else jnp.asarray(np.pad(target, (0, fill), mode="edge"))
+        run = program(law, in_loss, own_target, block, devices)
         for first in range(0, lanes, call):
             part = slice(first, first + call)
             real = len(theta[part])  # the other lanes have no weight and cost nothing
-            lane_theta = np.pad(np.asarray(theta[part], float), ((0, call - real), (0, 0)), mode="edge")
-            lane_weight = np.pad(np.asarray(weight[part], float), ((0, call - real), (0, fill)))
-            results.append([np.asarray(x)[:real] for x in run(lane_theta, lane_weight, problem)])
+            wide = ((0, call - real), (0, fill))
+            lane = (
+                np.pad(np.asarray(theta[part], float), ((0, call - real), (0, 0)), mode="edge"),
+                np.pad(np.asarray(weight[part], float), wide),
+                np.pad(delta[part], (0, call - real), mode="edge"),
+                np.pad(np.asarray(target[part], float), wide, mode="edge") if own_target else None,
+            )
+            results.append([np.asarray(x)[:real] for x in run(lane, padded, shared)])
+            if progress:
+                progress(first + real, lanes)
     return Lanes(*(np.concatenate(column) for column in zip(*results, strict=True)))

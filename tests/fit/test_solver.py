@@ -90,6 +90,24 @@ def test_lanes_are_independent_and_padding_is_dropped():
         assert alone.objective[0] == pytest.approx(many.objective[lane], rel=1e-10)
 
 
+def test_lanes_with_their_own_targets_and_thresholds():
+    """As one call for each lane; least squares among them."""
+    features, loss, theta = table()
+    rng = np.random.default_rng(2)
+    targets = np.log(loss) + 0.01 * rng.standard_normal((6, len(loss)))
+    deltas = np.array([1e-4, 1e-3, 1e-2, 0.1, 1.0, np.inf])
+    done = []
+    lanes = solver.solve(
+        LAW, features, targets, np.tile(theta, (6, 1)), np.ones(len(loss)), delta=deltas,
+        progress=lambda now, of: done.append((now, of)),
+    )  # fmt: skip
+    assert lanes.converged.all()
+    assert done == [(6, 6)]
+    for i in range(6):
+        alone = solver.solve(LAW, features, targets[i], theta[None], np.ones(len(loss)), delta=float(deltas[i]))
+        assert alone.objective[0] == pytest.approx(lanes.objective[i], rel=1e-10)
+
+
 def test_starts_around_the_optimum_reach_it():
     features, loss, theta = table()
     starts = theta + np.random.default_rng(3).normal(0, 0.1, (20, 5))
