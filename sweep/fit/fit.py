@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def fit(
     seed: int = 0,
     level: float = 0.9,
     target_compute: float | int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -45,6 +46,8 @@ def fit(
         level: of the percentile intervals.
         target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times
             the largest fitted.
+        progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
+            the resampling: intervals then come from the resamples finished, with the warning `partial`.
 
     Raises:
         InputError: a table that cannot be read or has bad values.
@@ -62,7 +65,7 @@ def fit(
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
-    record, resamples = fit_runs(form, runs, goal, settings)
+    record, resamples = fit_runs(form, runs, goal, settings, progress)
     done = time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
     lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
@@ -70,13 +73,17 @@ def fit(
 
 
 def fit_runs(
-    law: Law, runs: Runs, objective: Objective, settings: Mapping[str, Any]
+    law: Law,
+    runs: Runs,
+    objective: Objective,
+    settings: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, Any], approach3.Resamples]:
     """The record of the fit, and the resamples behind its intervals."""
     level, target = settings["level"], settings["target"]
     weight = bootstrap.draw(runs.group, settings["bootstrap"], settings["seed"])
     solution = approach3.fit_law(law, runs, objective)
-    resamples = approach3.refit(law, runs, objective, solution, weight)
+    resamples = approach3.refit(law, runs, objective, solution, weight, progress)
     usable = type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients))
     lanes = dict(zip(law.names, usable, strict=True))
     isoflop = approach2.isoflop(runs, weight)
