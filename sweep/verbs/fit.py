@@ -1,12 +1,17 @@
 """`sweep fit`: a loss table in, a law with its doubt out."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sweep.errors import InputError
+from sweep.errors import InputError, Partial
 from sweep.fit import Fit, fit
 from sweep.fit.result import FIT_FILE
 from sweep.verbs.output import Output
@@ -50,24 +55,45 @@ class Args:
 
 def run(args: Args) -> Output:
     """Fit, save where asked to, and describe."""
-    found = fit(
-        args.table,
-        law=args.law,
-        objective=args.objective,
-        delta=args.delta,
-        where=args.where,
-        columns=parse_columns(args.columns),
-        bootstrap=args.bootstrap,
-        seed=args.seed,
-        level=args.level,
-        target_compute=args.target_compute,
-    )
+    with meter() as progress:
+        found = fit(
+            args.table,
+            law=args.law,
+            objective=args.objective,
+            delta=args.delta,
+            where=args.where,
+            columns=parse_columns(args.columns),
+            bootstrap=args.bootstrap,
+            seed=args.seed,
+            level=args.level,
+            target_compute=args.target_compute,
+            progress=progress,
+        )
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
     text = describe(found)
     if out:
         found.save(out)
         text += f"\n\nsaved {Path(out) / FIT_FILE}"
-    return Output(found.to_json(), text)
+    partial = any(warning["code"] == "partial" for warning in found.to_json()["warnings"])
+    return Output(found.to_json(), text, Partial.exit_code if partial else 0)
+
+
+@contextmanager
+def meter(patience: float = 2.0) -> Iterator[Callable[[int, int], None]]:
+    """A callback (fits done, fits) that shows progress and time left on stderr once `patience` seconds have passed."""
+    columns = (TextColumn("fits"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task, began = bar.add_task("fits"), time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if time.monotonic() - began > patience:
+            bar.start()  # once started it stays so
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
 
 
 def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
