@@ -18,7 +18,7 @@ accelerator. One pass reads the weights once and keeps nothing of the size of th
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,10 +45,10 @@ class Problem(NamedTuple):
         delta: threshold of the Huber function [lanes], in the unit of the residual; infinity for least squares.
     """
 
-    features: jax.Array
-    target: jax.Array
-    weight: jax.Array
-    delta: jax.Array
+    features: Any
+    target: Any
+    weight: Any
+    delta: Any
 
 
 class Sums(NamedTuple):
@@ -256,13 +256,13 @@ def solve_block(
 class End(NamedTuple):
     """Where the lanes of a call are, lanes first: theta [lanes, k], the others [lanes]."""
 
-    theta: jax.Array
-    objective: jax.Array
-    damping: jax.Array
-    gradient: jax.Array
-    decrement: jax.Array
-    steps: jax.Array
-    done: jax.Array
+    theta: Any
+    objective: Any
+    damping: Any
+    gradient: Any
+    decrement: Any
+    steps: Any
+    done: Any
 
 
 @functools.cache

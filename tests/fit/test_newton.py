@@ -41,12 +41,13 @@ def test_sums_are_derivatives_of_the_objective(in_loss, delta):
             )
             return jnp.sum(given.weight[:, lane] * huber)
 
+        assert found.curvature is not None
+        ours = found.damped + found.curvature
         for lane in range(3):
             point = jnp.asarray(theta[:, lane])
             assert float(value(point, lane)) == pytest.approx(float(found.objective[lane]), rel=1e-12)
             np.testing.assert_allclose(jax.grad(value)(point, lane), found.gradient[:, lane], rtol=1e-9, atol=1e-12)
             hessian = jax.hessian(value)(point, lane)
-            ours = found.damped + found.curvature
             expected = np.array([hessian[i, j] for i, j in newton.pairs(5)])
             np.testing.assert_allclose(ours[:, lane], expected, rtol=1e-8, atol=1e-9)
 
