@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from sweep.fit.objective import Objective
 from sweep.fit.result import Fit, optimum, plain
 from sweep.fit.warn import warnings_of
 from sweep.laws import Law
-from sweep.tables.load import Runs, check_identifiable, load
+from sweep.tables.judge import refusals
+from sweep.tables.load import Runs, load
+from sweep.tables.problem import enforce, overridden, stamps
 
 
 def fit(
@@ -30,6 +32,9 @@ def fit(
     seed: int = 0,
     level: float = 0.9,
     target_compute: float | int | None = None,
+    units: str | None = None,
+    bytes_per_token: str | float | int | None = None,
+    despite: Sequence[str] = (),
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -45,10 +50,13 @@ def fit(
         level: of the percentile intervals.
         target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times
             the largest fitted.
+        units, bytes_per_token: of the loss, see sweep.tables.units.
+        despite: codes of refusals to override; every output that follows says so.
 
     Raises:
         InputError: a table that cannot be read or has bad values.
-        Refusal: `too_few_rows`, `collinear`: the answer would not be worth having.
+        Refusal: `too_few_rows`, `equal_losses`, `collinear`, `few_for_intervals`, `loss_not_positive`: the answer would
+            not be worth having.
     """
     if bootstrap < 0 or not 0 < level < 1 or (target_compute is not None and not target_compute > 0):
         raise InputError(
@@ -57,12 +65,16 @@ def fit(
         )
     began = time.perf_counter()
     goal, form = Objective(objective, delta), laws.get(law)
-    runs = load(source, columns, where)
-    check_identifiable(runs, len(form.names))
+    runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite)
+    judged = [*runs.remarks, *refusals(runs, len(form.names), bootstrap)]
+    enforce(judged, despite)
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
     record, resamples = fit_runs(form, runs, goal, settings)
+    record["despite"] = overridden(judged)
+    record["units"] = vars(runs.units) | {"statement": runs.units.statement}
+    record["warnings"] = [*stamps(judged, despite, runs.source), *record["warnings"]]
     done = time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
     lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
@@ -110,7 +122,9 @@ def fit_runs(
         "excluded": [{"status": status, "n": count} for status, count in runs.excluded],
         "points": points(runs, solution.predicted),
     }
-    record["residual_sd"] = float(np.std([p["residual"] for p in record["points"]], ddof=len(law.names)))
+    record["residual_sd"] = float(
+        np.std([p["residual"] for p in record["points"]], ddof=min(len(law.names), len(runs) - 1))
+    )
     best = optimum(law, solution.coefficients, usable, target, record)
     record["target"] = {"flops": target, "approach1": None, "approach2": None, "approach3": vars(best)}
     if record["approach1"]["status"] == "ok":

@@ -40,7 +40,8 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Optimum:
-    """Compute-optimal run for a budget: params, tokens and loss (nats/token) with [low, high] over the resamples."""
+    """Compute-optimal run for a budget: params, tokens and loss (nats/token) with [low, high] over the resamples, and
+    warnings {code, message} where the fit was refused and made despite it."""
 
     params: float
     tokens: float
@@ -48,6 +49,7 @@ class Optimum:
     params_interval: list[float | None]
     tokens_interval: list[float | None]
     loss_interval: list[float | None]
+    warnings: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Fit:
         compute = record["flops_per_param_token"] * params * tokens / range_c[1]
         ratio = tokens / params
         outside = max(range_n[0] / ratio, ratio / range_n[1], 1.0)
-        warnings = []
+        warnings = despite(record)
         if compute > 10:
             warnings.append(warning("extrapolation", f"{compute:.3g} x the largest fitted compute"))
         if outside > 1.001:
@@ -176,7 +178,12 @@ def optimum(law: laws.Law, coefficients: Any, lanes: Any, flops: float, record: 
         lane_loss = law.loss(lanes, lane_params, lane_tokens)
         loss = law.loss(coefficients, params, tokens)
     spreads = (interval(np.asarray(lane), level) for lane in (lane_params, lane_tokens, lane_loss))
-    return Optimum(float(params), float(tokens), float(loss), *spreads)
+    return Optimum(float(params), float(tokens), float(loss), *spreads, warnings=despite(record))
+
+
+def despite(record: Mapping[str, Any]) -> list[dict[str, str]]:
+    """One warning for each refusal that the fit was made despite: it goes with everything made from the fit."""
+    return [warning(code, f"the fit was refused ({code}) and made despite it") for code in record.get("despite", [])]
 
 
 def coefficients_of(law: laws.Law, values: Mapping[str, Any]) -> Any:

@@ -81,7 +81,7 @@ def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def about_table(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     """The rows."""
-    found = []
+    found = [warning(p.code, p.message) for p in runs.remarks if p.level == "remark"]
     if runs.excluded:
         listed = ", ".join(f"{count} {status}" for status, count in runs.excluded)
         found.append(warning("excluded", f"rows that are no finished run are left out: {listed}"))

@@ -35,7 +35,13 @@ class Args:
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     columns: tuple[str, ...] = ()
-    """Names in your table, such as params=N tokens=D loss=val; also flops, budget, trunk."""
+    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk."""
+    units: str | None = None
+    """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
+    bytes_per_token: str | None = None
+    """With --units bpb: a number or a column."""
+    despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Code of a refusal to override, such as collinear; repeatable. Every output that follows says so."""
     bootstrap: int = 1000
     """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together."""
     seed: int = 0
@@ -61,6 +67,9 @@ def run(args: Args) -> Output:
         seed=args.seed,
         level=args.level,
         target_compute=args.target_compute,
+        units=args.units,
+        bytes_per_token=args.bytes_per_token,
+        despite=args.despite,
     )
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
     text = describe(found)
@@ -88,9 +97,11 @@ def describe(found: Fit) -> str:
     kind = objective["kind"] + (f" {objective['delta']:g}" if objective["delta"] else "")
     starts = r["approach3"]["starts"]
     agree = f"{starts['agree']} of {starts['of']} starts agree"
+    stamp = f"DESPITE {', '.join(r['despite'])}: do not plan with this. " if r["despite"] else ""
     head = [
-        f"{r['source']}: {r['n']} runs, {r['status'].replace('_', ' ')} ({agree}), "
+        f"{stamp}{r['source']}: {r['n']} runs, {r['status'].replace('_', ' ')} ({agree}), "
         f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln loss",
+        r["units"]["statement"],
         "",
         f"{r['formula']}     {r['level']:.0%} interval of {r['bootstrap']} resamples",
     ]
