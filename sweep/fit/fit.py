@@ -71,8 +71,8 @@ def fit(
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
+    settings["despite"] = overridden(judged)
     record, resamples = fit_runs(form, runs, goal, settings)
-    record["despite"] = overridden(judged)
     record["units"] = vars(runs.units) | {"statement": runs.units.statement}
     record["warnings"] = [*stamps(judged, despite, runs.source), *record["warnings"]]
     done = time.perf_counter()
@@ -116,6 +116,7 @@ def fit_runs(
         "approach3": blocks.approach3_block(law, solution, resamples, level, len(runs)),
         "source": runs.source,
         "where": settings["where"],
+        "despite": settings["despite"],
         "convention": runs.convention,
         "flops_per_param_token": float(np.median(runs.flops / (runs.params * runs.tokens))),
         "range": ranges(runs),

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from sweep.tables.problem import Problem
 
-GAP, LONELY = 20.0, 3.0  # a slip is this factor away from all others, and this power more than they are from each other
+GAP, LONELY = 20.0, 3.0  # a slip is this factor away from the others, and this power more than they are from each other
 RUN_NAMES = ("run", "run_id", "run_name", "runid", "wandb_id")
 TEXT_NAMES = ("tokenizer", "tokeniser", "vocab", "vocab_size", "data", "dataset", "corpus")
 CURVE = 15  # rows of one run that make it a curve: ten checkpoints of a trunk may be finals, fifteen are a log
@@ -24,13 +24,12 @@ def slips(values: np.ndarray, rows: np.ndarray, column: str, name: str) -> Itera
     if len(steps) < 3:
         return
     at = int(np.argmax(steps))
-    others = np.delete(steps, at)
     few = max(1, len(values) // 5)
     for low in (True, False):
         count = at + 1 if low else len(values) - at - 1
         rest = logs[at + 1 :] if low else logs[: at + 1]
         odd = logs[: at + 1] if low else logs[at + 1 :]
-        if count > few or steps[at] < max(np.log10(GAP), LONELY * others.max()):
+        if count > few or steps[at] < max(np.log10(GAP), LONELY * np.diff(rest).max()):
             continue
         shift = next((k for k in (3, 6, 9, 12) if fits(odd + (k if low else -k), rest)), None)
         if shift is None:
@@ -94,8 +93,8 @@ def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> 
         listed = ", ".join(f"{label} ({counts[k]})" for label, k in zip(labels, most, strict=True))
         message = (
             f"{name}: column {column} has {len(counts)} values: {listed}{', …' if len(counts) > 3 else ''}; losses of "
-            f'different texts or tokenizers are no one law: fit one at a time (--where "{column} == {labels[0]!r}"), compare '
-            f"them with --by {column}, or name {column} in --where to fit them together"
+            f'different texts or tokenizers are no one law: fit one at a time (--where "{column} == {labels[0]!r}"), '
+            f"compare them with --by {column}, or name {column} in --where to fit them together"
         )
         yield Problem("mixed", message, None, column, "error")
 
@@ -121,6 +120,8 @@ def codes(column: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
     """Number of the value in each of the chosen rows, 0 and up; every missing value has a number of its own."""
     known: dict[object, int] = {}
     values = column.to_pylist()
+    if pa.types.is_nested(column.type):
+        values = [None if v is None else repr(v) for v in values]
     raw = np.array(
         [-1 if v is None or v != v or v == "" else known.setdefault(v, len(known)) for v in values], np.int64
     )[rows]

@@ -36,10 +36,11 @@ def isoflop(flops: np.ndarray, params: np.ndarray) -> list[np.ndarray]:
 
 def counts(logs: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     """Values in the window that starts at each of the sorted `logs` [n], and how many its surroundings let expect."""
-    margin = (AROUND - width) / 2
+    around = min(AROUND, logs[-1] - logs[0])
+    left = np.clip(logs - (around - width) / 2, logs[0], logs[-1] - around)  # the ends have a full neighbourhood too
     count = np.searchsorted(logs, logs + width, "right") - np.arange(len(logs))
-    near = np.searchsorted(logs, logs + width + margin, "right") - np.searchsorted(logs, logs - margin, "left")
-    return count, (near - count) * width / (AROUND - width)
+    near = np.searchsorted(logs, left + around, "right") - np.searchsorted(logs, left, "left")
+    return count, np.maximum(near - count, 0) * width / max(around - width, width)
 
 
 def sizes(params: np.ndarray) -> int:
