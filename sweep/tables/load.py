@@ -146,8 +146,9 @@ def examine(
     each = bytes_of(table, bytes_per_token, rows, name)
     values["loss"] = values["loss"] * factor(units, each)
     run = None if own or {"trunk", "run"} & set(columns) else slips.run_column(table, rows, values["params"])
+    problems += slips.mixed(table, rows, names_in(where), name)
     if not own:
-        problems += suspicions(table, names, rows, where, values, set(columns), run, name)
+        problems += suspicions(names, rows, values, set(columns), run, name)
         if not units and (question := doubt(values["loss"], names["loss"], name)):
             problems.append(question)
     group, remarks = grouping(table, names["trunk"], "trunk" in columns, rows, run, name)
@@ -215,10 +216,8 @@ def read_source(source: Any) -> tuple[pa.Table, str, Path | None]:
 
 
 def suspicions(
-    table: pa.Table,
     names: Mapping[str, str],
     rows: np.ndarray,
-    where: str | None,
     values: Mapping[str, np.ndarray],
     stated: set[str],
     run: tuple[str, np.ndarray] | None,
@@ -235,7 +234,6 @@ def suspicions(
             yield question
     if not {"params", "tokens"} <= stated:
         yield from slips.swapped(params, tokens, names, name)
-    yield from slips.mixed(table, rows, names_in(where), name)
     if not {"trunk", "run"} & stated:
         yield from slips.curves(params, tokens, loss, run, name)
 

@@ -1,5 +1,6 @@
 """`sweep check`: is this table what it seems, and what can be fitted to it?"""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,16 +48,16 @@ def run(args: Args) -> Output:
         units=args.units,
         bytes_per_token=args.bytes_per_token,
     )
-    return Output(data, describe(args.table, data), CODES[data["verdict"]])
+    return Output(data, describe(args, data), CODES[data["verdict"]])
 
 
-def describe(name: str, data: dict[str, Any]) -> str:
+def describe(args: Args, data: dict[str, Any]) -> str:
     """The check for people: one line a topic, then what is wrong."""
     wrong = [p for p in data["problems"] if p["level"] != "remark"]
     lines = []
     if "ranges" in data:
         lines = [
-            head(name, data),
+            head(args.table, data),
             line("units", [data["units"]["statement"], flops(data)]),
             line("design", [*identifiable(data), structure(data)]),
             line("suspect", suspect(data)),
@@ -66,8 +67,16 @@ def describe(name: str, data: dict[str, Any]) -> str:
     lines += [f"{'remark':12s} {text}" for text in remarks]
     lines += [f"{'refused' if p['level'] == 'refusal' else 'error':12s} {stated(p)}" for p in wrong]
     if not wrong:
-        lines.append(f"{'next':12s} sweep fit {name}")
+        lines.append(f"{'next':12s} {command(args)}")
     return "\n".join(filter(None, lines))
+
+
+def command(args: Args) -> str:
+    """The fit of what was looked at, as it is typed."""
+    options = ("where", args.where), ("units", args.units), ("bytes-per-token", args.bytes_per_token)
+    words = ["sweep", "fit", args.table, *(["--columns", *args.columns] if args.columns else [])]
+    words += [word for name, value in options if value is not None for word in (f"--{name}", value)]
+    return shlex.join(words)
 
 
 def stated(problem: dict[str, Any]) -> str:
@@ -111,7 +120,7 @@ def identifiable(data: dict[str, Any]) -> list[str]:
     parts = []
     for law, able in data["identifiable"].items():
         about = data["laws"][law]
-        condition = "" if about["condition"] is None else f"condition {about['condition']:.2g}"
+        condition = "" if about["condition"] is None else f"condition {short(about['condition'])}"
         why = about["reason"]
         detail = ", ".join(filter(None, [why, condition]))
         parts.append(f"{'' if able else 'NOT '}identifiable for {law} ({detail})")
@@ -136,7 +145,7 @@ def suspect(data: dict[str, Any]) -> list[str]:
     seeds = ""
     if again["repeated"]:
         seeds = (
-            f"{again['repeated']} configurations repeated ({again['rows']} rows, sd {again['noise']:.2g} in ln loss)"
+            f"configurations repeated: {again['repeated']} ({again['rows']} rows, sd {again['noise']:.2g} in ln loss)"
         )
     shared = [p["message"] for p in data["problems"] if p["code"] == "clustered"]
     more = [more_of(data["suspects"], "suspects")], [more_of(data["duplicates"], "sets of duplicates")]

@@ -20,7 +20,7 @@ def table(loss, column="loss", **more):
 def test_stated_units_convert():
     expected = LOSS
     bytes_per_token = np.linspace(3.5, 4.5, 9)
-    for given, options in (
+    cases: list[tuple[dict, dict]] = [
         (table(LOSS), {"units": "nats"}),
         (table(LOSS / math.log(2)), {"units": "bits"}),
         (table(LOSS / math.log(2) / 4.2), {"units": "bpb", "bytes_per_token": 4.2}),
@@ -29,7 +29,8 @@ def test_stated_units_convert():
             table(LOSS / math.log(2) / bytes_per_token, each=bytes_per_token),
             {"units": "bpb", "bytes_per_token": "each"},
         ),
-    ):
+    ]
+    for given, options in cases:
         runs = load(given, **options)
         np.testing.assert_allclose(runs.loss, expected, rtol=1e-14)
         assert (runs.units.loss, runs.units.how) == (options["units"], "stated")

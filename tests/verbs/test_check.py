@@ -52,7 +52,7 @@ def test_a_good_table(tmp_path, capsys):
     assert "identifiable for additive (condition" in lines[2]
     assert "isoFLOP structure found: 3 budgets, 3 two-sided" in lines[2]
     assert any(line.startswith("missing      no seed repeats") for line in lines)
-    assert lines[-1] == f"next         sweep fit {table}"
+    assert lines[-1] == f"next         sweep fit {table} --columns params=N tokens=D loss=val"
     code, out, _ = run(capsys, table, *COLUMNS, "--json")
     data = json.loads(out)
     assert (code, data["rows"], data["identifiable"]) == (0, 21, {"additive": True})
@@ -88,6 +88,7 @@ def test_units_and_filters_are_passed_on(tmp_path, capsys):
     assert code == 0
     assert "20 rows" in out
     assert "loss in bits/token, converted" in out
+    assert out.splitlines()[-1].endswith("loss=val --where 'quality == 0' --units bits")
 
 
 def test_a_sweep_directory(tmp_path, capsys):
@@ -128,9 +129,9 @@ def test_ten_thousand_rows_take_two_seconds(tmp_path):
         ended = os.times()
         assert done.returncode == 0, done.stderr
         best = min(best, ended.children_user + ended.children_system - began.children_user - began.children_system)
+        assert "10,002 rows" in done.stdout
         if best < 2.6:
             break
-    assert "10,002 rows" in done.stdout
     assert best < 2.6
 
 
