@@ -1,10 +1,12 @@
 """What a table betrays about itself: slips of a thousand or a million, swapped columns, curves, mixed tokenizers."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
+from sweep.tables.numbers import is_number
 from sweep.tables.problem import Problem
 
 GAP, LONELY = 20.0, 3.0  # a slip is this factor away from the others, and this power more than they are from each other
@@ -84,16 +86,16 @@ def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> 
     for column in table.column_names:
         if column.lower() not in TEXT_NAMES or column in mentioned:
             continue
-        number = codes(table[column], rows)
-        counts = np.bincount(number)
+        values = table[column].to_pylist()
+        counts = Counter(str(values[i]) for i in rows.tolist() if values[i] is not None and values[i] != "")
         if len(counts) < 2:
             continue
-        most = np.argsort(-counts, kind="stable")[:3]
-        labels = [table[column][int(rows[np.argmax(number == k)])].as_py() for k in most.tolist()]
-        listed = ", ".join(f"{label} ({counts[k]})" for label, k in zip(labels, most, strict=True))
+        most = counts.most_common(3)
+        listed = ", ".join(f"{label} ({count})" for label, count in most)
+        example = most[0][0] if is_number(table[column].type) else repr(most[0][0])
         message = (
             f"{name}: column {column} has {len(counts)} values: {listed}{', …' if len(counts) > 3 else ''}; losses of "
-            f'different texts or tokenizers are no one law: fit one at a time (--where "{column} == {labels[0]!r}"), '
+            f'different texts or tokenizers are no one law: fit one at a time (--where "{column} == {example}"), '
             f"compare them with --by {column}, or name {column} in --where to fit them together"
         )
         yield Problem("mixed", message, None, column, "error")

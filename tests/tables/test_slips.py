@@ -87,7 +87,7 @@ def test_mixed_tokenizers_are_asked_for():
         load(frame)
     assert len(load(frame, where="tokenizer == 'gpt2'")) == 30
     assert len(load(frame, where="tokenizer in ['gpt2', 'llama']")) == 40
-    frame["tokenizer"] = "gpt2"
+    frame["tokenizer"] = ["gpt2"] * 20 + [None] * 20  # what is not known is no second one
     assert len(load(frame)) == 40
     frame["vocab"] = [32000] * 20 + [50257] * 20
     with pytest.raises(InputError, match=r"--where \"vocab == 32000\""):
