@@ -1,7 +1,7 @@
 """From any table to the numbers a fit needs, checked: a file, a run directory, a table in memory, or arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,12 @@ import pyarrow as pa
 from sweep.config import nearest
 from sweep.errors import InputError, Refusal
 from sweep.tables import io
+from sweep.tables.curves import Curves, arrange
 from sweep.tables.where import select
 
 NEEDED = ("params", "tokens", "loss")
+INPUTS = (*NEEDED, "flops", "budget", "trunk", "run")
 SWEEP_NAMES = {"params": "params_with_head", "flops": "flops_exact"}  # of a table that a sweep wrote
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Loss along training, one point a row [m]: `run` is the row of its trial in Runs."""
-
-    run: np.ndarray
-    tokens: np.ndarray
-    flops: np.ndarray
-    loss: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,8 @@ def load(source: Any, columns: Mapping[str, str] | None = None, where: str | Non
 
     Args:
         source: path of a CSV, a Parquet file or a run directory; a pyarrow or pandas table; or arrays by name.
-        columns: names in the table for `params`, `tokens`, `loss`, and optionally `flops`, `budget`, `trunk`.
+        columns: names in the table for `params`, `tokens`, `loss`, and optionally `flops`, `budget`, `trunk`, and
+            `run` for a table of training curves, many rows a run (see sweep.tables.curves).
         where: filter, see sweep.tables.where.
 
     Raises:
@@ -75,8 +68,8 @@ def load(source: Any, columns: Mapping[str, str] | None = None, where: str | Non
     table, name, directory = read_source(source)
     columns = dict(columns or {})
     for key in columns:
-        if key not in (*NEEDED, "flops", "budget", "trunk"):
-            raise InputError(f"--columns {key}=…: no such input{nearest(key, (*NEEDED, 'flops', 'budget', 'trunk'))}")
+        if key not in INPUTS:
+            raise InputError(f"--columns {key}=…: no such input{nearest(key, INPUTS)}")
     own = {"status", *SWEEP_NAMES.values()} <= set(table.column_names)
     names = {
         key: (SWEEP_NAMES.get(key, key) if own else key) for key in (*NEEDED, "flops", "budget", "trunk")
@@ -100,7 +93,7 @@ def load(source: Any, columns: Mapping[str, str] | None = None, where: str | Non
     has_budget = names["budget"] in table.column_names
     budget = numbers(table, names["budget"], rows, name, gaps=True) if has_budget else np.full(len(rows), np.nan)
     trial = [str(t) for t in plain(table["trial"])[rows]] if "trial" in table.column_names else None
-    return Runs(
+    runs = Runs(
         params, tokens, flops, loss, budget,
         group=groups(table, names["trunk"], rows),
         row=rows + 1,
@@ -113,6 +106,7 @@ def load(source: Any, columns: Mapping[str, str] | None = None, where: str | Non
         source=name,
         curves=read_curves(directory, trial) if directory and trial else None,
     )  # fmt: skip
+    return finals(runs, labels(table, columns["run"], rows, name)) if "run" in columns else runs
 
 
 def read_source(source: Any) -> tuple[pa.Table, str, Path | None]:
@@ -176,6 +170,29 @@ def numbers(
         wanted = "a positive finite number" if positive else "a finite number"
         raise InputError(f"{name}: row {rows[i] + 1}, column {column}: {value}; it must be {wanted}")
     return result
+
+
+def finals(points: Runs, run: np.ndarray) -> Runs:
+    """One row a run, its point of most tokens, of a table of curve points that name their runs [m]."""
+    found = arrange(run, points.params, points.tokens, points.loss, points.row, points.source)
+    order, last = found.order, found.last
+    kept = {name: getattr(points, name)[last] for name in ("params", "tokens", "flops", "loss", "budget", "row")}
+    return replace(
+        points,
+        **kept,
+        group=np.unique(points.group[last], return_inverse=True)[1],
+        trial=found.names,
+        excluded=points.excluded + [("repeated points", found.repeated)] * bool(found.repeated),
+        curves=Curves(found.run[order], points.tokens[order], points.flops[order], points.loss[order]),
+    )
+
+
+def labels(table: pa.Table, column: str, rows: np.ndarray, name: str) -> np.ndarray:
+    """Values of the chosen rows that name things."""
+    if column not in table.column_names:
+        hint = nearest(column, table.column_names) or f"; columns: {', '.join(table.column_names)}"
+        raise InputError(f"{name}: no column {column!r}{hint}")
+    return plain(table[column])[rows]
 
 
 def groups(table: pa.Table, column: str, rows: np.ndarray) -> np.ndarray:
