@@ -14,7 +14,8 @@ from sweep.tables.load import Runs
 
 WITHIN = 0.05  # relative: FLOPs of one family where the table names no budgets
 SURE = 3.0  # t-ratio of the curvature below which the vertex is mostly noise
-PRIOR = 4.0  # degrees of freedom with which a family's scatter leans on that of all families
+ENOUGH = 3  # points of a line
+PRIOR = 2.0  # degrees of freedom with which a family's scatter leans on that of the others
 OK, TOO_FEW, NOT_UPWARD, OUTSIDE, UNSURE = VERDICTS = (
     "ok", "too_few_sizes", "not_upward", "minimum_outside", "curvature_unsure",
 )  # fmt: skip
@@ -22,7 +23,7 @@ OK, TOO_FEW, NOT_UPWARD, OUTSIDE, UNSURE = VERDICTS = (
 
 @dataclass(frozen=True)
 class Line:
-    """ln y = intercept + slope ln C; arrays of lanes or floats. `n` points; NaN where there are fewer than two."""
+    """ln y = intercept + slope ln C; arrays of lanes or floats; NaN where there is no line."""
 
     slope: np.ndarray
     intercept: np.ndarray
@@ -108,7 +109,7 @@ class Precision:
 def precisions(runs: Runs, members: list[np.ndarray], found: list[Vertices]) -> list[Precision]:
     """Of each family's parabola on the table (lane 0).
 
-    A family of five runs knows its own scatter badly, so each leans on the scatter of all, relative to its loss.
+    A family of five runs knows its own scatter badly, so each leans on the median scatter of all, relative to its loss.
     """
     scatter = []  # (sum of squared relative residuals, degrees of freedom) of each family
     for rows, vertex in zip(members, found, strict=True):
@@ -116,13 +117,14 @@ def precisions(runs: Runs, members: list[np.ndarray], found: list[Vertices]) -> 
         residual = runs.loss[rows] - np.polynomial.polynomial.polyval(u, vertex.coefficients[0])
         freedom = max(len(rows) - 3, 0) if VERDICTS[vertex.status[0]] != TOO_FEW else 0
         scatter.append((float(np.sum((residual / runs.loss[rows]) ** 2)) * (freedom > 0), freedom))
-    total, freedom = (sum(column) for column in zip(*scatter, strict=True))
+    variances = [own / count for own, count in scatter if count]
+    typical = float(np.median(variances)) if variances else np.nan
     result = []
     for rows, vertex, (own, count) in zip(members, found, scatter, strict=True):
-        if not freedom or VERDICTS[vertex.status[0]] == TOO_FEW:
+        if not variances or VERDICTS[vertex.status[0]] == TOO_FEW:
             result.append(Precision(np.nan, np.nan, np.nan))
             continue
-        sd = float(np.sqrt((own + PRIOR * total / freedom) / (count + PRIOR)) * runs.loss[rows].mean())
+        sd = float(np.sqrt((own + PRIOR * typical) / (count + PRIOR)) * runs.loss[rows].mean())
         centre, half = middle(np.log(runs.params[rows]))
         powers = ((np.log(runs.params[rows]) - centre) / half) ** np.arange(3)[:, None]
         covariance = np.linalg.inv(powers @ powers.T) * sd**2
@@ -141,7 +143,9 @@ def doubted(part: Vertices) -> Vertices:
 
 
 def lines(ln_flops: np.ndarray, ln_values: np.ndarray, weight: np.ndarray | None = None) -> Line:
-    """Weighted least-squares lines through the finite points of each lane.
+    """Weighted least-squares lines through the finite points of each lane; NaN where these are fewer than three.
+
+    Two points make a line but leave no doubt about it.
 
     Args:
         ln_flops: [points].
@@ -155,7 +159,7 @@ def lines(ln_flops: np.ndarray, ln_values: np.ndarray, weight: np.ndarray | None
     mean_x, mean_y = (w @ ln_flops) / safe, (w * y).sum(axis=1) / safe
     dx = ln_flops - mean_x[:, None]
     spread = (w * dx**2).sum(axis=1)
-    fits = ((w > 0).sum(axis=1) >= 2) & (spread > 1e-12 * safe)
+    fits = ((w > 0).sum(axis=1) >= ENOUGH) & (spread > 1e-12 * safe)
     slope = np.where(fits, (w * dx * y).sum(axis=1) / np.where(fits, spread, 1.0), np.nan)
     return Line(slope, mean_y - slope * mean_x)
 

@@ -1,9 +1,9 @@
 """Approach 2 without a parabola: the least loss of an interpolant through each isoFLOP family.
 
 Porian et al. 2024 (arXiv 2406.19146): Akima's interpolant of ln loss in ln N, its minimum rejected at the edge, again on
-1,000 copies of the family with noise of the size that another seed makes; their median is the vertex, their standard
-deviation (at least a third of the mean grid step) its weight in the line through the vertices. No form is assumed, so
-there is no bias of a parabola; the interval holds the noise of seeds, not the choice of sizes.
+1,000 copies of the family with the noise of one run added. The median of the copies is the vertex; their standard
+deviation, at least a third of the mean grid step, its weight in the line through the vertices. No form is assumed, so
+there is no bias of a parabola; the interval holds the noise of runs, not the choice of sizes.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from sweep.tables.load import Runs
 COPIES = 1000
 FLOOR = 0.33  # of the mean grid step: least standard deviation of ln N*
 MIN_REPEATS = 5  # degrees of freedom of repeated runs from which their scatter is taken as the noise
-PUBLISHED_NOISE = 0.002  # sd of loss between seeds, nats/token (RefinedWeb, as the published code applies it)
+PUBLISHED_NOISE = 0.002  # sd of loss between seeds, nats/token, in the published fits (RefinedWeb)
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class Interpolated:
         ln_params_sd: of each, at least a third of the grid step.
         flops: geometric mean of the FLOPs of each family.
         params, tokens: weighted lines through the medians (lane 0) and through each copy's vertices, [1 + copies].
-        noise, noise_from: sd of the loss that was added, nats/token, and whether it comes from `repeats` or was
-            `published`.
+        noise, noise_from: sd of the loss that was added, nats/token, and where it comes from (see `noise_of`).
     """
 
     members: list[tuple[float | None, np.ndarray]]
@@ -87,24 +86,55 @@ def least(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(inside, where, np.nan), np.where(inside, best, np.nan)
 
 
-def seed_noise(runs: Runs) -> tuple[float, str]:
-    """(sd of loss between repeated runs, nats/token, `repeats`), or the `published` one where too few runs repeat."""
+def noise_of(runs: Runs, sizes: list[tuple[np.ndarray, ...]]) -> tuple[float, str]:
+    """(sd of one run's loss, nats/token, where it comes from) of a table, in order of preference.
+
+    `repeats`: scatter of runs of equal params and tokens. `roughness`: what a size's loss differs from the cubic through
+    its two neighbours on either side, robustly; wide grids that no cubic follows make it too large, never too small.
+    `assumed`: the published noise of seeds, where families have fewer than five sizes.
+    """
     _, cell, count = np.unique(np.stack([runs.params, runs.tokens]), axis=1, return_inverse=True, return_counts=True)
     freedom = len(runs) - len(count)
-    if freedom < MIN_REPEATS:
-        return PUBLISHED_NOISE, "published"
-    mean = np.bincount(cell, runs.loss) / count
-    return float(np.sqrt(np.sum((runs.loss - mean[cell]) ** 2) / freedom)), "repeats"
+    if freedom >= MIN_REPEATS:
+        mean = np.bincount(cell, runs.loss) / count
+        return float(np.sqrt(np.sum((runs.loss - mean[cell]) ** 2) / freedom)), "repeats"
+    rough = np.concatenate([roughness(x, loss) for x, _, loss, _ in sizes if len(x) >= 5] or [np.empty(0)])
+    return (float(1.4826 * np.median(np.abs(rough))), "roughness") if len(rough) else (PUBLISHED_NOISE, "assumed")
 
 
-def interpolate(runs: Runs, seed: int) -> Interpolated | None:
-    """Vertices of all families and the lines through them; None where the table holds no isoFLOP family."""
+def roughness(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What each inner y differs from the cubic through its four neighbours, in units of one reading's noise [k - 4], k >= 5."""
+    near = np.stack([x[i : len(x) - 4 + i] for i in (0, 1, 3, 4)])  # [4, k - 4]
+    gap = np.where(np.eye(4, dtype=bool)[..., None], np.inf, near[:, None] - near[None])
+    ratio = np.where(np.isinf(gap), 1.0, (x[2:-2] - near[None]) / gap)
+    share = np.prod(ratio, axis=1)  # Lagrange's weights of the neighbours
+    fitted = sum(w * y[i : len(y) - 4 + i] for w, i in zip(share, (0, 1, 3, 4), strict=True))
+    return (y[2:-2] - fitted) / np.sqrt(1 + np.sum(share**2, axis=0))
+
+
+def by_size(runs: Runs, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(ln N, ln D, loss, runs) of each size class of a family: means over its runs."""
+    size = size_classes(runs.params[rows])
+    count = np.bincount(size)
+    values = (np.log(runs.params[rows]), np.log(runs.tokens[rows]), runs.loss[rows])
+    return (*(np.bincount(size, v) / count for v in values), count)
+
+
+def interpolate(runs: Runs, seed: int, noise: float | None = None) -> Interpolated | None:
+    """Vertices of all families and the lines through them; None where the table holds no isoFLOP family.
+
+    Args:
+        runs: the table.
+        seed: of the copies.
+        noise: sd of one run's loss, nats/token; by default from the table (see `noise_of`).
+    """
     members = families(runs)
     if not members:
         return None
-    noise, source = seed_noise(runs)
+    sizes = [by_size(runs, rows) for _, rows in members]
+    noise, source = noise_of(runs, sizes) if noise is None else (noise, "given")
     rng = np.random.default_rng(seed)
-    found = [vertex(runs, rows, noise, rng) for _, rows in members]
+    found = [vertex(*size, noise, rng) for size in sizes]
     ln_n, ln_d, loss = (np.stack(part, axis=1) for part in zip(*(f[:3] for f in found), strict=True))
     sd = np.array([f[3] for f in found])
     flops = np.array([np.exp(np.log(runs.flops[rows]).mean()) for _, rows in members])
@@ -113,17 +143,14 @@ def interpolate(runs: Runs, seed: int) -> Interpolated | None:
     return Interpolated(members, ln_n[0], ln_d[0], loss[0], sd, flops, params, tokens, noise, source)
 
 
-def vertex(runs: Runs, rows: np.ndarray, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """(ln N*, ln D*, loss) [1 + copies] of a family, the median first, and the sd of ln N*; NaN where there is no vertex.
+def vertex(
+    x: np.ndarray, ln_tokens: np.ndarray, loss: np.ndarray, count: np.ndarray, noise: float, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
+    """(ln N*, ln D*, loss) [1 + copies] of a family by size, the median first, and the sd of ln N*.
 
-    None where the least loss of the family as it is, or of more than half the copies, lies at its edge.
+    All NaN where the least loss of the family as it is, or of more than half the copies, lies at its edge.
     """
-    size = size_classes(runs.params[rows])
-    count = np.bincount(size)
-    x, ln_d, loss = (
-        np.bincount(size, v) / count for v in (np.log(runs.params[rows]), np.log(runs.tokens[rows]), runs.loss[rows])
-    )
-    nothing = (*np.full((3, 1 + COPIES), np.nan), np.nan)
+    nothing = (*np.full((3, 1 + COPIES), np.nan), np.array(np.nan))
     if len(x) < 3:
         return nothing
     copies = loss + noise / np.sqrt(count) * rng.standard_normal((COPIES, len(x)))
@@ -133,4 +160,5 @@ def vertex(runs: Runs, rows: np.ndarray, noise: float, rng: np.random.Generator)
         return nothing
     where[0], ln_loss[0] = np.median(where[1:][kept]), np.median(ln_loss[1:][kept])
     sd = max(float(np.std(where[1:][kept])), FLOOR * (x[-1] - x[0]) / (len(x) - 1)) * COPIES / kept.sum()
-    return where, np.where(np.isfinite(where), np.interp(where, x, ln_d), np.nan), np.exp(ln_loss), np.array(sd)
+    tokens = np.where(np.isfinite(where), np.interp(where, x, ln_tokens), np.nan)
+    return where, tokens, np.exp(ln_loss), np.array(sd)

@@ -9,6 +9,7 @@ import tyro
 from sweep.errors import InputError
 from sweep.fit import Fit, fit
 from sweep.fit.result import FIT_FILE
+from sweep.verbs.approach_text import under_parabolas
 from sweep.verbs.output import Output
 
 
@@ -35,7 +36,7 @@ class Args:
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     columns: tuple[str, ...] = ()
-    """Names in your table, such as params=N tokens=D loss=val; also flops, budget, trunk."""
+    """Names in your table, such as params=N tokens=D loss=val; also flops, budget, trunk, and run where rows are points of training curves."""
     bootstrap: int = 1000
     """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together."""
     seed: int = 0
@@ -105,16 +106,22 @@ def side_by_side(r: dict[str, Any]) -> list[str]:
     titles = ("1 envelope of curves", "2 isoFLOP parabolas", "3 the law above")
     for k, title in enumerate(titles, start=1):
         block, answer = r[f"approach{k}"], target[f"approach{k}"]
-        if block["a"] is None or answer is None:
-            lines.append(f"{title:22s}no answer: {block['reason']}")
-            continue
-        a, b = (f"{block[x]:7.3f} {span(block[f'{x}_interval'], 3):15s}" for x in ("a", "b"))
-        n, d = (f"{show(answer[x])} {span(answer[f'{x}_interval'])}" for x in ("params", "tokens"))
-        lines.append(f"{title:22s}{a} {b}  {n}, {d}")
+        lines.append(approach_line(title, block, answer))
+        if k == 2:
+            lines += under_parabolas(r, approach_line)
     loss = target["approach3"]
     if loss["loss"] is not None:
         lines.append(f"loss at that optimum by the law: {loss['loss']:.4f} {span(loss['loss_interval'], 4)} nats/token")
     return lines
+
+
+def approach_line(title: str, block: dict[str, Any], answer: dict[str, Any] | None) -> str:
+    """Exponents of one approach and its answer at the target, or why there is none."""
+    if block["a"] is None or answer is None:
+        return f"{title:22s}no answer: {block['reason']}"
+    a, b = (f"{block[x]:7.3f} {span(block[f'{x}_interval'], 3):15s}" for x in ("a", "b"))
+    n, d = (f"{show(answer[x])} {span(answer[f'{x}_interval'])}" for x in ("params", "tokens"))
+    return f"{title:22s}{a} {b}  {n}, {d}"
 
 
 def notes(r: dict[str, Any]) -> list[str]:
