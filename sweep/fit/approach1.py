@@ -2,10 +2,10 @@
 
 At each of 1,500 log-spaced FLOP values the size of least loss is taken, refined by a parabola through it and its two
 neighbours, unless it is the smallest or the largest at hand: then the optimum may lie outside. A size's curve is the
-least loss of its runs, through the readings that beat all cheaper ones, straight in ln-ln between them. The readings are
-the end points of runs, or whole smoothed curves where readings in the middle of a run are as good as end points: under
-an annealed schedule they are not. Points of an envelope are not independent (one run serves many FLOP values), so
-doubt comes from resampling runs. The minimum over noisy runs lies low (`Envelope.optimism`).
+least loss of its runs, through the readings that beat all cheaper ones, straight in ln-ln between them. The readings
+are the end points of runs, or whole smoothed curves where readings in the middle of a run are as good as end points:
+under an annealed schedule they are not. Points of an envelope are not independent (one run serves many FLOP values),
+so doubt comes from resampling runs. The minimum over noisy runs lies low (`Envelope.optimism`).
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ REASON = "no stretch of compute on which the curves of three sizes overlap with 
 class Track:
     """Readings of one size: knots at rising ln C [k], runs and their ln loss.
 
-    End points: `run` [k], a knot each, and `ln_loss` [k]. Curves: `run` [r] and `ln_loss` [r, k], inf where a run has no
-    reading.
+    End points: `run` [k], a knot each, and `ln_loss` [k]. Curves: `run` [r] and `ln_loss` [r, k], inf where a run has
+    no reading.
     """
 
     ln_flops: np.ndarray
@@ -62,7 +62,7 @@ class Envelope:
         params_line, tokens_line: N* and D* against C, [1 + lanes].
         optimism: how much higher the envelopes of resamples lie on average, nats/token: about what a minimum over noisy
             or unevenly tuned runs flatters; NaN without resamples.
-        mid_run_excess: ln loss of longer runs where shorter ones of their size end, above those ends; NaN where unknown.
+        mid_run_excess: ln loss of longer runs where shorter ones of their size end, above those ends; NaN if unknown.
         reason: why there is no answer, or empty.
     """
 
@@ -92,8 +92,8 @@ def size_classes(params: np.ndarray) -> np.ndarray:
 def smooth(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Local straight-line fits of y on rising x within +-WINDOW of each of `at`; NaN outside x.
 
-    Where a window holds fewer than five points the curve is coarse, and taken as it is: straight between points. A line,
-    not a mean, so that the falling end of a curve is not read too high.
+    Where a window holds fewer than five points the curve is coarse, and taken as it is: straight between points. A
+    line, not a mean, so that the falling end of a curve is not read too high.
     """
     low, high = np.searchsorted(x, at - WINDOW), np.searchsorted(x, at + WINDOW, side="right")
     centre = x.mean()
@@ -224,12 +224,14 @@ def envelope(runs: Runs, weight: np.ndarray) -> Envelope:
         "curves": curve_tracks(size, read, grid),
         "endpoints": endpoint_tracks(size, ends, np.where(np.isfinite(final), final, loss)),
     }
-    for source in sorted(sources, reverse=not excess <= ANNEALED):  # unknown counts as annealed
+    first, second = sorted(sources, reverse=not excess <= ANNEALED)  # unknown counts as annealed
+
+    def traced(source: str) -> Envelope:
         at = grid if source == "curves" else span(runs.flops)
-        found = trace(source, sources[source], runs, size, at, weight, excess)
-        if not found.reason:
-            break
-    return found
+        return trace(source, sources[source], runs, size, at, weight, excess)
+
+    found = traced(first)
+    return found if not found.reason else traced(second)
 
 
 def span(flops: np.ndarray) -> np.ndarray:
@@ -248,7 +250,9 @@ def trace(
     good = np.isfinite(ln_n)
     enough = good.sum() >= 3 and np.ptp(grid[good]) > np.log(1.5)
     some = grid[::EVERY]
-    lane_n, lane_loss = follow([track.coarse() for track in tracks], ln_params, (weight if enough else weight[:0]) > 0, some)
+    lane_n, lane_loss = follow(
+        [track.coarse() for track in tracks], ln_params, (weight if enough else weight[:0]) > 0, some
+    )
     table, lanes = lines(grid, ln_n[None]), lines(some, lane_n)
     line = Line(np.append(table.slope, lanes.slope), np.append(table.intercept, lanes.intercept))
     higher = (np.exp(lane_loss) - np.exp(ln_loss[::EVERY]))[np.isfinite(lane_loss) & good[::EVERY]]

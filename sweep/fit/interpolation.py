@@ -1,7 +1,7 @@
 """Approach 2 without a parabola: the least loss of an interpolant through each isoFLOP family.
 
-Porian et al. 2024 (arXiv 2406.19146): Akima's interpolant of ln loss in ln N, its minimum rejected at the edge, again on
-1,000 copies of the family with the noise of one run added. The median of the copies is the vertex; their standard
+Porian et al. 2024 (arXiv 2406.19146): Akima's interpolant of ln loss in ln N, its minimum rejected at the edge, again
+on 1,000 copies of the family with the noise of one run added. The median of the copies is the vertex; their standard
 deviation, at least a third of the mean grid step, its weight in the line through the vertices. No form is assumed, so
 there is no bias of a parabola; the interval holds the noise of runs, not the choice of sizes.
 """
@@ -68,7 +68,7 @@ def akima(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def least(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(where [lanes], value [lanes]) of the minimum of Akima's interpolant; NaN where that is at the first or last knot."""
+    """(where [lanes], value [lanes]) of the least of Akima's interpolant; NaN where that is the first or last knot."""
     pieces = akima(x, y)
     c0, c1, c2, c3 = pieces
     step = np.diff(x)
@@ -89,7 +89,7 @@ def least(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def noise_of(runs: Runs, sizes: list[tuple[np.ndarray, ...]]) -> tuple[float, str]:
     """(sd of one run's loss, nats/token, where it comes from) of a table, in order of preference.
 
-    `repeats`: scatter of runs of equal params and tokens. `roughness`: what a size's loss differs from the cubic through
+    `repeats`: scatter of runs of equal params and tokens. `roughness`: how far a size's loss lies off the cubic through
     its two neighbours on either side, robustly; wide grids that no cubic follows make it too large, never too small.
     `assumed`: the published noise of seeds, where families have fewer than five sizes.
     """
@@ -103,7 +103,7 @@ def noise_of(runs: Runs, sizes: list[tuple[np.ndarray, ...]]) -> tuple[float, st
 
 
 def roughness(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What each inner y differs from the cubic through its four neighbours, in units of one reading's noise [k - 4], k >= 5."""
+    """How far each inner y lies off the cubic through its four neighbours, as one reading's noise [k - 4]; k >= 5."""
     near = np.stack([x[i : len(x) - 4 + i] for i in (0, 1, 3, 4)])  # [4, k - 4]
     gap = np.where(np.eye(4, dtype=bool)[..., None], np.inf, near[:, None] - near[None])
     ratio = np.where(np.isinf(gap), 1.0, (x[2:-2] - near[None]) / gap)
@@ -134,7 +134,7 @@ def interpolate(runs: Runs, seed: int, noise: float | None = None) -> Interpolat
     sizes = [by_size(runs, rows) for _, rows in members]
     noise, source = noise_of(runs, sizes) if noise is None else (noise, "given")
     rng = np.random.default_rng(seed)
-    found = [vertex(*size, noise, rng) for size in sizes]
+    found = [vertex(size, noise, rng) for size in sizes]
     ln_n, ln_d, loss = (np.stack(part, axis=1) for part in zip(*(f[:3] for f in found), strict=True))
     sd = np.array([f[3] for f in found])
     flops = np.array([np.exp(np.log(runs.flops[rows]).mean()) for _, rows in members])
@@ -143,13 +143,12 @@ def interpolate(runs: Runs, seed: int, noise: float | None = None) -> Interpolat
     return Interpolated(members, ln_n[0], ln_d[0], loss[0], sd, flops, params, tokens, noise, source)
 
 
-def vertex(
-    x: np.ndarray, ln_tokens: np.ndarray, loss: np.ndarray, count: np.ndarray, noise: float, rng: np.random.Generator
-) -> tuple[np.ndarray, ...]:
-    """(ln N*, ln D*, loss) [1 + copies] of a family by size, the median first, and the sd of ln N*.
+def vertex(sizes: tuple[np.ndarray, ...], noise: float, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """(ln N*, ln D*, loss) [1 + copies] of a family `by_size`, the median first, and the sd of ln N*.
 
     All NaN where the least loss of the family as it is, or of more than half the copies, lies at its edge.
     """
+    x, ln_tokens, loss, count = sizes
     nothing = (*np.full((3, 1 + COPIES), np.nan), np.array(np.nan))
     if len(x) < 3:
         return nothing

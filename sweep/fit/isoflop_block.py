@@ -18,7 +18,7 @@ REASONS = {
     approach2.TOO_FEW: "fewer than three sizes",
     approach2.NOT_UPWARD: "the parabola does not open upward",
     approach2.OUTSIDE: "the minimum lies outside the sizes of the family",
-    approach2.UNSURE: f"the curvature is less than {approach2.SURE:g} of its standard errors: the vertex is mostly noise",
+    approach2.UNSURE: f"the curvature is below {approach2.SURE:g} standard errors: the vertex would be mostly noise",
 }
 CURES = {
     "small": "the loss still falls towards the smallest size: add smaller models",
@@ -59,8 +59,8 @@ def verdict(families: list[dict[str, Any]]) -> tuple[str, str]:
     if not good and len(sides) == 1 and None not in sides:
         return "one_sided", f"no family has its minimum inside: {CURES[sides.pop()]} to each budget"
     return "few_families", (
-        f"{good} of {len(families)} families have a vertex; two points make a line but leave no doubt about it, so three "
-        "are needed: add budgets, and sizes on both sides of the optimum"
+        f"{good} of {len(families)} families have a vertex; a line and its doubt need three (two points always lie on "
+        "one): add budgets, and sizes on both sides of the optimum"
     )
 
 
@@ -114,10 +114,19 @@ def interpolation_block(found: Interpolated, level: float, target: float) -> dic
             "tokens": math.exp(d) if ok else None,
             "loss": loss if ok else None,
             "params_ln_sd": sd if ok else None,
-            "reason": "" if ok else "the least loss lies at the edge of the family, or the family has fewer than three sizes",
+            "reason": ""
+            if ok
+            else "the least loss lies at the edge of the family, or the family has fewer than three sizes",
         }
         for (budget, _), flops, n, d, loss, sd, ok in zip(
-            found.members, found.flops, found.ln_params, found.ln_tokens, found.loss, found.ln_params_sd, good, strict=True
+            found.members,
+            found.flops,
+            found.ln_params,
+            found.ln_tokens,
+            found.loss,
+            found.ln_params_sd,
+            good,
+            strict=True,
         )
     ]
     if good.sum() < ENOUGH:

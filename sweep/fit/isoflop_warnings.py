@@ -27,16 +27,16 @@ def about_isoflop(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if off:
         furthest = max(off, key=lambda family: abs(family["off_centre"]))
         message = (
-            f"approach 2: {len(off)} of {len(families)} vertices lie more than {OFF_CENTRE:g} x from the middle of their "
-            f"family, up to {math.exp(abs(furthest['off_centre'])):.2g} x at {furthest['budget']:.3g} FLOPs: parabolas "
-            "there are biased; centre the sizes on the optimum"
+            f"approach 2: {len(off)} of {len(families)} vertices lie more than {OFF_CENTRE:g} x from the middle of "
+            f"their family, up to {math.exp(abs(furthest['off_centre'])):.2g} x at {furthest['budget']:.3g} FLOPs: "
+            "parabolas there are biased; centre the sizes on the optimum"
         )
         found.append(warning("off_centre", message))
     slope, t = drift(families)
     if abs(t) > DRIFT_T and abs(slope) > DRIFT:
         message = (
-            f"approach 2: the middle of the families drifts off the optimum by a factor {10 ** abs(slope):.2g} per decade of "
-            "compute, which biases its exponents; trust approach 3"
+            f"approach 2: the middle of the families drifts off the optimum by a factor {10 ** abs(slope):.2g} per "
+            "decade of compute, which biases its exponents; trust approach 3"
         )
         found.append(warning("drift", message))
     if odd:

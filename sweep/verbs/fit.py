@@ -36,7 +36,7 @@ class Args:
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     columns: tuple[str, ...] = ()
-    """Names in your table, such as params=N tokens=D loss=val; also flops, budget, trunk, and run where rows are points of training curves."""
+    """Names in your table, such as params=N tokens=D loss=val; also flops, budget, trunk, and run for curves."""
     bootstrap: int = 1000
     """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together."""
     seed: int = 0

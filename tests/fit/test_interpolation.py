@@ -111,6 +111,7 @@ def test_published_optima_and_exponents(datasets, table):
     found = interpolate(load(datasets / f"{table}.csv"), 0, noise=PUBLISHED_NOISE)
     assert found is not None
     for k, (budget, _) in enumerate(found.members):
+        assert budget is not None
         row = optima[budget]
         if not row["params_opt"]:
             assert np.isnan(found.ln_params[k])

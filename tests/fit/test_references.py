@@ -20,38 +20,40 @@ WHERE = {  # subset in the reference file -> filter
     "epochs<=1": "epochs <= 1",
     "epochs<=2.5": "epochs <= 2.5",
 }
-TABLES = """epoch_chinchilla_svg | outlier==0 (240, published filter)
-epoch_chinchilla_svg | all 245
-oa_epochai_chinchilla | outlier==0
-oa_epochai_chinchilla | all
-oa_ml_scalefit_chinchilla | outlier==0
-oa_ml_scalefit_chinchilla | all
-oa_marin_comma | outlier==0
-oa_marin_comma | all
-oa_misfitting_fineweb_c4 | outlier==0
-oa_misfitting_fineweb_c4 | all
-porian_rw_base_long_kaplan_attention_train | all
-porian_rw_base_long_kaplan_kaplan_train | all
-porian_rw_base_long_kaplan_standard_val | all
-porian_rw_base_short_chinchilla_attention_train | all
-porian_rw_base_short_chinchilla_standard_val | all
-porian_rw_base_short_kaplan_attention_train | all
-porian_rw_base_short_kaplan_standard_val | all
-porian_rw_tuned_long_const_kaplan_train | all
-porian_rw_tuned_short_const_attention_train | all
-porian_rw_tuned_short_const_standard_val | all
-gadre_104 | dataset==c4_original (loss = C4 eval)
-gemstone_hot | all
-gemstone_cool_begin | all
-gemstone_hot_sampled_like_chinchilla | all
-gemstone_slim_chinchilla | all
-kyo_chinchilla | all
-misfitting_final | best_lr==1
-misfitting_final | best_lr==1 and total_steps>=1000
-steplaw_dense_best | all 17
-xlstm_llama_ctx2048 | outlier==0
-datablations | epochs<=1
-datablations | epochs<=2.5""".split("\n")
+TABLES = [
+    "epoch_chinchilla_svg | outlier==0 (240, published filter)",
+    "epoch_chinchilla_svg | all 245",
+    "oa_epochai_chinchilla | outlier==0",
+    "oa_epochai_chinchilla | all",
+    "oa_ml_scalefit_chinchilla | outlier==0",
+    "oa_ml_scalefit_chinchilla | all",
+    "oa_marin_comma | outlier==0",
+    "oa_marin_comma | all",
+    "oa_misfitting_fineweb_c4 | outlier==0",
+    "oa_misfitting_fineweb_c4 | all",
+    "porian_rw_base_long_kaplan_attention_train | all",
+    "porian_rw_base_long_kaplan_kaplan_train | all",
+    "porian_rw_base_long_kaplan_standard_val | all",
+    "porian_rw_base_short_chinchilla_attention_train | all",
+    "porian_rw_base_short_chinchilla_standard_val | all",
+    "porian_rw_base_short_kaplan_attention_train | all",
+    "porian_rw_base_short_kaplan_standard_val | all",
+    "porian_rw_tuned_long_const_kaplan_train | all",
+    "porian_rw_tuned_short_const_attention_train | all",
+    "porian_rw_tuned_short_const_standard_val | all",
+    "gadre_104 | dataset==c4_original (loss = C4 eval)",
+    "gemstone_hot | all",
+    "gemstone_cool_begin | all",
+    "gemstone_hot_sampled_like_chinchilla | all",
+    "gemstone_slim_chinchilla | all",
+    "kyo_chinchilla | all",
+    "misfitting_final | best_lr==1",
+    "misfitting_final | best_lr==1 and total_steps>=1000",
+    "steplaw_dense_best | all 17",
+    "xlstm_llama_ctx2048 | outlier==0",
+    "datablations | epochs<=1",
+    "datablations | epochs<=2.5",
+]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,9 @@ def test_reference(datasets, references, name, kind):
     reference = references["fits"][name]
     table, where = datasets / f"{reference['table']}.csv", where_of(reference["subset"])
     if (rows := len(load(table, where=where))) != reference["rows"]:
-        pytest.skip(f"{table.name} as found holds {rows} of the {reference['rows']} rows that the reference was fitted to")
+        pytest.skip(
+            f"{table.name} as found holds {rows} of the {reference['rows']} rows that the reference was fitted to"
+        )
     record = fit(table, where=where, objective=kind, bootstrap=0).to_json()
     expected = reference[kind]
     assert record["objective"]["value"] <= expected["objective"] * (1 + 1e-6)

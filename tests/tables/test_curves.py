@@ -66,5 +66,5 @@ def test_bad_runs(change, message):
 
 
 def test_an_unknown_run_column():
-    with pytest.raises(InputError, match="no column 'nane'.*name"):
+    with pytest.raises(InputError, match=r"no column 'nane'.*name"):
         load(TABLE, columns={"run": "nane"})
