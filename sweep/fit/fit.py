@@ -10,7 +10,7 @@ import numpy as np
 
 from sweep import config, laws
 from sweep.errors import InputError
-from sweep.fit import approach1, approach2, approach3, blocks, bootstrap
+from sweep.fit import approach1, approach2, approach3, blocks, bootstrap, interpolation, isoflop_block
 from sweep.fit.objective import Objective
 from sweep.fit.result import Fit, optimum, plain
 from sweep.fit.warn import warnings_of
@@ -92,6 +92,7 @@ def fit_runs(
     usable = type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients))
     lanes = dict(zip(law.names, usable, strict=True))
     isoflop = approach2.isoflop(runs, weight)
+    interpolated = interpolation.interpolate(runs, settings["seed"])
     envelope = approach1.envelope(runs, weight)
     a, b = law.allocation(solution.coefficients)
     record: dict[str, Any] = {
@@ -112,7 +113,7 @@ def fit_runs(
         "interval": {name: bootstrap.interval(v, level) for name, v in lanes.items()},
         "allocation": {"a": a, "b": b},
         "approach1": blocks.approach1_block(envelope, level),
-        "approach2": blocks.approach2_block(isoflop, runs, solution, level),
+        "approach2": isoflop_block.approach2_block(isoflop, interpolated, runs, solution, level, target),
         "approach3": blocks.approach3_block(law, solution, resamples, level, len(runs)),
         "source": runs.source,
         "where": settings["where"],

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from sweep import laws
+from sweep.fit.approach2 import families
 from sweep.fit.quick import Quick, quick
 from sweep.fit.result import plain
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, examine
 from sweep.tables.problem import Problem
-from sweep.tables.structure import distinct, isoflop
+from sweep.tables.structure import distinct
 
 SETTINGS = 0.03  # spread of ln loss within a configuration that seeds do not make
 SUSPECT = 4.0  # robust standard deviations from the law
@@ -88,14 +89,6 @@ def told(found: Quick | None, refused: Sequence[Problem]) -> dict[str, Any]:
     if found is None:
         return {"reason": reason, "condition": None, "t_ratio": None, "residual_sd": None}
     return {"reason": reason, "condition": found.condition, "t_ratio": found.t_ratio, "residual_sd": found.sd}
-
-
-def families(runs: Runs) -> list[tuple[float | None, np.ndarray]]:
-    """(nominal budget or None, rows) of each isoFLOP family: by the budget column, else found."""
-    if np.isfinite(runs.budget).any():
-        budgets = np.unique(runs.budget[np.isfinite(runs.budget)])
-        return [(float(b), np.flatnonzero(runs.budget == b)) for b in budgets]
-    return [(None, rows) for rows in isoflop(runs.flops, runs.params)]
 
 
 def family(runs: Runs, budget: float | None, rows: np.ndarray) -> dict[str, Any]:

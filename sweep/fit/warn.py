@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sweep.fit.isoflop_warnings import about_isoflop
 from sweep.fit.result import warning
 from sweep.tables.load import Runs
 
@@ -14,7 +15,8 @@ FEW_GROUPS = 10
 
 def warnings_of(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     """Warnings {code, message} of a fit's record, gravest first."""
-    return [*about_solution(record), *about_lanes(record, runs), *about_answers(record), *about_table(record, runs)]
+    answers = (*about_answers(record), *about_isoflop(record))
+    return [*about_solution(record), *about_lanes(record, runs), *answers, *about_table(record, runs)]
 
 
 def about_solution(record: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -67,15 +69,6 @@ def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if answers and max(answers) > 2 * min(answers):
         message = f"the approaches put N* at the target between {min(answers):.3g} and {max(answers):.3g}"
         found.append(warning("approaches_disagree", message))
-    families = [f for f in record["approach2"]["families"] if f["status"] == "ok"]
-    worst = max((abs(f["bias"] or 0) for f in families), default=0)
-    if worst > 0.05:
-        found.append(warning("parabola_bias", f"approach 2: wide families bias its N* by up to {worst:.0%}"))
-    odd = [f for f in record["approach2"]["families"] if f["status"] != "ok"]
-    if odd:
-        listed = ", ".join(f"{f['budget']:.3g} ({f['reason']})" for f in odd[:3]) + (", …" if len(odd) > 3 else "")
-        message = f"approach 2 leaves out {len(odd)} of {len(odd) + len(families)} families: {listed}"
-        found.append(warning("families_without_minimum", message))
     return found
 
 

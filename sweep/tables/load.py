@@ -1,7 +1,7 @@
 """From any table to the numbers a fit needs, checked: a file, a run directory, a table in memory, or arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.tables import io, slips
 from sweep.tables.columns import bytes_of, chosen, missing, numbers
+from sweep.tables.curves import Curves, arrange
 from sweep.tables.expression import names_in
 from sweep.tables.numbers import plain
 from sweep.tables.problem import Problem, check_codes, enforce
@@ -19,18 +20,8 @@ from sweep.tables.read import in_memory, read
 from sweep.tables.units import Units, check_units, doubt, doubt_flops, factor
 
 NEEDED = ("params", "tokens", "loss")
-INPUTS = (*NEEDED, "flops", "budget", "trunk")
+INPUTS = (*NEEDED, "flops", "budget", "trunk", "run")
 SWEEP_NAMES = {"params": "params_with_head", "flops": "flops_exact"}  # of a table that a sweep wrote
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Loss along training, one point a row [m]: `run` is the row of its trial in Runs."""
-
-    run: np.ndarray
-    tokens: np.ndarray
-    flops: np.ndarray
-    loss: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ def load(
     Args:
         source: path of a CSV, a Parquet file or a run directory; a pyarrow or pandas table; or arrays by name.
         columns: names in the table, or expressions over them, for `params`, `tokens`, `loss`, and optionally `flops`,
-            `budget`, `trunk`.
+            `budget`, `trunk`, and `run` for a table of training curves, many rows a run (see sweep.tables.curves).
         where: filter, see sweep.tables.expression.
         units: of the loss: nats, bits (per token) or bpb (bits per byte); see sweep.tables.units.
         bytes_per_token: for bpb, a number or a column.
@@ -132,6 +123,8 @@ def examine(
             raise InputError(f"--columns {key}=…: no such input{nearest(key, INPUTS)}")
     own = {"status", *SWEEP_NAMES.values()} <= set(table.column_names)
     names = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in INPUTS} | columns
+    if "run" in columns and columns["run"] not in table.column_names:
+        raise missing(table, "run", columns["run"], name)
     rows, excluded = chosen(table, where, name)
     read_too = [key for key in ("flops", "budget") if key in columns or names[key] in table.column_names]
     values, problems = numbers(table, [*NEEDED, *read_too], names, rows, name)
@@ -173,7 +166,9 @@ def examine(
         units=Units(units or "nats", how, span, None if bytes_per_token is None else str(bytes_per_token)),
         remarks=tuple(problems),
     )
-    return Seen(runs, problems, len(rows))
+    if "run" in columns:
+        runs = finals(runs, plain(table[columns["run"]])[rows])
+    return Seen(runs, problems, len(runs))
 
 
 def convention(names: Mapping[str, str], has_flops: bool) -> dict[str, str]:
@@ -236,6 +231,21 @@ def suspicions(
         yield from slips.swapped(params, tokens, names, name)
     if not {"trunk", "run"} & stated:
         yield from slips.curves(params, tokens, loss, run, name)
+
+
+def finals(points: Runs, run: np.ndarray) -> Runs:
+    """One row a run, its point of most tokens, of a table of curve points that name their runs [m]."""
+    found = arrange(run, points.params, points.tokens, points.loss, points.row, points.source)
+    order, last = found.order, found.last
+    kept = {name: getattr(points, name)[last] for name in ("params", "tokens", "flops", "loss", "budget", "row")}
+    return replace(
+        points,
+        **kept,
+        group=np.unique(points.group[last], return_inverse=True)[1],
+        trial=found.names,
+        excluded=points.excluded + [("repeated points", found.repeated)] * bool(found.repeated),
+        curves=Curves(found.run[order], points.tokens[order], points.flops[order], points.loss[order]),
+    )
 
 
 def read_curves(directory: Path, trial: Sequence[str]) -> Curves | None:

@@ -8,7 +8,7 @@ EXCESS, RATIO = 3.5, 2.0  # standard deviations and times above the neighbourhoo
 SAME_SIZE = 0.02  # in ln N: sizes read off a figure
 
 
-def isoflop(flops: np.ndarray, params: np.ndarray) -> list[np.ndarray]:
+def find_families(flops: np.ndarray, params: np.ndarray) -> list[np.ndarray]:
     """Rows of each isoFLOP family, in order of FLOPs.
 
     A family holds at least three sizes at equal FLOPs (to 1 percent, in a sparse table), or within 10 percent where

@@ -30,7 +30,8 @@ class Args:
     table: tyro.conf.Positional[str]
     """CSV or Parquet file, or the directory of a sweep."""
     columns: tuple[str, ...] = ()
-    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk."""
+    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk,
+    and run for curves."""
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0"."""
     units: str | None = None

@@ -35,7 +35,8 @@ class Args:
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     columns: tuple[str, ...] = ()
-    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk."""
+    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk,
+    and run for curves."""
     units: str | None = None
     """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
     bytes_per_token: str | None = None
