@@ -141,7 +141,11 @@ def examine(
     run = None if own or {"trunk", "run"} & set(columns) else slips.run_column(table, rows, values["params"])
     problems += slips.mixed(table, rows, names_in(where), name)
     if not own:
-        problems += suspicions(names, rows, values, set(columns), run, name)
+        stated = {
+            *columns,
+            *(NEEDED if isinstance(source, Mapping) else ()),
+        }  # who passes arrays by name has named them
+        problems += suspicions(names, rows, values, stated, run, name)
         if not units and (question := doubt(values["loss"], names["loss"], name)):
             problems.append(question)
     group, remarks = grouping(table, names["trunk"], "trunk" in columns, rows, run, name)
