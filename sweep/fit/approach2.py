@@ -51,14 +51,16 @@ def families(runs: Runs) -> list[tuple[float | None, np.ndarray]]:
     three sizes.
     """
     if np.isfinite(runs.budget).any():
-        budgets = np.unique(runs.budget[np.isfinite(runs.budget)])
-        return [(float(b), np.flatnonzero(runs.budget == b)) for b in budgets]
+        named = np.flatnonzero(np.isfinite(runs.budget))
+        order = named[np.argsort(runs.budget[named], kind="stable")]
+        cuts = np.flatnonzero(np.diff(runs.budget[order])) + 1
+        return [(float(runs.budget[rows[0]]), rows) for rows in np.split(order, cuts)]
     order = np.argsort(runs.flops, kind="stable")
-    clusters, first = [], 0
-    for i in range(1, len(order) + 1):
-        if i == len(order) or runs.flops[order[i]] > (1 + WITHIN) * runs.flops[order[first]]:
-            clusters.append(order[first:i])
-            first = i
+    flops, clusters, first = runs.flops[order], [], 0
+    while first < len(order):
+        last = int(np.searchsorted(flops, (1 + WITHIN) * flops[first], side="right"))
+        clusters.append(order[first:last])
+        first = last
     return [(None, rows) for rows in clusters if len(np.unique(runs.params[rows])) >= 3]
 
 
@@ -73,7 +75,8 @@ def vertices(params: np.ndarray, tokens: np.ndarray, loss: np.ndarray, weight: n
     sizes, first, index = np.unique(x, return_index=True, return_inverse=True)
     centre, half = middle(x)
     powers = ((x - centre) / half) ** np.arange(3)[:, None]
-    present = (weight > 0).astype(float) @ np.eye(len(sizes))[index] > 0
+    order = np.argsort(index, kind="stable")
+    present = np.add.reduceat(weight[:, order], np.flatnonzero(np.diff(index[order], prepend=-1)), axis=1) > 0
     enough = present.sum(axis=1) >= 3
     products = powers[:, None] * powers  # [3, 3, m]
     gram = (weight @ products.reshape(9, -1).T).reshape(-1, 3, 3)
