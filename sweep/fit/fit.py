@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def fit(
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
     despite: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -52,6 +53,8 @@ def fit(
             the largest fitted.
         units, bytes_per_token: of the loss, see sweep.tables.units.
         despite: codes of refusals to override; every output that follows says so.
+        progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
+            the resampling: intervals then come from the resamples finished, with the warning `partial`.
 
     Raises:
         InputError: a table that cannot be read or has bad values.
@@ -72,7 +75,7 @@ def fit(
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
     settings["despite"] = overridden(judged)
-    record, resamples = fit_runs(form, runs, goal, settings)
+    record, resamples = fit_runs(form, runs, goal, settings, progress)
     record["units"] = vars(runs.units) | {"statement": runs.units.statement}
     record["warnings"] = [*stamps(judged, despite, runs.source), *record["warnings"]]
     done = time.perf_counter()
@@ -82,13 +85,17 @@ def fit(
 
 
 def fit_runs(
-    law: Law, runs: Runs, objective: Objective, settings: Mapping[str, Any]
+    law: Law,
+    runs: Runs,
+    objective: Objective,
+    settings: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, Any], approach3.Resamples]:
     """The record of the fit, and the resamples behind its intervals."""
     level, target = settings["level"], settings["target"]
     weight = bootstrap.draw(runs.group, settings["bootstrap"], settings["seed"])
     solution = approach3.fit_law(law, runs, objective)
-    resamples = approach3.refit(law, runs, objective, solution, weight)
+    resamples = approach3.refit(law, runs, objective, solution, weight, progress)
     usable = type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients))
     lanes = dict(zip(law.names, usable, strict=True))
     isoflop = approach2.isoflop(runs, weight)

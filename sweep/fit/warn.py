@@ -47,6 +47,9 @@ def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
                 f"{ended['no_line']} of {sum(ended.values())} resamples give approach {k} no line and are left out"
             )
             found.append(warning(f"approach{k}_lanes_dropped", message))
+    if lanes["not_run"]:
+        message = f"interrupted: {lanes['not_run']} of {total} resamples were not finished and are not in the intervals"
+        found.append(warning("partial", message))
     groups = len(np.unique(runs.group))
     if groups < FEW_GROUPS:
         found.append(
