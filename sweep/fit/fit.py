@@ -11,6 +11,7 @@ import numpy as np
 from sweep import config, laws
 from sweep.errors import InputError
 from sweep.fit import approach1, approach2, approach3, blocks, bootstrap
+from sweep.fit.diagnostics import Fitted, diagnose
 from sweep.fit.objective import Objective
 from sweep.fit.result import Fit, optimum, plain
 from sweep.fit.warn import warnings_of
@@ -30,6 +31,7 @@ def fit(
     seed: int = 0,
     level: float = 0.9,
     target_compute: float | int | None = None,
+    diagnostics: bool = True,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -45,6 +47,7 @@ def fit(
         level: of the percentile intervals.
         target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times
             the largest fitted.
+        diagnostics: ask how far the fit can be trusted (sweep.fit.diagnostics); adds less than a second.
 
     Raises:
         InputError: a table that cannot be read or has bad values.
@@ -62,6 +65,7 @@ def fit(
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
+    settings["diagnostics"] = diagnostics
     record, resamples = fit_runs(form, runs, goal, settings)
     done = time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
@@ -118,6 +122,9 @@ def fit_runs(
         record["target"]["approach1"] = blocks.lines_target(*found, target, level)
     if isoflop is not None and record["approach2"]["status"] == "ok":
         record["target"]["approach2"] = blocks.lines_target(isoflop.params, isoflop.tokens, target, level)
+    if settings["diagnostics"]:
+        fitted = Fitted(law, runs, objective, solution, target, record["flops_per_param_token"], level)
+        record["diagnostics"] = diagnose(fitted, record, settings["seed"])
     record["warnings"] = warnings_of(plain(record), runs)
     return record, resamples
 

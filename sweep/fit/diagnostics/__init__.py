@@ -19,17 +19,18 @@ MOST_ROWS = 20_000  # beyond, the hundreds of refits would take minutes, and one
 __all__ = ["Backtest", "Fitted", "backtest", "diagnose"]
 
 
-def diagnose(fitted: Fitted, record: Mapping[str, Any]) -> dict[str, Any]:
+def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
     """Every diagnostic by name, as plain data; `status` and `reason` where one has no answer.
 
     Args:
         record: of the fit, with its three approaches and its target.
+        seed: of the backtest's resamples.
     """
     cheap = {"residuals": residual_patterns(fitted), "gap": gap(record)}
     if len(fitted.runs) > MOST_ROWS:
         left_out = nothing(f"not made for more than {MOST_ROWS} rows; filter with --where")
         names = ("deltas", "suspects", "floor", "backtest", "influence", "identifiability")
-        return {name: left_out for name in names} | cheap
+        return dict.fromkeys(names, left_out) | cheap
     shape = curvature(fitted)
     return {
         "identifiability": identifiability(fitted, shape),
@@ -37,6 +38,6 @@ def diagnose(fitted: Fitted, record: Mapping[str, Any]) -> dict[str, Any]:
         "floor": floor(fitted, shape),
         "suspects": suspects(fitted),
         "influence": influence(fitted, shape),
-        "backtest": backtest_block(fitted, backtest(fitted)),
+        "backtest": backtest_block(fitted, backtest(fitted, seed)),
         **cheap,
     }

@@ -14,7 +14,13 @@ import numpy as np
 from sweep.fit.bootstrap import draw
 from sweep.fit.diagnostics.fitted import Fitted, identifiable, nothing, refit, subset_starts
 
-REACHES = (1.0, 3.0, 10.0, 30.0, 100.0)  # largest compute over that of the origin; the first is the largest budget alone
+REACHES = (
+    1.0,
+    3.0,
+    10.0,
+    30.0,
+    100.0,
+)  # largest compute over that of the origin; the first is the largest budget alone
 WITHIN = 1.05  # FLOPs of one budget
 HELD_OUT = 3  # at least
 RESAMPLES = 64  # of each origin: the spread is known to 9 %

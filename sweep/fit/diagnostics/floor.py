@@ -70,17 +70,20 @@ def pinned(fitted: Fitted, pins: np.ndarray) -> tuple[Any, np.ndarray]:
     """Coefficients [pins] with E pinned, and whether each is certified."""
     n, count = len(fitted.runs), len(pins)
     pins = np.maximum(pins, NONE)
-    features = np.pad(fitted.features, ((0, 0), (0, count)), constant_values=INFINITE)
+    heavy = len(STEPS) + len(SHARES) + 1  # as many rows whatever the pins: tables of one size share a compilation
+    features = np.pad(fitted.features, ((0, 0), (0, heavy)), constant_values=INFINITE)
     in_loss = fitted.objective.in_loss
-    loss = np.concatenate([fitted.runs.loss, pins])
-    weight = np.concatenate([np.ones((count, n)), HEAVY * n * np.eye(count)], axis=1)
+    loss = np.concatenate([fitted.runs.loss, pins, np.ones(heavy - count)])
+    weight = np.concatenate([np.ones((count, n)), HEAVY * n * np.eye(count, heavy)], axis=1)
     lane = np.repeat(np.arange(count), len(fitted.solution.restarts))
     theta = np.tile(fitted.solution.restarts, (count, 1))
     theta[:, fitted.law.optional] = np.maximum(np.log(pins)[lane], FLOOR)
+    ends = None
     for delta in fitted.objective.deltas:
         target = loss if in_loss else np.log(loss)
         ends = solve(fitted.law, features, target, theta, weight[lane], delta=delta, in_loss=in_loss)
         theta = ends.theta
+    assert ends is not None
     found = best(fitted, lane, ends)
     return found.coefficients, found.converged
 
@@ -96,13 +99,13 @@ def crossings(values: np.ndarray, rise: np.ndarray, allowed: float) -> list[floa
     root, edge = np.sqrt(np.maximum(rise, 0.0)), np.sqrt(allowed)
     least = int(np.argmin(root))
     above = root > edge
-    left = np.flatnonzero(above[:least])
-    right = np.flatnonzero(above[least:]) + least
+    left = np.flatnonzero(above[:least]).tolist()
+    right = (np.flatnonzero(above[least:]) + least).tolist()
 
     def between(out: int, within: int) -> float:
         share = (root[out] - edge) / (root[out] - root[within])
         return float(values[out] + share * (values[within] - values[out]))
 
-    low = between(left[-1], left[-1] + 1) if len(left) else float(values[0])
-    high = between(right[0], right[0] - 1) if len(right) else float(values[-1])
+    low = between(left[-1], left[-1] + 1) if left else float(values[0])
+    high = between(right[0], right[0] - 1) if right else float(values[-1])
     return [low, high]

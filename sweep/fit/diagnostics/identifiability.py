@@ -59,7 +59,9 @@ def near_ties(fitted: Fitted) -> list[dict[str, Any]]:
     away = np.abs(np.log(answers["params"] / here))
     close = (solution.values <= (1 + TIE) * solution.values.min()) & (away > np.log(1 + APART))
     found = sorted(np.flatnonzero(close), key=lambda i: answers["params"][i])
-    distinct = [i for n, i in enumerate(found) if n == 0 or answers["params"][i] > 1.01 * answers["params"][found[n - 1]]]
+    distinct = [
+        i for n, i in enumerate(found) if n == 0 or answers["params"][i] > 1.01 * answers["params"][found[n - 1]]
+    ]
     return [
         {
             "objective_ratio": solution.values[i] / solution.values.min(),

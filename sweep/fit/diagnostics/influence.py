@@ -44,8 +44,8 @@ def influence(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
         "refitted": len(tried),
         "groups": len(groups),
         "no_optimum": int(np.sum(~np.isfinite(moves["params"]))),
-        "params": [entry(lane) for lane in first["params"]],
-        "loss": [entry(lane) for lane in first["loss"]],
+        "params": [entry(lane) for lane in first["params"].tolist()],
+        "loss": [entry(lane) for lane in first["loss"].tolist()],
     }
 
 
