@@ -3,15 +3,22 @@
 import numpy as np
 import pytest
 
-from sweep.fit.diagnostics.backtest import backtest, backtest_block, origins
+from sweep.fit.diagnostics.backtest import Backtest, backtest, backtest_block, origins
 from tests.fit.diagnostics.conftest import solved
+
+
+def answered(fitted, seed: int = 0) -> Backtest:
+    """The backtest of a table where there is one."""
+    found = backtest(fitted, seed)
+    assert found is not None
+    return found
 
 
 def test_the_origin_rolls_back(noisy):
     fitted = solved(noisy())
     cuts = origins(fitted)
     assert cuts == pytest.approx(np.geomspace(1e18, 1e21, 5)[[3, 2, 1]], rel=1e-9)
-    found = backtest(fitted)
+    found = answered(fitted)
     assert (found.factor > 1).all()
     assert found.factor.max() == pytest.approx(10**2.25, rel=1e-9)
     assert [np.sum(found.origin == c) for c in cuts] == [7, 14, 21]
@@ -20,7 +27,7 @@ def test_the_origin_rolls_back(noisy):
 def test_calibrated_where_the_law_is_true(noisy):
     scores = []
     for seed in range(25):
-        found = backtest(solved(noisy(seed), "log_mse"), seed)
+        found = answered(solved(noisy(seed), "log_mse"), seed)
         scores.append(found.score[found.origin == found.origin.max()])
     inside = np.mean(np.abs(np.concatenate(scores)) <= 1.645)
     assert 0.82 <= inside <= 0.96  # errors above one origin are correlated: 25 tables are fewer than 175 runs
@@ -39,7 +46,7 @@ def test_a_break_above_the_smaller_budgets_is_seen(noisy):
 
 def test_errors_are_those_of_the_fit_below(clean):
     """Without noise the law below is the law above."""
-    found = backtest(solved(clean))
+    found = answered(solved(clean))
     assert np.abs(found.error).max() < 1e-6
 
 
