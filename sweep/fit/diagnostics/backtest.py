@@ -23,7 +23,7 @@ REACHES = (
 )  # largest compute over that of the origin; the first is the largest budget alone
 WITHIN = 1.05  # FLOPs of one budget
 HELD_OUT = 3  # at least
-RESAMPLES = 64  # of each origin: the spread is known to 9 %
+RESAMPLES = 48  # of each origin: the spread is known to 10 %
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,33 @@ class Backtest:
 
 
 def origins(fitted: Fitted) -> np.ndarray:
-    """FLOPs to fit up to, falling: each leaves three runs or more above and an identifiable table below."""
-    flops = fitted.runs.flops
-    levels = np.unique(flops)
-    edges = levels[:-1][levels[1:] > WITHIN * levels[:-1]]
-    edges = [c for c in edges[::-1] if np.sum(flops > c) >= HELD_OUT]
+    """[origins, n], the runs to fit, from the most to the least: up to a budget, or a compute where there is none.
+
+    Each leaves three runs or more above it, and below it an identifiable table of twice as many runs as parameters.
+    """
+    runs = fitted.runs
+    level = np.where(np.isfinite(runs.budget), runs.budget, runs.flops)
+    edges, first = [], np.inf
+    for c in np.unique(level)[::-1]:  # from above, so that the largest budget is whole
+        if c * WITHIN < first:
+            edges.append(float(c))
+            first = c
     chosen: list[float] = []
     for reach in REACHES:
-        found = next((c for c in edges if c * reach <= flops.max() and identifiable(fitted, flops <= c)), None)
-        if found is not None and found not in chosen:
-            chosen.append(float(found))
-    return np.array(chosen)
+        edge = next((c for c in edges[1:] if c * reach <= level.max() and np.sum(level > c) >= HELD_OUT), None)
+        if edge is None or edge in chosen or np.sum(level <= edge) < 2 * len(fitted.law.names):
+            continue
+        if identifiable(fitted, level <= edge):
+            chosen.append(edge)
+    return level[None] <= np.array(chosen)[:, None]
 
 
 def backtest(fitted: Fitted, seed: int = 0) -> Backtest | None:
     """Fits below each origin with their predictions above it; None where nothing can be left out."""
-    runs, cuts = fitted.runs, origins(fitted)
-    if not len(cuts):
+    runs, kept = fitted.runs, origins(fitted)
+    if not len(kept):
         return None
-    kept = runs.flops[None] <= cuts[:, None]
+    cuts = np.array([runs.flops[rows].max() for rows in kept])
     below = refit(fitted, kept.astype(float), [subset_starts(fitted, rows) for rows in kept])
     weight = np.zeros((len(cuts), RESAMPLES, len(runs)))
     for i, rows in enumerate(kept):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sweep.fit.diagnostics.backtest import Backtest, backtest, backtest_block, origins
+from sweep.laws import additive
 from tests.fit.diagnostics.conftest import solved
 
 
@@ -16,12 +17,28 @@ def answered(fitted, seed: int = 0) -> Backtest:
 
 def test_the_origin_rolls_back(noisy):
     fitted = solved(noisy())
-    cuts = origins(fitted)
-    assert cuts == pytest.approx(np.geomspace(1e18, 1e21, 5)[[3, 2, 1]], rel=1e-9)
+    assert origins(fitted).sum(axis=1).tolist() == [28, 21, 14]
     found = answered(fitted)
+    cuts = np.unique(found.origin)[::-1]
+    assert cuts == pytest.approx(np.geomspace(1e18, 1e21, 5)[[3, 2, 1]], rel=1e-9)
     assert (found.factor > 1).all()
     assert found.factor.max() == pytest.approx(10**2.25, rel=1e-9)
     assert [np.sum(found.origin == c) for c in cuts] == [7, 14, 21]
+
+
+def test_compute_without_budgets_is_cut_anywhere(law):
+    rng = np.random.default_rng(0)
+    params = np.exp(rng.uniform(17, 22, 60))
+    tokens = params * np.exp(rng.uniform(0, 5, 60))
+    table = {"params": params, "tokens": tokens, "loss": additive.loss(law, params, tokens)}
+    fitted = solved(table)
+    kept = origins(fitted)
+    flops = fitted.runs.flops
+    assert kept.sum(axis=1)[0] == 57  # three runs at least are held out
+    for rows, reach in zip(kept[1:], (3, 10, 30, 100), strict=True):
+        assert rows.sum() >= 10
+        assert flops[rows].max() * reach <= flops.max() < flops[rows].max() * reach * 2.5
+        assert flops[~rows].min() > flops[rows].max()
 
 
 def test_calibrated_where_the_law_is_true(noisy):

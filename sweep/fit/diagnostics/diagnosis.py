@@ -14,7 +14,7 @@ from sweep.fit.diagnostics.influence import influence
 from sweep.fit.diagnostics.residuals import residual_patterns
 from sweep.fit.diagnostics.suspects import suspects
 
-MOST_ROWS = 20_000  # beyond, the hundreds of refits would take minutes, and one run no longer decides
+MOST_ROWS = 2_000  # beyond, the hundreds of refits take longer than a reader waits, and one run no longer decides
 
 
 def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[s
     """
     cheap = {"residuals": residual_patterns(fitted), "gap": gap(record)}
     if len(fitted.runs) > MOST_ROWS:
-        left_out = nothing(f"not made for more than {MOST_ROWS} rows; filter with --where")
+        left_out = nothing(f"not asked of more than {MOST_ROWS:,} rows; a share of them, by --where, would tell")
         names = ("deltas", "suspects", "floor", "backtest", "influence", "identifiability")
         return dict.fromkeys(names, left_out) | cheap
     shape = curvature(fitted)
