@@ -11,6 +11,7 @@ import numpy as np
 from sweep import config, laws
 from sweep.errors import InputError
 from sweep.fit import approach1, approach2, approach3, blocks, bootstrap, interpolation, isoflop_block
+from sweep.fit.diagnostics import Fitted, diagnose
 from sweep.fit.objective import Objective
 from sweep.fit.result import Fit, optimum, plain
 from sweep.fit.warn import warnings_of
@@ -36,6 +37,7 @@ def fit(
     bytes_per_token: str | float | int | None = None,
     despite: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    diagnostics: bool = True,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -55,6 +57,7 @@ def fit(
         despite: codes of refusals to override; every output that follows says so.
         progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
             the resampling: intervals then come from the resamples finished, with the warning `partial`.
+        diagnostics: ask how far the fit can be trusted (sweep.fit.diagnostics); adds less than a second.
 
     Raises:
         InputError: a table that cannot be read or has bad values.
@@ -74,7 +77,7 @@ def fit(
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
-    settings["despite"] = overridden(judged)
+    settings |= {"despite": overridden(judged), "diagnostics": diagnostics}
     record, resamples = fit_runs(form, runs, goal, settings, progress)
     record["units"] = vars(runs.units) | {"statement": runs.units.statement}
     record["warnings"] = [*stamps(judged, despite, runs.source), *record["warnings"]]
@@ -141,6 +144,9 @@ def fit_runs(
         record["target"]["approach1"] = blocks.lines_target(*found, target, level)
     if isoflop is not None and record["approach2"]["status"] == "ok":
         record["target"]["approach2"] = blocks.lines_target(isoflop.params, isoflop.tokens, target, level)
+    if settings["diagnostics"]:
+        fitted = Fitted(law, runs, objective, solution, target, record["flops_per_param_token"], level)
+        record["diagnostics"] = diagnose(fitted, record, settings["seed"])
     record["warnings"] = warnings_of(plain(record), runs)
     return record, resamples
 
