@@ -17,6 +17,7 @@ part's share of the variance, taken over normal scores, so that it stays the sam
 the objective is smooth, r is nearly 1. benchmarks/coverage.py measures all three; docs/uncertainty.md has its table.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Doubt:
         if len(finite) < LEAST or self.groups < 2:
             return [None, None]
         if method == BCA:
-            scores = self.bca_scores(finite, self.drawn[good], level, estimate)
+            scores = self.bca_scores(finite, self.influence(finite, good), level, estimate)
         else:
             z = NORMAL.inv_cdf((1 + level) / 2) * (self.widening(values, level) if method == ADJUSTED else 1.0)
             scores = (-z, z)
@@ -74,19 +75,30 @@ class Doubt:
         good = np.isfinite(values)
         few = student_t((1 + level) / 2, self.groups - 1) * math.sqrt(self.groups / (self.groups - 1))
         fitted = math.sqrt(self.runs / max(self.runs - self.parameters, 1))
-        share = linear_share(normal_scores(np.asarray(values, float)[good]), self.drawn[good])
+        scores = normal_scores(np.asarray(values, float)[good])
+        share = linear_share(scores, self.drawn[good], self.influence(scores, good))
         return math.sqrt(share) * few * fitted / NORMAL.inv_cdf((1 + level) / 2)
 
+    @functools.cached_property
+    def projector(self) -> np.ndarray | None:
+        """Of all lanes; most quantities are finite on every one."""
+        return projector(self.drawn)
+
+    def influence(self, values: np.ndarray, good: np.ndarray) -> np.ndarray | None:
+        """Influence of each group on values of the `good` lanes, [groups]; None where it is not known."""
+        onto = self.projector if good.all() else projector(self.drawn[good])
+        return None if onto is None else onto @ (values - values.mean())
+
     def bca_scores(
-        self, values: np.ndarray, drawn: np.ndarray, level: float | int, estimate: float | int | None
+        self, values: np.ndarray, influence: np.ndarray | None, level: float | int, estimate: float | int | None
     ) -> tuple[float, float]:
         """Normal scores of the BCa limits (Efron 1987, eq. 2.3)."""
         if estimate is None:
             raise InputError("interval: method bca needs the estimate that was resampled")
         below = (np.sum(values < estimate) + 0.5 * np.sum(values == estimate) + 0.5) / (len(values) + 1)
-        bias, influence = NORMAL.inv_cdf(below), linear_part(values, drawn)
-        size = np.sum(influence**2)
-        skew = np.sum(influence**3) / (6 * size**1.5) if size > 0 else 0.0
+        bias, skew = NORMAL.inv_cdf(below), 0.0
+        if influence is not None and np.any(influence):
+            skew = np.sum(influence**3) / (6 * np.sum(influence**2) ** 1.5)
         z = NORMAL.inv_cdf((1 + level) / 2)
         low, high = (bias + (bias + x) / max(1 - skew * (bias + x), 0.1) for x in (-z, z))
         return float(low), float(high)
@@ -107,30 +119,32 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     return np.array([NORMAL.inv_cdf(p) for p in middle / len(values)])[index]
 
 
-def linear_part(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Influence of each group [groups]: slopes of values [lanes] in how often the group was drawn, of mean 0.
+def projector(drawn: np.ndarray) -> np.ndarray | None:
+    """[groups, lanes], which takes values on the lanes to the influence of each group: slopes in its count, of mean 0.
 
-    A resample draws a fixed number of groups, so the last group's count follows from the others'.
+    None where there are fewer than two resamples a group: nothing is said on a guess. A resample draws a fixed number
+    of groups, so the last count follows from the others, and only slopes that sum to 0 are identified.
     """
     lanes, groups = drawn.shape
-    if lanes < 2 * groups or groups < 2:
-        return np.zeros(groups)
-    columns = drawn[:, :-1] - drawn[:, -1:]  # slopes with sum 0 are identified
-    centred = columns - columns.mean(axis=0)
-    slope = np.linalg.lstsq(centred, values - values.mean(), rcond=1e-10)[0]
-    return np.append(slope, -slope.sum())
+    if groups < 2 or lanes < 2 * groups:
+        return None
+    columns = drawn[:, :-1] - drawn[:, -1:]
+    columns = columns - columns.mean(axis=0)
+    gram = columns.T @ columns
+    slopes = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(groups - 1), columns.T)
+    return np.vstack([slopes, -slopes.sum(axis=0)])
 
 
-def linear_share(values: np.ndarray, drawn: np.ndarray) -> float:
+def linear_share(values: np.ndarray, drawn: np.ndarray, influence: np.ndarray | None) -> float:
     """Share of the variance of values [lanes] that is linear in the counts [lanes, groups]: adjusted R^2, at most 1.
 
-    1 where there are fewer than two resamples a group: nothing is narrowed on a guess.
+    1 where the influences [groups] are not known.
     """
     lanes, groups = drawn.shape
     total = np.sum((values - values.mean()) ** 2)
-    if groups < 2 or lanes < 2 * groups or total == 0:
+    if influence is None or total == 0:
         return 1.0
-    part = drawn @ linear_part(values, drawn)
+    part = drawn @ influence
     left = np.sum((values - values.mean() - part + part.mean()) ** 2)
     return float(np.clip(1 - left / total * (lanes - 1) / (lanes - groups), 0.05, 1.0))
 

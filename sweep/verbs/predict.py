@@ -17,8 +17,8 @@ from sweep.verbs.output import Output
 class Args:
     """Predict the loss of one run from a fit, or from published coefficients.
 
-    The interval is for one new run: doubt about the law and the scatter of runs around it. It says nothing about a wrong
-    form of the law, another corpus or a badly tuned run. Published coefficients give a point only.
+    The interval is for one new run: doubt about the law and the scatter of runs around it. It says nothing about a
+    wrong form of the law, another corpus or a badly tuned run. Published coefficients give a point only.
 
     Example: sweep predict fit/ --params 7e9 --tokens 2e12
 
