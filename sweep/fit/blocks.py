@@ -8,6 +8,7 @@ from sweep.fit.approach1 import Envelope
 from sweep.fit.approach2 import Line
 from sweep.fit.approach3 import VERDICTS, Resamples, Solution
 from sweep.fit.bootstrap import interval
+from sweep.fit.interval import Doubt
 from sweep.laws import Law
 
 
@@ -64,20 +65,19 @@ def approach1_block(found: Envelope, level: float) -> dict[str, Any]:
     }
 
 
-def approach3_block(law: Law, solution: Solution, lanes: Resamples, level: float, n: int) -> dict[str, Any]:
+def approach3_block(law: Law, solution: Solution, lanes: Resamples, doubt: Doubt, level: float) -> dict[str, Any]:
     """Exponents of the fitted law, its certificate and the verdicts of its resamples."""
     a, b = law.allocation(solution.coefficients)
     lane_a, lane_b = law.allocation(lanes.coefficients)
-    bad = ~lanes.usable
     counts = np.bincount(lanes.verdict, minlength=len(VERDICTS))
     return {
         "status": solution.status,
         "reason": solution.reason,
         "a": a,
         "b": b,
-        "a_interval": interval(np.where(bad, np.nan, lane_a), level),
-        "b_interval": interval(np.where(bad, np.nan, lane_b), level),
-        "n": n,
+        "a_interval": doubt.interval(lane_a[lanes.usable], level),
+        "b_interval": doubt.interval(lane_b[lanes.usable], level),
+        "n": doubt.runs,
         "lanes": dict(zip(VERDICTS, counts, strict=True)),
         "starts": {"agree": solution.agree, "of": solution.starts},
         "certificate": {"gradient": solution.gradient, "decrement": solution.decrement},

@@ -179,6 +179,18 @@ def test_through_the_command_line(datasets, references, name, kind, capsys):
     assert (record["status"] == "at_bound") == bool(reference[kind]["flags"])
 
 
+def test_curves_through_the_command_line(datasets, capsys):
+    table = str(datasets / "misfitting_curves.csv")
+    assert main(["fit", table, "--columns", "run=run", "--bootstrap", "100", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["n"] == 240
+    assert record["excluded"] == [{"status": "repeated points", "n": 36}]
+    block = record["approach1"]
+    assert (block["status"], block["source"]) == ("ok", "curves")
+    assert block["a_interval"][0] < block["a"] < block["a_interval"][1]
+    assert block["mid_run_excess"] < 0 < block["optimism"]
+
+
 def test_the_objective_is_the_published_one(datasets, references):
     """Recomputed here from the coefficients that the command prints."""
     runs = load(datasets / BESIROGLU, where="outlier == 0")
