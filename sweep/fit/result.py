@@ -170,6 +170,7 @@ class Fit:
 def optimum(law: laws.Law, coefficients: Any, lanes: Any, flops: float, record: Mapping[str, Any]) -> Optimum:
     """Optimum of the law, and percentile intervals over the lanes on which it exists."""
     k, level = record["flops_per_param_token"], record["level"]
+    coefficients = type(coefficients)(*map(np.float64, coefficients))  # roots of negative floats would be complex
     with np.errstate(all="ignore"):  # a lane with an exponent at its bound has no optimum: not finite, left out
         params, tokens = law.optimum(coefficients, flops, k)
         lane_params, lane_tokens = law.optimum(lanes, flops, k)
