@@ -80,3 +80,14 @@ def test_plain_has_no_nan():
         4: (True, None, "x"),
     }
     assert plain(value) == {"a": None, "b": [3, None], "c": [1.5, None], "4": [True, None, "x"]}
+
+
+def test_an_exponent_that_is_not_positive_has_no_optimum(simulate):
+    """Loss that rises with size: once a complex number, now no number."""
+    table = simulate(np.geomspace(1e18, 1e21, 5))
+    table["loss"] = 2.0 + table["params"] ** 0.1 / 10 + 2100 * table["tokens"] ** -0.37
+    record = fit(table, bootstrap=30).to_json()
+    assert record["status"] == "at_bound"
+    assert record["params"]["alpha"] < 0
+    assert record["target"]["approach3"]["params"] is None
+    assert "alpha is not positive" in record["approach3"]["reason"]
