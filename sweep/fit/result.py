@@ -90,8 +90,7 @@ class Fit:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(values)}")
         lanes = self.lane_coefficients
         drawn = dict(zip("ab", self.law.allocation(lanes), strict=True)) | dict(zip(self.params, lanes, strict=True))
-        level = self.record["level"] if level is None else level
-        return self.doubt.interval(drawn[name], level, method, values[name])
+        return self.doubt.interval(drawn[name], self.at_level(level)["level"], method, values[name])
 
     def predict(self, params: float | int, tokens: float | int, level: float | None = None) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.errors import InputError
@@ -95,7 +96,7 @@ def test_the_lines_of_the_manual(simulate, tmp_path):
     answers = []
     for source in sources:
         f = fit(source, columns={"params": "N"}, bootstrap=100)
-        low, high = f.interval("alpha", 0.9)
+        low, high = np.array(f.interval("alpha", 0.9), float)
         assert low < f.params["alpha"] < high
         answers.append((f.predict(params=7e9, tokens=2e12), f.optimum(1e22), f.table().to_pylist()))
         f.save(tmp_path / "fit")
@@ -153,6 +154,6 @@ def test_damaged_and_foreign_files_are_one_line(found, tmp_path, damage):
 def test_lanes_of_another_table_are_noticed(found, tmp_path):
     found.save(tmp_path)
     columns = {name: np.ones(5) for name in ("E", "A", "alpha", "beta")}
-    pa.parquet.write_table(pa.table(columns), tmp_path / "lanes.parquet")
+    pq.write_table(pa.table(columns), tmp_path / "lanes.parquet")
     with pytest.raises(InputError, match="'B' is missing"):
         Fit.load(tmp_path)
