@@ -34,7 +34,7 @@ class Prediction:
             nulls without resamples.
         extrapolation: `compute`, FLOPs over the largest fitted; `tokens_per_param`, factor outside the fitted range
             of tokens per parameter, 1 inside.
-        warnings: {code, message}, empty inside the fitted range.
+        warnings: {code, message}, empty inside the fitted range of a fit that was not refused.
     """
 
     loss: float
@@ -45,7 +45,8 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Optimum:
-    """Compute-optimal run for a budget: params, tokens and loss (nats/token) with [low, high] of the law's doubt."""
+    """Compute-optimal run for a budget: params, tokens and loss (nats/token) with [low, high] of the law's doubt, and
+    warnings {code, message} where the fit was refused and made despite it."""
 
     params: float
     tokens: float
@@ -79,7 +80,7 @@ def predict(
         wider = doubt.widening(spread, level) * (backtest_widening(record) if compute > 1 else 1.0)
         spread = middle + wider * (spread - middle)
         pair = bootstrap.interval(np.exp(spread) * noise(record, len(spread)), level)
-    warnings = []
+    warnings = despite(record)
     if compute > FAR:
         warnings.append(warning("extrapolation", f"extrapolation {compute:.3g}x in C beyond the largest fitted run"))
     if outside > 1.001:
@@ -106,6 +107,7 @@ def optimum(
 ) -> Optimum:
     """Optimum of the law for a budget in FLOPs; intervals are of the resamples on which it exists."""
     k, level = record["flops_per_param_token"], record["level"]
+    coefficients = type(coefficients)(*map(np.float64, coefficients))  # Python's powers turn complex, or raise
     with np.errstate(all="ignore"):  # a lane with an exponent at its bound has no optimum: not finite, left out
         params, tokens = law.optimum(coefficients, flops, k)
         lane_params, lane_tokens = law.optimum(lanes, flops, k)
@@ -114,7 +116,12 @@ def optimum(
     of_n, of_d, of_loss = (doubt.interval(np.asarray(lane), level) for lane in (lane_params, lane_tokens, lane_loss))
     if flops > record["range"]["flops"][1]:
         of_loss = widened(of_loss, loss, backtest_widening(record))
-    return Optimum(float(params), float(tokens), loss, of_n, of_d, of_loss)
+    return Optimum(float(params), float(tokens), loss, of_n, of_d, of_loss, warnings=despite(record))
+
+
+def despite(record: Mapping[str, Any]) -> list[dict[str, str]]:
+    """One warning for each refusal that the fit was made despite: it goes with everything made from the fit."""
+    return [warning(code, f"the fit was refused ({code}) and made despite it") for code in record.get("despite", [])]
 
 
 def backtest_widening(record: Mapping[str, Any]) -> float:
