@@ -47,6 +47,8 @@ def test_runs_used_up_by_parameters_widen():
     values, doubt = resampled_mean(np.random.default_rng(1).normal(size=12))
     spent = Doubt(doubt.drawn, 12, 12, 5)
     assert spent.widening(values, 0.9) == pytest.approx(doubt.widening(values, 0.9) * np.sqrt(12 / 7))
+    trunks = Doubt(doubt.drawn, 12, 36, 5)  # three runs each: they count for 18
+    assert trunks.widening(values, 0.9) == pytest.approx(doubt.widening(values, 0.9) * np.sqrt(18 / 13))
 
 
 def test_bca_agrees_with_scipy():
