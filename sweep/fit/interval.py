@@ -10,12 +10,14 @@ Three methods over the same resamples, none of which needs another fit:
 In `adjusted`, g groups were drawn and k parameters estimated from n effective runs. Student's t and sqrt(g / (g - 1))
 widen for few groups (the expanded percentile interval: Hesterberg 2015, section 4.3), sqrt(n / (n - k)) for residuals
 that a fit has made small. Runs that share a group's luck count for fewer: n = 2 / (1 / runs + 1 / groups), which is the
-design effect of Kish (1965) where half of the variance is shared, and all runs where each is a group. The factor r <= 1 narrows: a percentile interval is centred on the middle of the resampled values, a
-bagged estimate, which is steadier than the estimate itself where the objective is nearly least absolute deviations.
-Efron (2014, "Estimation and accuracy after model selection") gives the standard deviation of a bagged estimate as that
-of the part of the resampled values that is linear in how often each group was drawn; r is the square root of that
-part's share of the variance, taken over normal scores, so that it stays the same when a quantity is transformed. Where
-the objective is smooth, r is nearly 1. benchmarks/coverage.py measures all three; docs/uncertainty.md has its table.
+design effect of Kish (1965) where half of the variance is shared, and all runs where each is a group.
+
+The factor r <= 1 narrows: a percentile interval is centred on the middle of the resampled values, a bagged estimate,
+which is steadier than the estimate itself where the objective is nearly least absolute deviations. Efron (2014,
+"Estimation and accuracy after model selection") gives the standard deviation of a bagged estimate as that of the part
+of the resampled values that is linear in how often each group was drawn; r is the square root of that part's share of
+the variance, taken over normal scores, so that it stays the same when a quantity is transformed. Where the objective is
+smooth, r is nearly 1. benchmarks/coverage.py measures all three; docs/uncertainty.md has its table.
 """
 
 import functools

@@ -12,7 +12,7 @@ from sweep.laws import additive
 
 @pytest.fixture(scope="module")
 def found(simulate):
-    return fit(simulate(np.geomspace(1e18, 1e20, 4), noise=0.005, seed=2), bootstrap=100)
+    return fit(simulate(np.geomspace(1e18, 1e20, 4), noise=0.005, seed=2), bootstrap=100, diagnostics=False)
 
 
 def missed(found, *scores):
@@ -73,6 +73,6 @@ def test_other_levels(found):
 
 
 def test_without_resamples_there_is_a_point_and_no_interval(simulate):
-    bare = fit(simulate([1e18, 1e19, 1e20], noise=0.005), bootstrap=0)
+    bare = fit(simulate([1e18, 1e19, 1e20], noise=0.005), bootstrap=0, diagnostics=False)
     assert bare.predict(1e9, 2e10).interval == [None, None]
     assert bare.optimum(1e21).loss_interval == [None, None]

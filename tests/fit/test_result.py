@@ -18,7 +18,7 @@ BUDGETS = np.geomspace(1e18, 1e21, 5)
 
 @pytest.fixture(scope="module")
 def found(simulate):
-    return fit(simulate(BUDGETS, noise=0.01), bootstrap=300, seed=5)
+    return fit(simulate(BUDGETS, noise=0.01), bootstrap=300, seed=5, diagnostics=False)
 
 
 def test_saved_and_loaded_it_answers_alike(found, tmp_path):
@@ -95,7 +95,7 @@ def test_the_lines_of_the_manual(simulate, tmp_path):
     sources = [str(tmp_path / "losses.csv"), frame, pa.Table.from_pandas(frame), dict(frame.items())]
     answers = []
     for source in sources:
-        f = fit(source, columns={"params": "N"}, bootstrap=100)
+        f = fit(source, columns={"params": "N"}, bootstrap=100, diagnostics=False)
         low, high = np.array(f.interval("alpha", 0.9), float)
         assert low < f.params["alpha"] < high
         answers.append((f.predict(params=7e9, tokens=2e12), f.optimum(1e22), f.table().to_pylist()))

@@ -16,7 +16,7 @@ def saved(tmp_path_factory):
     params, tokens = 10 ** rng.uniform(8, 9.5, 30), 10 ** rng.uniform(9.5, 11, 30)
     law = additive.PUBLISHED["besiroglu"].coefficients
     loss = additive.loss(law, params, tokens) * np.exp(0.005 * rng.standard_normal(30))
-    found = fit({"params": params, "tokens": tokens, "loss": loss}, bootstrap=100)
+    found = fit({"params": params, "tokens": tokens, "loss": loss}, bootstrap=100, diagnostics=False)
     found.save(out / "fit")
     return out / "fit", found
 
