@@ -183,7 +183,8 @@ class Fit:
                 raise KeyError(min(missing))
             lanes = {name: table[name].to_numpy().astype(float) for name in record["params"]}
             verdict = np.array(table["status"].to_pylist(), dtype=object)
-            drawn = np.frombuffer(b"".join(table["drawn"].to_pylist()), COUNTS).reshape(len(verdict), -1).astype(float)
+            drawn = np.frombuffer(b"".join(table["drawn"].to_pylist()), COUNTS).astype(float)
+            drawn = drawn.reshape(len(verdict), len(drawn) // max(len(verdict), 1))
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
             raise damaged(lanes_file, error) from error
         return cls(record, lanes, verdict, drawn)
