@@ -25,6 +25,7 @@ VERBS = {
     "status": ("sweep.verbs.status", "how far a sweep is, trial by trial"),
     "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
     "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
+    "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
 }

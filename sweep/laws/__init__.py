@@ -7,6 +7,7 @@ edit; `sweep fit`, `plan` and the others find it by its id, and its published co
 import importlib
 import pkgutil
 
+from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws.law import Law, Published
 
@@ -37,7 +38,7 @@ def ids() -> list[str]:
 def get(id: str) -> Law:
     """The law named `id`. Raises InputError for a name that is not in the registry."""
     if id not in LAWS:
-        raise InputError(f"unknown law {id!r}; known: {', '.join(LAWS)}")
+        raise InputError(f"unknown law {id!r}{nearest(id, LAWS)}; `sweep laws` lists them")
     return LAWS[id]
 
 
@@ -50,7 +51,7 @@ def published(name: str) -> tuple[Law, Published]:
         if name in law.published:
             return law, law.published[name]
     known = [key for law in LAWS.values() for key in law.published]
-    raise InputError(f"no published coefficients called {name!r}; known: {', '.join(known)}")
+    raise InputError(f"no published coefficients called {name!r}{nearest(name, known)}; `sweep laws ID` lists a law's")
 
 
 __all__ = ["LAWS", "Law", "Published", "get", "ids", "published"]

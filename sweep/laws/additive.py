@@ -191,6 +191,7 @@ LAW = dataclasses.replace(
         source="Hoffmann et al. 2022, arXiv 2203.15556, eq. 2",
         published=PUBLISHED,
         limits={"params": "E + B / D^beta", "tokens": "E + A / N^alpha"},
+        linear=("E", "A", "B"),
         allocation=allocation,
         optimum=optimum,
     ),

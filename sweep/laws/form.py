@@ -69,6 +69,7 @@ def build(
         id=id,
         formula=formula,
         inputs=tuple(x.name for x in form.inputs),
+        meanings={x.name: x.meaning for x in form.inputs},
         parameters=form.parameters,
         source=source,
         published=dict(published or {}),
@@ -170,13 +171,7 @@ class Form:
         return out
 
     def from_block(self, shape: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Theta [..., k] of shape parameters [..., s] and non-negative weights [..., c].
-
-        A weight of zero becomes a small share of the largest, so that its exponent still means something; the optional
-        one stays negligible.
-        """
-        share = np.where(np.arange(weights.shape[-1]) == self.optional_column, 1e-14, 1e-3)
-        weights = np.maximum(weights, share * weights.max(axis=-1, keepdims=True, initial=0.0))
+        """Theta [..., k] of shape parameters [..., s] and non-negative weights [..., c]; zero is a vanished term."""
         blocks = {True: iter(np.moveaxis(weights, -1, 0)), False: iter(np.moveaxis(shape, -1, 0))}
         columns = [coordinate(p, next(blocks[name in self.linear])) for name, p in self.parameters.items()]
         return np.clip(np.stack(columns, axis=-1), self.lower, self.upper)
@@ -195,7 +190,7 @@ def parameters_of(kind: type) -> dict[str, Parameter]:
     return {name: next(x for x in hints[name].__metadata__ if isinstance(x, Parameter)) for name in kind._fields}
 
 
-def coordinate(parameter: Parameter, value: Any) -> np.ndarray:
+def coordinate(parameter: Parameter, value: Any) -> Any:
     """Theta of one coefficient."""
     if parameter.scale == "linear":
         return np.asarray(value, float)
@@ -229,18 +224,16 @@ def messages(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 
 
 def bound(parameters: Mapping[str, Parameter], law: Any, smallest_loss: float) -> np.ndarray:
-    """Code [...] of the first bound that coefficients lie on, exponents before amplitudes, 0 for none."""
+    """Code [...] of the bound that coefficients lie on, exponents before amplitudes, 0 for none."""
     tests, codes = [], []
-    for i, (p, value) in sorted(
-        enumerate(zip(parameters.values(), law, strict=True)), key=lambda x: x[1][0].scale != "linear"
-    ):
-        least = NEGLIGIBLE * smallest_loss if p.floor else NEGLIGIBLE if p.scale == "linear" else p.lower * NEGLIGIBLE
-        if p.scale == "log" and not p.floor:
-            least = max(least, np.exp(FLOOR + 1e-6))
-        tests += [
-            np.asarray(value) < p.lower + least,
-            np.asarray(value) > p.upper - (NEGLIGIBLE if p.scale == "linear" else 0),
-        ]
+    numbered = enumerate(zip(parameters.values(), law, strict=True))
+    for i, (p, value) in sorted(numbered, key=lambda x: x[1][0].scale == "log"):
+        if p.scale == "linear":
+            low, high = p.lower + NEGLIGIBLE, p.upper - NEGLIGIBLE
+        else:
+            vanished = NEGLIGIBLE * smallest_loss if p.floor else np.exp(FLOOR + NEGLIGIBLE)
+            low, high = p.lower * (1 + NEGLIGIBLE) or vanished, p.upper * (1 - NEGLIGIBLE)
+        tests += [np.asarray(value) < low, np.asarray(value) > high]
         codes += [2 * i + 1, 2 * i + 2]
     return np.select(tests, codes, 0)
 

@@ -92,7 +92,7 @@ def column(law: Law, name: str, table: Mapping[str, Any]) -> Any:
         return derived.of(*(table[need] for need in derived.needs))
     others = f", or give {' and '.join(derived.needs)}" if derived else ""
     raise InputError(
-        f"law {law.id} needs the column {name} ({find(name).meaning}): name yours with --columns {name}=COLUMN{others}"
+        f"law {law.id} needs the column {name} ({law.meanings[name]}): name yours with --columns {name}=COLUMN{others}"
     )
 
 

@@ -108,6 +108,7 @@ class Law:
         inputs: columns of a table that the law reads, in the order of the arguments of `loss`; `sweep.laws.inputs`
             finds or derives them.
         parameters: name -> Parameter, in the order of the coefficients.
+        meanings: input -> unit and meaning.
         source: paper and equation.
         published: coefficient sets by name, each name once in the registry.
         output: what the law predicts, with its unit.
@@ -139,6 +140,7 @@ class Law:
     id: str
     formula: str
     inputs: tuple[str, ...]
+    meanings: dict[str, str]
     parameters: dict[str, Parameter]
     source: str
     published: dict[str, Published]

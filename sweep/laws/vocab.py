@@ -20,7 +20,7 @@ class Vocab(NamedTuple):
     """Coefficients."""
 
     E: Annotated[
-        Real, free("nats/token, gain over a unigram model that is left at infinite scale", -20.0, 20.0, (2, 8))
+        Real, free("nats/token, gain over a unigram model that is left at infinite scale", -20.0, 20.0, (2.0, 8.0))
     ]
     A1: Annotated[Real, amplitude("nats/token x params^alpha1", (10.0, 1e5))]
     A2: Annotated[Real, amplitude("nats/token x vocab_params^alpha2", (10.0, 1e6))]
