@@ -11,7 +11,7 @@ sudden drop; the second repairs that. One model size: curves of several sizes wa
 from typing import Annotated, NamedTuple
 
 from sweep.laws.form import build
-from sweep.laws.law import Published, Real, amplitude, exponent, floor, namespace
+from sweep.laws.law import Published, Real, amplitude, exponent, floor, namespace, power
 from sweep.laws.schedules import GROUPS
 
 
@@ -38,7 +38,7 @@ class MultiPower(NamedTuple):
 
 def tissue(law: Tissue, lr_sum: Real, lr_annealing: Real) -> Real:
     """Loss in nats/token."""
-    return law.L0 + law.A * lr_sum**-law.alpha - law.C * lr_annealing
+    return law.L0 + law.A * power(lr_sum, -law.alpha) - law.C * lr_annealing
 
 
 def multi_power(law: MultiPower, schedule: Real) -> Real:
@@ -50,8 +50,8 @@ def multi_power(law: MultiPower, schedule: Real) -> Real:
     C, beta, gamma = (x if xp.ndim(x) == 0 else x[..., None] for x in (law.C, law.beta, law.gamma))
     groups = xp.reshape(schedule[1:], (2, 3, GROUPS, schedule.shape[-1]))
     changes, rates, since = (xp.reshape(groups[:, j], (2 * GROUPS, -1)) for j in range(3))
-    effect = changes * (1 - (1 + C * rates**-gamma * since) ** -beta)
-    return law.L0 + law.A * schedule[0] ** -law.alpha + law.B * xp.sum(effect, axis=-2)
+    effect = changes * (1 - power(1 + C * power(rates, -gamma) * since, -beta))
+    return law.L0 + law.A * power(schedule[0], -law.alpha) + law.B * xp.sum(effect, axis=-2)
 
 
 def named(*row: float) -> MultiPower:

@@ -9,7 +9,7 @@ last point cannot be seen, and the coefficients are far from unique: compare pre
 from typing import Annotated, NamedTuple
 
 from sweep.laws.form import build
-from sweep.laws.law import Parameter, Published, Real, amplitude, exponent, floor, free, namespace
+from sweep.laws.law import Parameter, Published, Real, amplitude, exponent, floor, free, namespace, power
 
 
 class Broken(NamedTuple):
@@ -27,7 +27,7 @@ def loss(law: Broken, x: Real) -> Real:
     """y(x), by logarithms: (x / d1)**(1 / f1) overflows at a sharp break."""
     xp = namespace(x, *law)
     turn = xp.logaddexp(0.0, xp.log(x / law.d1) / law.f1)
-    return law.a + law.b * x**-law.c0 * xp.exp(-law.c1 * law.f1 * turn)
+    return law.a + law.b * power(x, -law.c0) * xp.exp(-law.c1 * law.f1 * turn)
 
 
 LAW = build(

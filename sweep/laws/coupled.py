@@ -7,13 +7,12 @@ xLSTM (Beck et al. 2025, 2510.02228): over a wide range of tokens per parameter 
 its floor. A rising function of the additive law has the same optimum; the loss falls with alpha gamma and beta gamma.
 """
 
+import math
 from typing import Annotated, NamedTuple
-
-import numpy as np
 
 from sweep.laws import additive
 from sweep.laws.form import build
-from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, floor
+from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, floor, power
 
 
 class Gamma(NamedTuple):
@@ -34,12 +33,13 @@ def terms(law: Gamma) -> additive.Additive:
 
 def loss(law: Gamma, params: Real, tokens: Real) -> Real:
     """Loss in nats/token."""
-    return law.E + additive.loss(terms(law), params, tokens) ** law.gamma
+    inner = law.A * power(params, -law.alpha) + law.B * power(tokens, -law.beta)
+    return law.E + power(inner, law.gamma)
 
 
 def named(a: float, b: float, E: float, alpha: float, beta: float, gamma: float) -> Gamma:
     """Coefficients from (ln A, ln B, ln E, ...) as the source lists them."""
-    return Gamma(float(np.exp(E)), float(np.exp(a)), float(np.exp(b)), alpha, beta, gamma)
+    return Gamma(math.exp(E), math.exp(a), math.exp(b), alpha, beta, gamma)
 
 
 SOURCE = "Beck et al. 2025, arXiv 2510.02228, stored fits"

@@ -9,12 +9,11 @@ U unique tokens; U_N is the size that U_D tokens feed optimally, G = (alpha A / 
 and invents minima there. R_D* and R_N* lie in a flat valley: compare objectives, not values.
 """
 
+import math
 from typing import Annotated, NamedTuple
 
-import numpy as np
-
 from sweep.laws.form import build
-from sweep.laws.law import Published, Real, amplitude, exponent, floor, namespace
+from sweep.laws.law import Published, Real, amplitude, exponent, floor, namespace, power
 
 
 class DataConstrained(NamedTuple):
@@ -39,11 +38,11 @@ def saturating(unique: Real, total: Real, star: Real) -> Real:
 def loss(law: DataConstrained, params: Real, tokens: Real, unique_tokens: Real) -> Real:
     """Loss in nats/token of `tokens` tokens seen of `unique_tokens` that exist."""
     xp = namespace(params, tokens, unique_tokens, *law)
-    scale = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
+    scale = power(law.alpha * law.A / (law.beta * law.B), 1 / (law.alpha + law.beta))
     data = xp.minimum(tokens, unique_tokens)
-    fed = xp.minimum(params, scale * (scale * data) ** (law.beta / law.alpha))
+    fed = xp.minimum(params, scale * power(scale * data, law.beta / law.alpha))
     size, data = saturating(fed, params, law.R_N), saturating(data, tokens, law.R_D)
-    return law.E + law.A * size**-law.alpha + law.B * data**-law.beta
+    return law.E + law.A * power(size, -law.alpha) + law.B * power(data, -law.beta)
 
 
 LAW = build(
@@ -56,7 +55,13 @@ LAW = build(
     published={
         "muennighoff_repeated": Published(
             DataConstrained(
-                *(float(np.exp(x)) for x in (0.6254804, 6.255414, 7.3049974)), 0.3526596, 0.3526596, 15.387756, 5.309743
+                E=math.exp(0.6254804),
+                A=math.exp(6.255414),
+                B=math.exp(7.3049974),
+                alpha=0.3526596,
+                beta=0.3526596,
+                R_D=15.387756,
+                R_N=5.309743,
             ),
             "Muennighoff et al. 2023, arXiv 2305.16264, appendix A; alpha = beta imposed",
             "V",

@@ -10,7 +10,7 @@ unverified; the loss of that set is in bits per character.
 from typing import Annotated, NamedTuple
 
 from sweep.laws.form import build
-from sweep.laws.law import Published, Real, free, namespace
+from sweep.laws.law import Published, Real, free, namespace, power
 
 SIGNED = (-1.0, 1.0)
 
@@ -32,9 +32,9 @@ class Farseer(NamedTuple):
 def loss(law: Farseer, params: Real, tokens: Real) -> Real:
     """Loss, in the unit of the table it was fitted to."""
     xp = namespace(params, tokens, *law)
-    exponent = xp.exp(law.a1 * params**law.alpha + law.b1)
-    scale = law.a2 * params**law.beta + law.b2
-    return xp.exp(law.a3 * params**law.gamma + law.b3) + xp.exp(scale - exponent * xp.log(tokens))
+    exponent = xp.exp(law.a1 * power(params, law.alpha) + law.b1)
+    scale = law.a2 * power(params, law.beta) + law.b2
+    return xp.exp(law.a3 * power(params, law.gamma) + law.b3) + xp.exp(scale - exponent * xp.log(tokens))
 
 
 LAW = build(

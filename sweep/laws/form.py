@@ -3,9 +3,9 @@
     LAW = build(id="floorless", coefficients=Floorless, loss=loss, ...)
 
 Coordinates: theta is the logarithm of a `log` parameter and a `linear` parameter itself. Features are the inputs, as
-logarithms where they are positive quantities: the compiler turns exp(ln N)**-alpha into exp(-alpha ln N), so a plain
-formula costs no more than a hand-written one. They are not centred: the solver's steps do not change under a linear
-change of coordinates, and in float64 the systems stay far from singular.
+logarithms where they are positive quantities: a formula written with `power` costs no more than a hand-made one. They
+are not centred: the solver's steps do not change under a linear change of coordinates (the additive law takes the same
+number of them either way), and in float64 the systems stay far from singular.
 """
 
 from collections.abc import Callable, Mapping

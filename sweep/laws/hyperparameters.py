@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from sweep.laws.form import build
 from sweep.laws.inputs import Input
-from sweep.laws.law import Law, Parameter, Published, Real, free
+from sweep.laws.law import Law, Parameter, Published, Real, free, power
 
 OUTPUTS = {
     "lr": "peak learning rate",
@@ -38,12 +38,12 @@ class Powers(NamedTuple):
 
 def one(law: Power, x: Real) -> Real:
     """y of one input."""
-    return law.scale * x**law.power
+    return law.scale * power(x, law.power)
 
 
 def two(law: Powers, x1: Real, x2: Real) -> Real:
     """y of two inputs."""
-    return law.scale * x1**law.power1 * x2**law.power2
+    return law.scale * power(x1, law.power1) * power(x2, law.power2)
 
 
 def power_law(

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 
 from sweep.laws import additive
 from sweep.laws.form import build
-from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent
+from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, power
 
 PF_DAY = 8.64e19  # FLOPs
 SOURCE = "Kaplan et al. 2020, arXiv 2001.08361"
@@ -44,14 +44,14 @@ class Batch(NamedTuple):
     alpha_B: Annotated[Real, exponent("inverse exponent of the loss", 2.0, (0.05, 1.0))]
 
 
-def power(law: Power, x: Real) -> Real:
+def one_power(law: Power, x: Real) -> Real:
     """Loss in nats/token, (scale / x)**exponent."""
-    return (law.scale / x) ** law.exponent
+    return power(law.scale / x, law.exponent)
 
 
 def size_data(law: SizeData, params: Real, tokens: Real) -> Real:
     """Loss in nats/token (eq. 1.5)."""
-    return ((law.N_c / params) ** (law.alpha_N / law.alpha_D) + law.D_c / tokens) ** law.alpha_D
+    return power(power(law.N_c / params, law.alpha_N / law.alpha_D) + law.D_c / tokens, law.alpha_D)
 
 
 def inner(law: SizeData) -> additive.Additive:
@@ -62,7 +62,7 @@ def inner(law: SizeData) -> additive.Additive:
 
 def critical_batch(law: Batch, loss: Real) -> Real:
     """Critical batch in tokens at a loss in nats/token (eq. 1.4)."""
-    return law.B_star * loss ** (-1 / law.alpha_B)
+    return law.B_star * power(loss, -1 / law.alpha_B)
 
 
 def least_steps(steps: Real, batch: Real, critical: Real) -> Real:
@@ -82,7 +82,7 @@ def one(id: str, symbol: str, input: str, name: str, coefficients: Power, where:
         formula=f"L({symbol}) = (scale / {symbol})^exponent",
         coefficients=Power,
         inputs=(input,),
-        loss=power,
+        loss=one_power,
         source=f"{SOURCE}, {where}",
         published={name: Published(coefficients, f"{SOURCE}, {where}", "V")},
         limits={input: "0"},

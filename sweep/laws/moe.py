@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from sweep.laws.form import build
 from sweep.laws.inputs import Input
-from sweep.laws.law import Parameter, Published, Real, amplitude, exponent, floor, free, namespace
+from sweep.laws.law import Parameter, Published, Real, amplitude, exponent, floor, free, namespace, power
 
 
 class Ludziejewski(NamedTuple):
@@ -74,28 +74,30 @@ def ludziejewski(law: Ludziejewski, params: Real, tokens: Real, experts: Real) -
     xp = namespace(params, tokens, experts, *law)
     effective = saturated(experts, law.E_start, law.E_max)
     order = xp.log(effective)
-    size = law.a * effective**law.delta * params ** (law.alpha + law.gamma * order)
-    data = law.b * effective**law.omega * tokens ** (law.beta + law.zeta * order)
+    size = law.a * power(effective, law.delta) * power(params, law.alpha + law.gamma * order)
+    data = law.b * power(effective, law.omega) * power(tokens, law.beta + law.zeta * order)
     return size + data + law.c
 
 
 def krajewski(law: Krajewski, params: Real, tokens: Real, granularity: Real) -> Real:
     """Loss in nats/token at an expansion of 64."""
-    return law.c + (law.g * granularity**-law.gamma + law.a) * params**-law.alpha + law.b * tokens**-law.beta
+    size = (law.g * power(granularity, -law.gamma) + law.a) * power(params, -law.alpha)
+    return law.c + size + law.b * power(tokens, -law.beta)
 
 
 def abnar(law: Abnar, params: Real, tokens: Real, sparsity: Real) -> Real:
     """Loss in nats/token; `sparsity` is the share of inactive experts."""
     active = 1 - sparsity
-    dense = law.a * params**-law.alpha + law.b * tokens**-law.beta + law.e
-    return dense + law.c * active**-law.lambda_ + law.d * active**-law.delta * params**-law.gamma
+    dense = law.a * power(params, -law.alpha) + law.b * power(tokens, -law.beta) + law.e
+    joint = law.d * power(active, -law.delta) * power(params, -law.gamma)
+    return dense + law.c * power(active, -law.lambda_) + joint
 
 
 def clark(law: Clark, params: Real, experts: Real) -> Real:
     """Loss in nats/token of `params` dense parameters."""
     xp = namespace(params, experts, *law)
     size, order = xp.log10(params), xp.log10(saturated(experts, law.E_start, law.E_max))
-    return 10 ** (law.a * size + law.b * order + law.c * size * order + law.d)
+    return power(10.0, law.a * size + law.b * order + law.c * size * order + law.d)
 
 
 CLARK = "Clark et al. 2022, arXiv 2202.01169"

@@ -9,7 +9,7 @@ split compute between size and data.
 from typing import Annotated, NamedTuple
 
 from sweep.laws.form import build
-from sweep.laws.law import Real, amplitude, exponent, floor
+from sweep.laws.law import Real, amplitude, exponent, floor, power
 
 
 class PowerCompute(NamedTuple):
@@ -22,7 +22,7 @@ class PowerCompute(NamedTuple):
 
 def loss(law: PowerCompute, flops: Real) -> Real:
     """Loss in nats/token of the best run of `flops` FLOPs."""
-    return law.E + law.K * flops**-law.gamma
+    return law.E + law.K * power(flops, -law.gamma)
 
 
 LAW = build(

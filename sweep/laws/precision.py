@@ -12,7 +12,7 @@ none is derived.
 from typing import Annotated, NamedTuple
 
 from sweep.laws.form import build
-from sweep.laws.law import Parameter, Published, Real, amplitude, exponent, floor, namespace
+from sweep.laws.law import Parameter, Published, Real, amplitude, exponent, floor, namespace, power
 
 
 def scale_of_bits(what: str) -> Parameter:
@@ -50,13 +50,13 @@ def kept(bits: Real, gamma: Real) -> Real:
 def loss(law: Precision, params: Real, tokens: Real, bits_weights: Real, bits_activations: Real, bits_kv: Real) -> Real:
     """Loss in nats/token; infinite bits for full precision."""
     share = kept(bits_weights, law.gamma_w) * kept(bits_activations, law.gamma_a) * kept(bits_kv, law.gamma_kv)
-    return law.E + law.A * (params * share) ** -law.alpha + law.B * tokens**-law.beta
+    return law.E + law.A * power(params * share, -law.alpha) + law.B * power(tokens, -law.beta)
 
 
 def degradation(law: Quantised, params: Real, tokens: Real, bits_served: Real) -> Real:
     """Loss added by quantising the weights to `bits_served` bits after training, nats/token."""
     xp = namespace(params, tokens, bits_served, *law)
-    return law.C_T * tokens**law.gamma_D * params**-law.gamma_N * xp.exp(-bits_served / law.gamma_post)
+    return law.C_T * power(tokens, law.gamma_D) * power(params, -law.gamma_N) * xp.exp(-bits_served / law.gamma_post)
 
 
 SOURCE = "Kumar et al. 2024, arXiv 2411.04330, appendix K"

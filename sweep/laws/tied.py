@@ -15,7 +15,7 @@ import numpy as np
 from sweep.laws import additive
 from sweep.laws.form import build
 from sweep.laws.inputs import Input
-from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, floor, free, namespace
+from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, floor, free, namespace, power
 
 
 class Tied(NamedTuple):
@@ -51,12 +51,13 @@ def full(law: Tied) -> additive.Additive:
 
 def tied_loss(law: Tied, params: Real, tokens: Real) -> Real:
     """Loss in nats/token."""
-    return additive.loss(full(law), params, tokens)
+    return law.E + law.A * power(params, -law.alpha) + law.B * power(tokens, -law.alpha)
 
 
 def overtrain_loss(law: Overtrain, flops: Real, tokens_per_param: Real) -> Real:
     """Loss in nats/token of a run of `flops` FLOPs with `tokens_per_param` tokens a parameter."""
-    return law.E + (law.a * tokens_per_param**law.eta + law.b * tokens_per_param**-law.eta) * flops**-law.eta
+    ratio = power(tokens_per_param, law.eta)
+    return law.E + (law.a * ratio + law.b / ratio) * power(flops, -law.eta)
 
 
 def error(law: Errors, loss: Real) -> Real:

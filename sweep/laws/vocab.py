@@ -13,7 +13,7 @@ import numpy as np
 
 from sweep.laws.form import build
 from sweep.laws.inputs import Input
-from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, free
+from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, free, power
 
 
 class Vocab(NamedTuple):
@@ -32,8 +32,8 @@ class Vocab(NamedTuple):
 
 def loss(law: Vocab, params: Real, vocab_params: Real, tokens: Real) -> Real:
     """Unigram-normalised loss L_u in nats/token."""
-    size = law.A1 * params**-law.alpha1 + law.A2 * vocab_params**-law.alpha2
-    return -law.E + size + law.B * tokens**-law.beta
+    size = law.A1 * power(params, -law.alpha1) + law.A2 * power(vocab_params, -law.alpha2)
+    return -law.E + size + law.B * power(tokens, -law.beta)
 
 
 def budget(params: Real) -> Real:

@@ -6,12 +6,11 @@
 model family from shapes to parameters; there is none here.
 """
 
+import math
 from typing import Annotated, NamedTuple
 
-import numpy as np
-
 from sweep.laws.form import build
-from sweep.laws.law import Published, Real, amplitude, exponent, floor
+from sweep.laws.law import Published, Real, amplitude, exponent, floor, power
 
 
 class WidthDepth(NamedTuple):
@@ -30,8 +29,8 @@ class WidthDepth(NamedTuple):
 
 def loss(law: WidthDepth, width: Real, depth: Real, params: Real, tokens: Real) -> Real:
     """Loss in nats/token."""
-    shape = law.A * width**-law.p_w + law.B * depth**-law.p_l
-    return law.E + shape + law.F * params**-law.p_N + law.G * tokens**-law.p_D
+    shape = law.A * power(width, -law.p_w) + law.B * power(depth, -law.p_l)
+    return law.E + shape + law.F * power(params, -law.p_N) + law.G * power(tokens, -law.p_D)
 
 
 LAW = build(
@@ -44,7 +43,15 @@ LAW = build(
     published={
         "gemstones": Published(
             WidthDepth(
-                *(float(np.exp(x)) for x in (0.3925, 1.452, -0.078, 7.970, 10.059)), 0.2447, 0.3872, 0.5001, 0.4761
+                E=math.exp(0.3925),
+                A=math.exp(1.452),
+                B=math.exp(-0.078),
+                F=math.exp(7.970),
+                G=math.exp(10.059),
+                p_w=0.2447,
+                p_l=0.3872,
+                p_N=0.5001,
+                p_D=0.4761,
             ),
             "McLeish et al. 2025, arXiv 2502.06857, the authors' stored fit (paper text not read)",
             "V",

@@ -43,7 +43,7 @@ def sample(law: Law, n: int = 7, seed: int = 0) -> list[np.ndarray]:
     if law.inputs == ("schedule",):
         rates = schedules.two_stage(200, 2400, 3e-4, 1500, 9e-5)
         return [schedules.compress(rates, np.linspace(300, 2399, n).astype(int))]
-    return [np.exp(rng.uniform(*np.log(RANGES[name]), n)) for name in law.inputs]
+    return [low * (high / low) ** rng.uniform(size=n) for low, high in (RANGES[name] for name in law.inputs)]
 
 
 @pytest.fixture(params=laws.ids())

@@ -20,7 +20,7 @@ def test_published_optimum():
 
 def test_gamma_one_is_additive():
     plain = additive.PUBLISHED["besiroglu"].coefficients
-    assert coupled.loss(coupled.Gamma(*plain, 1.0), 1e9, 2e10) == pytest.approx(
+    assert coupled.loss(coupled.Gamma(*plain, gamma=1.0), 1e9, 2e10) == pytest.approx(
         additive.loss(plain, 1e9, 2e10), rel=1e-15
     )
 

@@ -26,17 +26,17 @@ def test_optimum_is_that_of_the_additive_law_inside():
 
 def test_doubling_size_multiplies_the_loss_by_0_95():
     size = laws.published("kaplan_size")[1].coefficients
-    assert kaplan.power(size, 2e9) / kaplan.power(size, 1e9) == pytest.approx(0.95, abs=0.002)
+    assert kaplan.one_power(size, 2e9) / kaplan.one_power(size, 1e9) == pytest.approx(0.95, abs=0.002)
 
 
 def test_compute_and_data_laws_cross_where_the_paper_says():
     """Near 1e4 PF-days and 1.7 nats/token, at the tokens that compute-optimal training uses."""
     least, data = (laws.published(x)[1].coefficients for x in ("kaplan_least_compute", "kaplan_data"))
     flops = np.geomspace(1e2, 1e6, 2001)
-    gap = kaplan.power(least, flops * kaplan.PF_DAY) - kaplan.power(data, 2e10 * flops**0.27)
+    gap = kaplan.one_power(least, flops * kaplan.PF_DAY) - kaplan.one_power(data, 2e10 * flops**0.27)
     crossing = flops[np.argmin(np.abs(gap))]
     assert 3e3 < crossing < 3e4
-    assert kaplan.power(least, crossing * kaplan.PF_DAY) == pytest.approx(1.7, abs=0.05)
+    assert kaplan.one_power(least, crossing * kaplan.PF_DAY) == pytest.approx(1.7, abs=0.05)
 
 
 def test_critical_batch():
