@@ -44,14 +44,16 @@ def tissue(law: Tissue, lr_sum: Real, lr_annealing: Real) -> Real:
 def multi_power(law: MultiPower, schedule: Real) -> Real:
     """Loss in nats/token [n] of rows compressed by `schedules.compress` [1 + 6 GROUPS, n].
 
-    Coefficients are numbers, or [..., 1] for lanes.
+    Coefficients broadcast against the rows as everywhere: numbers, [lanes, 1], or [1, lanes] with rows [..., n, 1].
     """
     xp = namespace(schedule, *law)
-    C, beta, gamma = (x if xp.ndim(x) == 0 else x[..., None] for x in (law.C, law.beta, law.gamma))
-    groups = xp.reshape(schedule[1:], (2, 3, GROUPS, schedule.shape[-1]))
-    changes, rates, since = (xp.reshape(groups[:, j], (2 * GROUPS, -1)) for j in range(3))
+    rows, lanes = schedule.shape[1:], max(xp.ndim(x) for x in law)
+    groups = xp.reshape(schedule[1:], (2, 3, GROUPS, *rows))
+    shape = (2 * GROUPS, *(1,) * max(lanes - len(rows), 0), *rows)  # the groups ahead of all lanes
+    changes, rates, since = (xp.reshape(groups[:, j], shape) for j in range(3))
+    C, beta, gamma = (x if xp.ndim(x) == 0 else x[None] for x in (law.C, law.beta, law.gamma))
     effect = changes * (1 - power(1 + C * power(rates, -gamma) * since, -beta))
-    return law.L0 + law.A * power(schedule[0], -law.alpha) + law.B * xp.sum(effect, axis=-2)
+    return law.L0 + law.A * power(schedule[0], -law.alpha) + law.B * xp.sum(effect, axis=0)
 
 
 def named(*row: float) -> MultiPower:

@@ -20,7 +20,7 @@ from sweep.errors import InputError
 from sweep.laws import search
 from sweep.laws.halton import halton
 from sweep.laws.inputs import Input, find, predict
-from sweep.laws.law import FLOOR, FLOPS_PER_PARAM_TOKEN, Law, Parameter, Published
+from sweep.laws.law import FLOOR, FLOPS_PER_PARAM_TOKEN, Law, Parameter, Published, namespace
 
 NEGLIGIBLE = 1e-4  # a floor below this share of the smallest loss, or an exponent this near a bound, is at its bound
 REFERENCE = 1e21  # FLOPs at which exponents are given where they depend on it
@@ -79,7 +79,7 @@ def build(
         features=form.features,
         log_loss=with_jacobian(lambda theta, features: jnp.log(form.predict(theta, features))),
         value=with_jacobian(form.predict),
-        coefficients=lambda theta, shift: form.unpack(theta),
+        coefficients=lambda theta, shift: form.unpack(np.moveaxis(theta, -1, 0)),
         theta=lambda law, shift: form.pack(law),
         linear=tuple(name for name in form.parameters if name in linear),
         basis=form.basis,
@@ -128,16 +128,13 @@ class Form:
         return block.index(name) if name else -1
 
     def unpack(self, theta: Any) -> Any:
-        """Coefficients of theta [..., k]."""
-        xp = jnp if isinstance(theta, jax.Array) else np
-        values = []
-        for i, p in enumerate(self.parameters.values()):
-            x = theta[..., i]
-            values.append(x if p.scale == "linear" else xp.where(x > FLOOR, xp.exp(x), 0.0))
-        return self.kind(*values)
+        """Coefficients of theta [k, ...]."""
+        xp = namespace(theta)
+        pairs = zip(self.parameters.values(), theta, strict=True)
+        return self.kind(*(x if p.scale == "linear" else xp.where(x > FLOOR, xp.exp(x), 0.0) for p, x in pairs))
 
     def pack(self, law: Any) -> np.ndarray:
-        """Theta [..., k] of coefficients: the inverse of `unpack`."""
+        """Theta [..., k] of coefficients."""
         values = zip(self.parameters.values(), law, strict=True)
         return np.stack(np.broadcast_arrays(*(coordinate(p, value) for p, value in values)), axis=-1)
 
@@ -149,14 +146,14 @@ class Form:
         return stacked, np.zeros(len(stacked))
 
     def arguments(self, features: Any) -> list[Any]:
-        """Inputs of features [f, n]."""
-        exp = jnp.exp if isinstance(features, jax.Array) else np.exp
+        """Inputs of features [f, ...]."""
+        xp = namespace(features)
         if len(self.inputs) == 1 and len(features) > 1:
             return [features]
-        return [exp(row) if x.log else row for x, row in zip(self.inputs, features, strict=True)]
+        return [xp.exp(row) if x.log else row for x, row in zip(self.inputs, features, strict=True)]
 
     def predict(self, theta: Any, features: Any) -> Any:
-        """Loss [n] of theta [k]."""
+        """Loss [...] of theta [k, ...] and features [f, ...] that broadcast."""
         return self.loss(self.unpack(theta), *self.arguments(features))
 
     def basis(self, shape: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -203,13 +200,15 @@ def between(low: float, high: float, unit: np.ndarray) -> np.ndarray:
 
 
 def with_jacobian(predict: Callable[[Any, Any], Any]) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """(theta [k], features [f, n]) -> the prediction [n] and its Jacobian in theta [k, n]."""
+    """(theta [k, ...], features [f, ...]) -> the prediction [...] and its Jacobian in theta [k, ...], elementwise."""
 
     def both(theta: jax.Array, features: jax.Array) -> tuple[jax.Array, jax.Array]:
         def along(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
             return jax.jvp(lambda x: predict(x, features), (theta,), (direction,))
 
-        return jax.vmap(along, out_axes=(None, 0))(jnp.eye(theta.shape[0], dtype=theta.dtype))
+        k = theta.shape[0]
+        one_hot = jnp.eye(k, dtype=theta.dtype).reshape(k, k, *(1,) * (theta.ndim - 1))
+        return jax.vmap(along, out_axes=(None, 0))(jnp.broadcast_to(one_hot, (k, *theta.shape)))
 
     return both
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 FLOOR = -30.0  # least value of a logarithmic coordinate: a term of e^-30 has vanished
 FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: two for the forward pass, four for the backward pass
@@ -131,7 +130,8 @@ class Law:
         optimum: (coefficients, FLOPs, FLOPs per parameter and token k, **fixed) -> compute-optimal (params, tokens);
             `fixed` are the law's other inputs by name. NaN where the best is at no finite size.
         features: (*inputs [n]) -> features [f, n] and their shift [f].
-        log_loss: (theta [k], features [f, n]) -> ln loss [n], its Jacobian [k, n].
+        log_loss: (theta [k, ...], features [f, ...]) -> ln loss [...], its Jacobian [k, ...]; elementwise, so that
+            theta [k] with features [f, n], or theta [k, 1, lanes] with features [f, n, 1], broadcast.
         value: the same of the loss itself: for outputs that may be negative.
         coefficients: (theta [..., k], shift [f]) -> coefficients, each [...].
         theta: inverse of `coefficients`.
@@ -158,8 +158,8 @@ class Law:
     allocation: Callable[..., tuple[Any, Any]]
     optimum: Callable[..., tuple[Any, Any]]
     features: Callable[..., tuple[np.ndarray, np.ndarray]]
-    log_loss: Callable[[Float[jax.Array, " k"], Float[jax.Array, "f n"]], tuple[jax.Array, jax.Array]]
-    value: Callable[[Float[jax.Array, " k"], Float[jax.Array, "f n"]], tuple[jax.Array, jax.Array]]
+    log_loss: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+    value: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
     coefficients: Callable[[np.ndarray, np.ndarray], Any]
     theta: Callable[[Any, np.ndarray], np.ndarray]
     linear: tuple[str, ...]

@@ -127,3 +127,9 @@ def size_note(run: Run) -> str:
         f"The largest model has {numbers.count(largest)} parameters: models this small demonstrate the workflow and "
         "say nothing about language models at scale."
     )
+
+
+def warned(warning: Row) -> str:
+    """A warning of the fit, with what to do about it."""
+    text = f"{warning.get('code')}: {warning.get('message')}"
+    return f"{text} → {warning['cure']}" if warning.get("cure") else text

@@ -9,6 +9,7 @@ import pytest
 
 from sweep import laws
 from sweep.errors import InputError
+from sweep.fit import fit
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, GRADES
 from tests.laws.conftest import RANGES, example, sample
 
@@ -30,6 +31,12 @@ def test_issue_laws_are_there():
     gadre_error data_constrained farseer bnsl width_depth moe_ludziejewski moe_krajewski precision vocab tissue
     multi_power step_law deepseek_lr deepseek_batch kaplan_cbs zhang_cbs"""
     assert set(wanted.split()) <= set(laws.ids())
+
+
+def test_a_law_that_the_fit_cannot_solve_yet_is_refused_in_one_line():
+    table = {"params": [1e8], "tokens": [1e9], "loss": [3.0]}
+    with pytest.raises(InputError, match="law bnsl cannot be fitted yet"):
+        fit(table, law="bnsl")
 
 
 def test_published_numbers_by_name():
@@ -135,6 +142,23 @@ def test_jacobians_against_differences(law):
     for (value, jacobian), f in zip(evaluated(law), (lambda x: x, np.log), strict=False):
         difference = (f(sides[0]) - f(sides[1])) / (2 * np.diag(step))[:, None]
         np.testing.assert_allclose(jacobian, difference, rtol=1e-5, atol=1e-7 * np.max(np.abs(value)))
+
+
+@pytest.mark.parametrize("name", ["additive", "data_constrained", "multi_power"])
+def test_lanes_and_rows_broadcast_as_the_solver_lays_them_out(name):
+    """theta [k, 1, lanes] with features [f, n, 1]."""
+    law = laws.get(name)
+    features, shift = law.features(*sample(law))
+    lanes = law.theta(example(law), shift)[:, None, None] * np.array([1.0, 1.01, 0.99])
+    with jax.enable_x64(True):
+        one = jax.jit(law.log_loss)
+        value, jacobian = one(jnp.asarray(lanes), jnp.asarray(features)[:, :, None])
+        assert value.shape == (features.shape[1], 3)
+        assert jacobian.shape == (len(lanes), features.shape[1], 3)
+        for lane in range(3):
+            alone = one(jnp.asarray(lanes[:, 0, lane]), jnp.asarray(features))
+            np.testing.assert_allclose(value[..., lane], alone[0], rtol=1e-12)
+            np.testing.assert_allclose(jacobian[..., lane], alone[1], rtol=1e-9, atol=1e-12)
 
 
 def test_linear_block_rebuilds_the_loss(law):
