@@ -58,3 +58,19 @@ def test_unknown_law(capsys, words):
     error = capsys.readouterr().err
     assert f"sweep laws: error: unknown law '{words[0]}'" in error
     assert "`sweep laws` lists them" in error
+
+
+@pytest.mark.parametrize(
+    ("id", "code", "message"),
+    [
+        ("gadre_c4", 0, ""),
+        ("step_law", 1, "gives peak learning rate, not a loss"),
+        ("farseer_recalled", 2, "refused (unverified)"),
+        ("muennighoff_repeated", 1, "needs the column unique_tokens"),
+    ],
+)
+def test_predicting_from_published_sets(capsys, id, code, message):
+    assert cli.main(["predict", id, "--params", "1e9", "--tokens", "2e10"]) == code
+    said = capsys.readouterr()
+    assert message in said.err
+    assert ("loss 2.7552" in said.out) == (code == 0)
