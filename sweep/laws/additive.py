@@ -141,7 +141,8 @@ def value(
 def coefficients(theta: np.ndarray, shift: np.ndarray) -> Additive:
     """Coefficients of theta [..., 5]."""
     alpha, beta = theta[..., 3], theta[..., 4]
-    A, B = np.exp(theta[..., 0] + alpha * shift[0]), np.exp(theta[..., 1] + beta * shift[1])
+    with np.errstate(over="ignore"):  # of a lane that ran away: infinite, and no answer
+        A, B = np.exp(theta[..., 0] + alpha * shift[0]), np.exp(theta[..., 1] + beta * shift[1])
     E = np.where(theta[..., 2] > FLOOR, np.exp(theta[..., 2]), 0.0)
     return Additive(E, A, B, alpha, beta)
 

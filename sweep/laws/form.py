@@ -131,7 +131,8 @@ class Form:
         """Coefficients of theta [k, ...]."""
         xp = namespace(theta)
         pairs = zip(self.parameters.values(), theta, strict=True)
-        return self.kind(*(x if p.scale == "linear" else xp.where(x > FLOOR, xp.exp(x), 0.0) for p, x in pairs))
+        with np.errstate(over="ignore"):  # of a lane that ran away: infinite, and no answer
+            return self.kind(*(x if p.scale == "linear" else xp.where(x > FLOOR, xp.exp(x), 0.0) for p, x in pairs))
 
     def pack(self, law: Any) -> np.ndarray:
         """Theta [..., k] of coefficients."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from sweep.fit.diagnostics.backtest import backtest, backtest_block
 from sweep.fit.diagnostics.curvature import curvature
 from sweep.fit.diagnostics.deltas import deltas
@@ -29,13 +31,14 @@ def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[s
         left_out = nothing(f"not asked of more than {MOST_ROWS:,} rows; a share of them, by --where, would tell")
         names = ("deltas", "suspects", "floor", "backtest", "influence", "identifiability")
         return dict.fromkeys(names, left_out) | cheap
-    shape = curvature(fitted)
-    return {
-        "identifiability": identifiability(fitted, shape),
-        "deltas": deltas(fitted),
-        "floor": floor(fitted, shape),
-        "suspects": suspects(fitted),
-        "influence": influence(fitted, shape),
-        "backtest": backtest_block(fitted, backtest(fitted, seed)),
-        **cheap,
-    }
+    with np.errstate(all="ignore"):  # an answer beyond the realm of numbers is null in the record
+        shape = curvature(fitted)
+        return {
+            "identifiability": identifiability(fitted, shape),
+            "deltas": deltas(fitted),
+            "floor": floor(fitted, shape),
+            "suspects": suspects(fitted),
+            "influence": influence(fitted, shape),
+            "backtest": backtest_block(fitted, backtest(fitted, seed)),
+            **cheap,
+        }

@@ -10,6 +10,7 @@ import numpy as np
 
 from sweep.fit.diagnostics.curvature import Curvature
 from sweep.fit.diagnostics.fitted import Fitted, best, nothing
+from sweep.fit.objective import huber
 from sweep.fit.solver import solve
 from sweep.laws.law import FLOOR
 
@@ -89,9 +90,10 @@ def pinned(fitted: Fitted, pins: np.ndarray) -> tuple[Any, np.ndarray]:
 
 
 def total(fitted: Fitted, predicted: np.ndarray) -> float:
-    """The summed objective of predictions [n], r^2 / 2 for squares."""
-    value = fitted.objective.value(predicted, fitted.runs.loss)
-    return value * len(predicted) / 2 if fitted.objective.kind.endswith("mse") else value
+    """The sum that the solver minimises, of predictions [n]: Huber at the last threshold, r^2 / 2 inside."""
+    loss = fitted.runs.loss
+    residual = predicted - loss if fitted.objective.in_loss else np.log(predicted) - np.log(loss)
+    return float(huber(residual, fitted.objective.deltas[-1]).sum())
 
 
 def crossings(values: np.ndarray, rise: np.ndarray, allowed: float) -> list[float]:

@@ -11,7 +11,11 @@ from sweep.fit.diagnostics.fitted import nothing
 def gap(record: Mapping[str, Any]) -> dict[str, Any]:
     """For each pair of approaches with an answer: difference of a, factors of N* and D* at the target."""
     target = record["target"]
-    answered = [k for k in (1, 2, 3) if record[f"approach{k}"]["a"] is not None and target[f"approach{k}"]]
+    answered = [
+        k
+        for k in (1, 2, 3)
+        if record[f"approach{k}"]["a"] is not None and target[f"approach{k}"] and target[f"approach{k}"]["params"] > 0
+    ]
     if len(answered) < 2:
         return nothing("one approach only has an answer")
     pairs = []

@@ -24,13 +24,14 @@ def test_pinned_floors_equal_scipy(noisy):
         assert log_theta(here) == pytest.approx(peer, rel=1e-4)
 
 
-def test_the_profile_interval_covers_the_truth(noisy, law):
+@pytest.mark.parametrize("kind", ["log_mse", "huber", "lad"])
+def test_the_profile_interval_covers_the_truth(noisy, law, kind):
     inside = []
     for seed in range(30):
-        fitted = solved(noisy(seed), "log_mse")
+        fitted = solved(noisy(seed), kind)
         low, high = floor(fitted, curvature(fitted))["interval"]
         inside.append(low <= law.E <= high)
-    assert 23 <= sum(inside) <= 30  # binomial(30, 0.9): 23 and fewer have a chance of 1 percent
+    assert sum(inside) >= 23  # binomial(30, 0.9): fewer have a chance of 1 percent
 
 
 def test_a_wide_table_shows_its_floor(noisy, law):
