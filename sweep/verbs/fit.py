@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from rich.console import Console
 
 from sweep.errors import InputError
 from sweep.fit import fit
 from sweep.fit.result import FIT_FILE
 from sweep.verbs.fit_text import describe
+from sweep.verbs.meter import Meter
 from sweep.verbs.output import Output
 
 
@@ -59,28 +61,31 @@ class Args:
 
 def run(args: Args) -> Output:
     """Fit, save where asked to, and describe."""
-    found = fit(
-        args.table,
-        law=args.law,
-        objective=args.objective,
-        delta=args.delta,
-        where=args.where,
-        columns=parse_columns(args.columns),
-        bootstrap=args.bootstrap,
-        seed=args.seed,
-        level=args.level,
-        target_compute=args.target_compute,
-        units=args.units,
-        bytes_per_token=args.bytes_per_token,
-        despite=args.despite,
-        diagnostics=args.diagnostics,
-    )
+    with Meter(Console(stderr=True)) as meter:
+        found = fit(
+            args.table,
+            law=args.law,
+            objective=args.objective,
+            delta=args.delta,
+            where=args.where,
+            columns=parse_columns(args.columns),
+            bootstrap=args.bootstrap,
+            seed=args.seed,
+            level=args.level,
+            target_compute=args.target_compute,
+            units=args.units,
+            bytes_per_token=args.bytes_per_token,
+            despite=args.despite,
+            diagnostics=args.diagnostics,
+            progress=meter,
+        )
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
     text = describe(found)
     if out:
         found.save(out)
         text += f"\n\nsaved {Path(out) / FIT_FILE}"
-    return Output(found.to_json(), text)
+    partial = any(w["code"] == "partial" for w in found.to_json()["warnings"])
+    return Output(found.to_json(), text, code=3 if partial else 0)
 
 
 def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
