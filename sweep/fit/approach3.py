@@ -3,7 +3,8 @@
 One full fit from the grid of starts, then one refit per resample from its optimum; each ends in a verdict.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from sweep.fit.starts import grid_starts
 from sweep.laws import Law
 from sweep.tables.load import Runs
 
-CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE = VERDICTS = ("converged", "at_bound", "not_converged", "degenerate")
+CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE, NOT_RUN = VERDICTS = (
+    "converged", "at_bound", "not_converged", "degenerate", "not_run",
+)  # fmt: skip
 AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
 
 
@@ -63,13 +66,26 @@ class Resamples:
 
 
 def minimise(
-    law: Law, runs: Runs, features: np.ndarray, objective: Objective, theta: np.ndarray, weight: np.ndarray
+    law: Law,
+    runs: Runs,
+    features: np.ndarray,
+    objective: Objective,
+    theta: np.ndarray,
+    weight: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Lanes:
-    """Lanes at the last of the objective's thresholds, each threshold starting where the one before ended."""
+    """Lanes at the last of the objective's thresholds, each threshold starting where the one before ended.
+
+    An interrupt ends it: lanes that did not come to the last threshold are not `finished`.
+    """
     target = runs.loss if objective.in_loss else np.log(runs.loss)
-    lanes = None
-    for delta in objective.deltas:
-        lanes = solve(law, features, target, theta, weight, delta=delta, in_loss=objective.in_loss)
+    rounds, lanes = len(objective.deltas), None
+    for i, delta in enumerate(objective.deltas):
+        tell = progress and (lambda done, of, i=i: progress(i * of + done, rounds * of))
+        lanes = solve(law, features, target, theta, weight, delta=delta, in_loss=objective.in_loss, progress=tell)
+        if not lanes.finished.all():
+            last = i == rounds - 1
+            return lanes if last else replace(lanes, finished=np.zeros_like(lanes.finished))
         theta = lanes.theta
     assert lanes is not None
     return lanes
@@ -81,6 +97,8 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     rank_by = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
     starts = grid_starts(law, features, runs.loss, delta=rank_by)
     lanes = minimise(law, runs, features, objective, starts, np.ones(len(runs)))
+    if not lanes.finished.all():
+        raise KeyboardInterrupt  # without the law there is nothing to hand over
     value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
     best = int(np.argmin(value))
     same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
@@ -108,24 +126,33 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     )
 
 
-def refit(law: Law, runs: Runs, objective: Objective, solution: Solution, weight: np.ndarray) -> Resamples:
+def refit(
+    law: Law,
+    runs: Runs,
+    objective: Objective,
+    solution: Solution,
+    weight: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
+) -> Resamples:
     """The law refitted to each resample from each of the solution's restarts; the best of them.
 
     Args:
         weight: how often each run was drawn [lanes, n].
+        progress: called with (fits done, fits) now and then.
     """
     features, shift = law.features(runs.params, runs.tokens)
     lanes = len(weight)
     if not lanes:
         return Resamples(law.coefficients(np.empty((0, len(law.names))), shift), np.empty(0, int))
     restarts = len(solution.restarts)
-    theta = np.repeat(solution.restarts, lanes, axis=0)
-    tried = minimise(law, runs, features, objective, theta, np.tile(weight, (restarts, 1)))
-    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(restarts, lanes)
-    choice = np.argmin(value, axis=0) * lanes + np.arange(lanes)
+    theta = np.tile(solution.restarts, (lanes, 1))  # all restarts of a resample together: an interrupt keeps them whole
+    tried = minimise(law, runs, features, objective, theta, np.repeat(weight, restarts, axis=0), progress)
+    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(lanes, restarts)
+    choice = np.arange(lanes) * restarts + np.argmin(value, axis=1)
+    finished = tried.finished.reshape(lanes, restarts).all(axis=1)
     coefficients = law.coefficients(tried.theta[choice], shift)
     bound = law.bound(coefficients, float(runs.loss.min())) > 0
-    verdict = np.select([degenerate(law, runs, weight), bound, tried.converged[choice]], [3, 1, 0], 2)
+    verdict = np.select([degenerate(law, runs, weight), ~finished, bound, tried.converged[choice]], [3, 4, 1, 0], 2)
     return Resamples(coefficients, verdict)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sweep.fit.isoflop_warnings import about_isoflop
 from sweep.fit.result import warning
 from sweep.tables.load import Runs
 
@@ -37,7 +38,7 @@ CURES = {
 def warnings_of(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     """Warnings {code, message} of a fit's record, gravest first, with a `cure` where there is one."""
     found = [*about_solution(record), *about_diagnostics(record.get("diagnostics") or {})]
-    found += [*about_lanes(record, runs), *about_answers(record), *about_table(record, runs)]
+    found += [*about_lanes(record, runs), *about_answers(record), *about_isoflop(record), *about_table(record, runs)]
     return [w | ({"cure": CURES[w["code"]]} if w["code"] in CURES else {}) for w in found]
 
 
@@ -117,6 +118,9 @@ def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
                 f"{ended['no_line']} of {sum(ended.values())} resamples give approach {k} no line and are left out"
             )
             found.append(warning(f"approach{k}_lanes_dropped", message))
+    if lanes["not_run"]:
+        message = f"interrupted: {lanes['not_run']} of {total} resamples were not finished and are not in the intervals"
+        found.append(warning("partial", message))
     groups = len(np.unique(runs.group))
     if groups < FEW_GROUPS:
         found.append(
@@ -139,21 +143,12 @@ def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if answers and max(answers) > 2 * min(answers):
         message = f"the approaches put N* at the target between {min(answers):.3g} and {max(answers):.3g}"
         found.append(warning("approaches_disagree", message))
-    families = [f for f in record["approach2"]["families"] if f["status"] == "ok"]
-    worst = max((abs(f["bias"] or 0) for f in families), default=0)
-    if worst > 0.05:
-        found.append(warning("parabola_bias", f"approach 2: wide families bias its N* by up to {worst:.0%}"))
-    odd = [f for f in record["approach2"]["families"] if f["status"] != "ok"]
-    if odd:
-        listed = ", ".join(f"{f['budget']:.3g} ({f['reason']})" for f in odd[:3]) + (", …" if len(odd) > 3 else "")
-        message = f"approach 2 leaves out {len(odd)} of {len(odd) + len(families)} families: {listed}"
-        found.append(warning("families_without_minimum", message))
     return found
 
 
 def about_table(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     """The rows."""
-    found = []
+    found = [warning(p.code, p.message) for p in runs.remarks if p.level == "remark"]
     if runs.excluded:
         listed = ", ".join(f"{count} {status}" for status, count in runs.excluded)
         found.append(warning("excluded", f"rows that are no finished run are left out: {listed}"))

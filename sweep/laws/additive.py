@@ -108,16 +108,17 @@ def features(params: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def log_loss(
-    theta: Float[jax.Array, " k"], features: Float[jax.Array, "f n"]
-) -> tuple[Float[jax.Array, " n"], Float[jax.Array, "k n"]]:
-    """ln loss and its Jacobian in theta."""
+    theta: Float[jax.Array, "k *lanes"], features: Float[jax.Array, "f *rows"]
+) -> tuple[Float[jax.Array, "*both"], Float[jax.Array, "k *both"]]:
+    """ln loss and its Jacobian in theta; theta and features broadcast, as [k, 1, lanes] and [f, n, 1] do."""
     ln_params, ln_tokens = features
     model_term = jnp.exp(theta[0] - theta[3] * ln_params)
     data_term = jnp.exp(theta[1] - theta[4] * ln_tokens)
     floor = jnp.full_like(model_term, jnp.exp(theta[2]))
     total = model_term + data_term + floor
     columns = [model_term, data_term, floor, -model_term * ln_params, -data_term * ln_tokens]
-    return jnp.log(total), jnp.stack(columns) / total[None]
+    share = 1 / total
+    return jnp.log(total), jnp.stack([column * share for column in columns])
 
 
 def coefficients(theta: np.ndarray, shift: np.ndarray) -> Additive:

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
 
 FLOOR = -30.0  # least value of a coordinate: a term of e^-30 nats has vanished
 
@@ -37,7 +36,8 @@ class Law:
         allocation: coefficients -> (a, b) of N* ~ C^a, D* ~ C^b.
         optimum: (coefficients, FLOPs, FLOPs per parameter and token) -> compute-optimal (params, tokens).
         features: (params [n], tokens [n]) -> features [f, n], centred, and their shift [f].
-        log_loss: (theta [k], features [f, n]) -> ln loss [n], its Jacobian [k, n].
+        log_loss: (theta [k, ...], features [f, ...]) -> ln loss [...], its Jacobian [k, ...]; elementwise, so that
+            theta [k] with features [f, n], or theta [k, 1, lanes] with features [f, n, 1], broadcast.
         coefficients: (theta [..., k], shift [f]) -> coefficients, each [...].
         theta: inverse of `coefficients`.
         basis: (shape parameters [..., s], features [f, n]) -> columns [..., c, n] of the linear block, whose
@@ -58,7 +58,7 @@ class Law:
     allocation: Callable[[Any], tuple[Any, Any]]
     optimum: Callable[[Any, Any, Any], tuple[Any, Any]]
     features: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-    log_loss: Callable[[Float[jax.Array, " k"], Float[jax.Array, "f n"]], tuple[jax.Array, jax.Array]]
+    log_loss: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
     coefficients: Callable[[np.ndarray, np.ndarray], Any]
     theta: Callable[[Any, np.ndarray], np.ndarray]
     basis: Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -35,7 +35,14 @@ class Args:
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     columns: tuple[str, ...] = ()
-    """Names in your table, such as params=N tokens=D loss=val; also flops, budget, trunk."""
+    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk,
+    and run for curves."""
+    units: str | None = None
+    """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
+    bytes_per_token: str | None = None
+    """With --units bpb: a number or a column."""
+    despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Code of a refusal to override, such as collinear; repeatable. Every output that follows says so."""
     bootstrap: int = 1000
     """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together."""
     seed: int = 0
@@ -63,6 +70,9 @@ def run(args: Args) -> Output:
         seed=args.seed,
         level=args.level,
         target_compute=args.target_compute,
+        units=args.units,
+        bytes_per_token=args.bytes_per_token,
+        despite=args.despite,
         diagnostics=args.diagnostics,
     )
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)

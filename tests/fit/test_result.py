@@ -24,8 +24,10 @@ def test_saved_and_loaded_it_answers_alike(found, tmp_path):
     assert again.predict(1e9, 2e10) == found.predict(1e9, 2e10)
     assert again.optimum(1e21) == found.optimum(1e21)
     assert again.interval("alpha") == found.interval("alpha") == found.record["interval"]["alpha"]
+    assert Fit.load(tmp_path).to_json() == found.to_json()  # of a sweep's directory, its fit/
+    assert Fit.load(tmp_path / "fit" / "fit.json").to_json() == found.to_json()
     with pytest.raises(InputError, match="sweep fit TABLE"):
-        Fit.load(tmp_path)
+        Fit.load(tmp_path / "elsewhere")
 
 
 def test_prediction_intervals_hold_new_runs(found, law):

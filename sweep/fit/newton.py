@@ -1,0 +1,281 @@
+"""The compiled part of the solver: damped semismooth Newton on blocks of lanes, lanes along the minor axis.
+
+A lane minimises sum_i w_i huber(r_i, delta), huber(r, d) = r^2 / 2 where |r| <= d, else d (|r| - d / 2), with r the
+residual of ln loss (or of loss). With J the Jacobian of the residuals and p = clip(r, -delta, delta):
+
+    newton    = J' diag(w [|r| <= delta]) J           curvature of the piecewise-quadratic objective
+    majorant  = J' diag(w min(1, delta / |r|)) J      positive definite, used as the damping
+    curvature = sum_i w_i p_i d2 r_i                  what the law's own curvature adds; exact, but of any sign
+    step      = (newton + damping * majorant [+ curvature])^-1 J' (w p)
+
+The damping falls when a step lowers the objective; where it does not, a ridge on the diagonal shortens and turns the
+step (Levenberg and Marquardt), which needs no new matrix, and the next matrix is damped more. The law's curvature is
+left out of the program that almost every lane needs, and wherever the matrix with it is not positive definite.
+
+All arrays of rows are [rows, lanes]: each sum over rows is then a vector operation over lanes, on a CPU as on an
+accelerator. One pass reads the weights once and keeps nothing of the size of the rows between steps.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, PartitionSpec
+
+from sweep.laws import Law
+from sweep.laws.law import FLOOR
+
+STOP = {"float32": 1e-4, "float64": 1e-12}  # relative decrease still promised at which a lane ends
+CALM = {"float32": 1e-1, "float64": 1e-3}  # damping at which that promise is believed
+RIDGE = {"float32": 1e-6, "float64": 1e-14}  # of the scaled matrix
+STUCK = 1e12  # ridge at which no step of any length has helped
+CHUNK = 4096  # rows of a larger table are summed in chunks of this
+
+
+class Problem(NamedTuple):
+    """What the lanes of a block minimise over.
+
+    Attributes:
+        features: of the law, centred, [f, n].
+        target: ln loss, or loss where the objective is in loss, [n, 1] or [n, lanes].
+        weight: of the rows, [n, lanes].
+        delta: threshold of the Huber function [lanes], in the unit of the residual; infinity for least squares.
+    """
+
+    features: jax.Array
+    target: jax.Array
+    weight: jax.Array
+    delta: jax.Array
+
+
+class Sums(NamedTuple):
+    """Sums over rows at one point: objective [lanes], gradient [k, lanes], matrices [k (k + 1) / 2, lanes]."""
+
+    objective: jax.Array
+    gradient: jax.Array
+    damped: jax.Array
+    curvature: jax.Array | None
+
+
+class Carry(NamedTuple):
+    """A block under way: the sums `here` at theta [k, lanes], the step to try next, the certificate of theta."""
+
+    theta: jax.Array
+    here: Sums
+    damping: jax.Array
+    ridge: jax.Array
+    step: jax.Array
+    gradient: jax.Array
+    decrement: jax.Array
+    steps: jax.Array
+    done: jax.Array
+
+
+def pairs(k: int) -> list[tuple[int, int]]:
+    """Entries of the lower triangle of a k x k matrix, in the order in which sums are kept."""
+    return [(i, j) for i in range(k) for j in range(i + 1)]
+
+
+def predict(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(prediction [n, lanes], Jacobian [k, n, lanes]) at theta [k, lanes], in ln loss or in loss."""
+    predicted, jacobian = law.log_loss(theta[:, None, :], features[:, :, None])
+    if in_loss:
+        predicted = jnp.exp(predicted)
+        jacobian = jacobian * predicted[None]
+    return predicted, jacobian
+
+
+def sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Problem, damping: jax.Array) -> Sums:
+    """One pass over the rows at theta [k, lanes]."""
+    features, target, weight = problem[:3]
+    delta, damping = problem.delta[None], damping[None]
+    tiny = jnp.finfo(theta.dtype).tiny
+    predicted, jacobian = predict(law, in_loss, features, theta)
+    residual = predicted - target
+    size = jnp.abs(residual)
+    inner = jnp.minimum(size, delta)  # huber = inner (size - inner / 2) on both branches
+    pull = weight * jnp.where(residual < 0, -inner, inner)
+    inside = jnp.where(size <= delta, weight, 0.0)
+    bend = inside + damping * weight * (inner / jnp.maximum(size, tiny))
+    k = len(theta)
+    bent = [bend * jacobian[i] for i in range(k)]
+    return Sums(
+        jnp.sum(weight * inner * (size - 0.5 * inner), axis=0),
+        jnp.stack([jnp.sum(pull * jacobian[i], axis=0) for i in range(k)]),
+        jnp.stack([jnp.sum(bent[i] * jacobian[j], axis=0) for i, j in pairs(k)]),
+        law_curvature(law, in_loss, features, theta, pull) if curved else None,
+    )
+
+
+def law_curvature(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array, pull: jax.Array) -> jax.Array:
+    """sum_i pull_i d2 r_i as lower triangles [k (k + 1) / 2, lanes]: the derivative of the gradient at a fixed pull."""
+
+    def gradient(point: jax.Array) -> jax.Array:
+        return jnp.sum(predict(law, in_loss, features, point)[1] * pull[None], axis=1)
+
+    rows = []
+    for i in range(len(theta)):
+        along = jnp.zeros_like(theta).at[i].set(1.0)
+        rows += list(jax.jvp(gradient, (theta,), (along,))[1][: i + 1])
+    return jnp.stack(rows)
+
+
+def chunked_sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Problem, damping: jax.Array) -> Sums:
+    """`sums`, for large tables chunk by chunk, so that memory holds the weights and little else."""
+    rows = problem.weight.shape[0]
+    if rows <= CHUNK:
+        return sums(law, in_loss, curved, theta, problem, damping)
+    features, target, weight, delta = problem
+
+    def part(first: jax.Array) -> Sums:
+        cut = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=CHUNK)
+        chunk = Problem(cut(features, axis=1), cut(target), cut(weight), delta)
+        return sums(law, in_loss, curved, theta, chunk, damping)
+
+    def add(total: Sums, first: jax.Array) -> tuple[Sums, None]:
+        return jax.tree.map(jnp.add, total, part(first)), None
+
+    firsts = jnp.arange(0, rows, CHUNK)
+    return jax.lax.scan(add, part(firsts[0]), firsts[1:])[0]
+
+
+def solve_spd(matrix: list[jax.Array], vector: list[jax.Array]) -> tuple[list[jax.Array], jax.Array]:
+    """Solve small positive definite systems by an unrolled Cholesky, elementwise over lanes.
+
+    Args:
+        matrix: lower triangles, a list in the order of `pairs` of [lanes].
+        vector: k of [lanes].
+
+    Returns:
+        the solution, k of [lanes], and the least pivot [lanes]: not positive where the matrix is not.
+    """
+    n = len(vector)
+    entry = dict(zip(pairs(n), matrix, strict=True))
+    lower, forward, solution, least = {}, [], [None] * n, None
+    for j in range(n):
+        pivot = entry[j, j] - sum(lower[j, k] ** 2 for k in range(j))
+        least = pivot if least is None else jnp.minimum(least, pivot)
+        lower[j, j] = jax.lax.rsqrt(jnp.maximum(pivot, jnp.finfo(pivot.dtype).tiny))  # on the diagonal its inverse
+        for i in range(j + 1, n):
+            lower[i, j] = (entry[i, j] - sum(lower[i, k] * lower[j, k] for k in range(j))) * lower[j, j]
+    for i in range(n):
+        forward.append((vector[i] - sum(lower[i, k] * forward[k] for k in range(i))) * lower[i, i])
+    for i in reversed(range(n)):
+        solution[i] = (forward[i] - sum(lower[k, i] * solution[k] for k in range(i + 1, n))) * lower[i, i]
+    return solution, least
+
+
+def direction(
+    theta: jax.Array, here: Sums, ridge: jax.Array, weight: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(step [k, lanes], scaled gradient [lanes], decrement [lanes]) from the sums at theta.
+
+    `weight` [lanes] is the sum of the lane's weights: a perfect fit is converged, so the decrement has a floor.
+    """
+    k, dtype = len(theta), theta.dtype
+    index = {pair: n for n, pair in enumerate(pairs(k))}
+    pinned = (theta <= FLOOR) & (here.gradient > 0)  # a vanished term that the data do not call back
+    diagonal = jnp.stack([here.damped[index[i, i]] for i in range(k)])
+    small = jnp.finfo(dtype).tiny * 1e30
+    scale = jnp.where(pinned, 0.0, jax.lax.rsqrt(diagonal + small))
+    gradient = list(here.gradient * scale)
+    ridge = ridge + RIDGE[dtype.name]
+
+    def scaled(matrix: jax.Array) -> list[jax.Array]:
+        rows = [matrix[index[i, j]] * scale[i] * scale[j] for i, j in pairs(k)]
+        return [row + jnp.where(pinned[i], 1.0, ridge) if i == j else row
+                for row, (i, j) in zip(rows, pairs(k), strict=True)]  # fmt: skip
+
+    step, _ = solve_spd(scaled(here.damped), gradient)
+    if here.curvature is not None:
+        exact, pivot = solve_spd(scaled(here.damped + here.curvature), gradient)
+        step = [jnp.where(pivot > 1e-12, a, b) for a, b in zip(exact, step, strict=True)]
+    floor = jnp.maximum(here.objective, 1e-22 * weight + small)
+    decrement = 0.5 * sum(g * s for g, s in zip(gradient, step, strict=True)) / floor
+    size = jnp.max(jnp.abs(jnp.stack(gradient)), axis=0) * jax.lax.rsqrt(floor)
+    return jnp.clip(jnp.stack(step) * scale, -3.0, 3.0), size, decrement
+
+
+def choose(where: jax.Array, new, old):
+    """`new` where the lane is chosen, else `old`, leaf by leaf."""
+    return jax.tree.map(lambda a, b: jnp.where(jnp.broadcast_to(where, a.shape), a, b), new, old)
+
+
+def solve_block(
+    law: Law, in_loss: bool, curved: bool, theta: jax.Array, damping: jax.Array, problem: Problem, most: jax.Array
+) -> Carry:
+    """The lanes of a block after at most `most` passes: theta [k, lanes], damping [lanes]."""
+    k, dtype = len(theta), theta.dtype
+    weight = jnp.sum(problem.weight, axis=0)
+    evaluate = functools.partial(chunked_sums, law, in_loss, curved)
+
+    def one_pass(carry: Carry) -> Carry:
+        point = jnp.maximum(carry.theta - carry.step, FLOOR)
+        first = jnp.isinf(carry.here.objective)
+        calmer = jnp.where(first, carry.damping, jnp.maximum(carry.damping / 10, 1e-9))
+        found = evaluate(point, problem, calmer)
+        better = (found.objective < carry.here.objective) & ~carry.done
+        theta, here = choose(better, (point, found), (carry.theta, carry.here))
+        ridge = jnp.where(better, 0.0, jnp.maximum(carry.ridge * 10, 1e-3))
+        step, gradient, decrement = direction(theta, here, ridge, weight)
+        settled = (decrement <= STOP[dtype.name]) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
+        gradient, decrement = choose(better, (gradient, decrement), (carry.gradient, carry.decrement))
+        return Carry(
+            theta, here, jnp.where(better, calmer, jnp.minimum(carry.damping * 10, 1.0)), ridge, step, gradient,
+            decrement, carry.steps + ~carry.done, carry.done | (better & settled) | (ridge > STUCK),
+        )  # fmt: skip
+
+    def unfinished(state: tuple[Carry, jax.Array]) -> jax.Array:
+        return ~jnp.all(state[0].done) & (state[1] < most)
+
+    zero, unknown = jnp.zeros_like(damping), jnp.full_like(damping, jnp.inf)
+    blank = jnp.zeros((len(pairs(k)), len(damping)), dtype)
+    nowhere = Sums(unknown, jnp.zeros_like(theta), blank, blank if curved else None)
+    steps = jnp.zeros(damping.shape, jnp.int32)
+    start = Carry(theta, nowhere, damping, zero, jnp.zeros_like(theta), unknown, unknown, steps, weight <= 0)
+    return jax.lax.while_loop(unfinished, lambda state: (one_pass(state[0]), state[1] + 1), (start, jnp.int32(0)))[0]
+
+
+class End(NamedTuple):
+    """Where the lanes of a call are, lanes first: theta [lanes, k], the others [lanes]."""
+
+    theta: jax.Array
+    objective: jax.Array
+    damping: jax.Array
+    gradient: jax.Array
+    decrement: jax.Array
+    steps: jax.Array
+    done: jax.Array
+
+
+@functools.cache
+def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str, block: int, devices: int):
+    """The compiled solver of many blocks, spread over devices.
+
+    (theta [lanes, k], damping [lanes], delta [lanes], weight [lanes, n], target [lanes, n] or [n], features [f, n],
+    most) -> End.
+    """
+    mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,))
+    split, shared = PartitionSpec("lane"), PartitionSpec()
+    specs = (split, split, split, split, split if own_target else shared, shared, shared)
+
+    @jax.jit
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
+    def run(theta, damping, delta, weight, target, features, most):
+        theta, damping, delta, weight, target, features = (
+            x.astype(dtype) for x in (theta, damping, delta, weight, target, features)
+        )
+
+        def one(lanes):
+            theta, damping, delta, weight, own = lanes
+            goal = own.T if own_target else target[:, None]
+            end = solve_block(law, in_loss, curved, theta.T, damping, Problem(features, goal, weight.T, delta), most)
+            last = end.step if dtype == "float32" else 0.0  # float32 only leads the way: its last step is free
+            return End((end.theta - last).T, end.here.objective, end.damping, *end[-4:])
+
+        lanes = (theta, damping, delta, weight, target if own_target else None)
+        blocks = jax.tree.map(lambda x: x.reshape(-1, block, *x.shape[1:]), lanes)
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.lax.map(one, blocks))
+
+    return run
