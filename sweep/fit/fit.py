@@ -72,6 +72,8 @@ def fit(
         )
     began = time.perf_counter()
     goal, form = Objective(objective, delta), laws.get(law)
+    if form.inputs != ("params", "tokens") or len(form.shape) != 2 or not form.linear:
+        raise InputError(f"fit: law {law} cannot be fitted yet, only laws of params and tokens with two exponents")
     runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite)
     judged = [*runs.remarks, *refusals(runs, len(form.names), bootstrap)]
     enforce(judged, despite)

@@ -7,14 +7,17 @@ Three methods over the same resamples, none of which needs another fit:
     adjusted    percentiles at the normal scores -z and z, with
                 z = r sqrt(n / (n - k)) sqrt(g / (g - 1)) t_{g-1}
 
-In `adjusted`, g groups were drawn, n runs fitted and k parameters estimated. Student's t and sqrt(g / (g - 1)) widen
-for few groups (the expanded percentile interval: Hesterberg 2015, section 4.3), sqrt(n / (n - k)) for residuals that a
-fit has made small. The factor r <= 1 narrows: a percentile interval is centred on the middle of the resampled values, a
-bagged estimate, which is steadier than the estimate itself where the objective is nearly least absolute deviations.
-Efron (2014, "Estimation and accuracy after model selection") gives the standard deviation of a bagged estimate as that
-of the part of the resampled values that is linear in how often each group was drawn; r is the square root of that
-part's share of the variance, taken over normal scores, so that it stays the same when a quantity is transformed. Where
-the objective is smooth, r is nearly 1. benchmarks/coverage.py measures all three; docs/uncertainty.md has its table.
+In `adjusted`, g groups were drawn and k parameters estimated from n effective runs. Student's t and sqrt(g / (g - 1))
+widen for few groups (the expanded percentile interval: Hesterberg 2015, section 4.3), sqrt(n / (n - k)) for residuals
+that a fit has made small. Runs that share a group's luck count for fewer: n = 2 / (1 / runs + 1 / groups), which is the
+design effect of Kish (1965) where half of the variance is shared, and all runs where each is a group.
+
+The factor r <= 1 narrows: a percentile interval is centred on the middle of the resampled values, a bagged estimate,
+which is steadier than the estimate itself where the objective is nearly least absolute deviations. Efron (2014,
+"Estimation and accuracy after model selection") gives the standard deviation of a bagged estimate as that of the part
+of the resampled values that is linear in how often each group was drawn; r is the square root of that part's share of
+the variance, taken over normal scores, so that it stays the same when a quantity is transformed. Where the objective is
+smooth, r is nearly 1. benchmarks/coverage.py measures all three; docs/uncertainty.md has its table.
 """
 
 import functools
@@ -40,7 +43,7 @@ class Doubt:
         drawn: how often each group is in each resample, [lanes, groups]; [lanes, 0] where there were too many groups
             to keep.
         groups: independent groups of runs that were drawn from.
-        runs, parameters: n and k of the fit.
+        runs, parameters: of the fit.
     """
 
     drawn: np.ndarray
@@ -74,7 +77,8 @@ class Doubt:
         """By how much `adjusted` is wider than `percentile`, in normal scores; below 1 where it is narrower."""
         good = np.isfinite(values)
         few = student_t((1 + level) / 2, self.groups - 1) * math.sqrt(self.groups / (self.groups - 1))
-        fitted = math.sqrt(self.runs / max(self.runs - self.parameters, 1))
+        effective = 2 / (1 / self.runs + 1 / self.groups)
+        fitted = math.sqrt(effective / max(effective - self.parameters, 1))
         scores = normal_scores(np.asarray(values, float)[good])
         share = linear_share(scores, self.drawn[good], self.influence(scores, good))
         return math.sqrt(share) * few * fitted / NORMAL.inv_cdf((1 + level) / 2)

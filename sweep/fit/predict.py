@@ -67,7 +67,7 @@ def predict(
         record: of the fit; its `level` is the interval's.
     """
     params, tokens = question
-    level = record["level"]
+    level, pair = record["level"], list[float | None]([None, None])
     loss = float(law.loss(coefficients, params, tokens))
     compute = record["flops_per_param_token"] * params * tokens / record["range"]["flops"][1]
     low, high = record["range"]["tokens_per_param"]
@@ -80,8 +80,6 @@ def predict(
         wider = doubt.widening(spread, level) * (backtest_widening(record) if compute > 1 else 1.0)
         spread = middle + wider * (spread - middle)
         pair = bootstrap.interval(np.exp(spread) * noise(record, len(spread)), level)
-    else:
-        pair = [None, None]
     warnings = despite(record)
     if compute > FAR:
         warnings.append(warning("extrapolation", f"extrapolation {compute:.3g}x in C beyond the largest fitted run"))
@@ -115,10 +113,10 @@ def optimum(
         lane_params, lane_tokens = law.optimum(lanes, flops, k)
         lane_loss = law.loss(lanes, lane_params, lane_tokens)
         loss = float(law.loss(coefficients, params, tokens))
-    pairs = [doubt.interval(np.asarray(lane), level) for lane in (lane_params, lane_tokens, lane_loss)]
+    of_n, of_d, of_loss = (doubt.interval(np.asarray(lane), level) for lane in (lane_params, lane_tokens, lane_loss))
     if flops > record["range"]["flops"][1]:
-        pairs[2] = widened(pairs[2], loss, backtest_widening(record))
-    return Optimum(float(params), float(tokens), loss, *pairs, warnings=despite(record))
+        of_loss = widened(of_loss, loss, backtest_widening(record))
+    return Optimum(float(params), float(tokens), loss, of_n, of_d, of_loss, warnings=despite(record))
 
 
 def despite(record: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -90,8 +90,7 @@ class Fit:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(values)}")
         lanes = self.lane_coefficients
         drawn = dict(zip("ab", self.law.allocation(lanes), strict=True)) | dict(zip(self.params, lanes, strict=True))
-        level = self.record["level"] if level is None else level
-        return self.doubt.interval(drawn[name], level, method, values[name])
+        return self.doubt.interval(drawn[name], self.at_level(level)["level"], method, values[name])
 
     def predict(self, params: float | int, tokens: float | int, level: float | None = None) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
@@ -180,9 +179,12 @@ class Fit:
             raise InputError(f"{lanes_file}: missing beside {FIT_FILE}; fit again with `sweep fit TABLE --out …`")
         try:
             table = io.pyarrow.parquet.ParquetFile(lanes_file).read()
+            if missing := {*record["params"], "status", "drawn"} - set(table.column_names):
+                raise KeyError(min(missing))
             lanes = {name: table[name].to_numpy().astype(float) for name in record["params"]}
             verdict = np.array(table["status"].to_pylist(), dtype=object)
-            drawn = np.frombuffer(b"".join(table["drawn"].to_pylist()), COUNTS).reshape(len(verdict), -1).astype(float)
+            drawn = np.frombuffer(b"".join(table["drawn"].to_pylist()), COUNTS).astype(float)
+            drawn = drawn.reshape(len(verdict), len(drawn) // max(len(verdict), 1))
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
             raise damaged(lanes_file, error) from error
         return cls(record, lanes, verdict, drawn)
@@ -215,7 +217,11 @@ def read_record(file: Path) -> dict[str, Any]:
 
 def damaged(file: Path, error: Exception) -> InputError:
     """One line about a file that is no part of a fit, or of another version's."""
-    why = f"no {error}" if isinstance(error, KeyError) else next(iter(str(error).splitlines()), type(error).__name__)
+    why = (
+        f"{error} is missing"
+        if isinstance(error, KeyError)
+        else next(iter(str(error).splitlines()), type(error).__name__)
+    )
     return InputError(f"{file}: not a fit that this version can read ({why}); fit again with `sweep fit TABLE --out …`")
 
 

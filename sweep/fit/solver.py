@@ -68,12 +68,17 @@ class Lanes:
 
 
 class Layout(NamedTuple):
-    """How lanes lie on this machine: in a block, in a call of the device, and between looks at what is unfinished."""
+    """How lanes lie on this machine: in a block, in a call of the device, and between looks at what is unfinished.
+
+    The few lanes of the last stage lie in blocks of `few`: a block takes hundreds of passes if one of its lanes does.
+    """
 
     block: int
     call: int
     group: int
     devices: int
+    few: int
+    few_call: int
 
 
 def layout(rows: int) -> Layout:
@@ -83,7 +88,8 @@ def layout(rows: int) -> Layout:
     block = max(8, min(128 if cpu else 8192, 2**20 // rows if cpu else 2**27 // rows))
     least = block * len(devices)
     call = max(least, min(2048 if cpu else 65536, 2**25 // rows) // least * least)
-    return Layout(block, call, 8 * call, len(devices))
+    few = min(block, 8 if cpu else 256)
+    return Layout(block, call, 8 * call, len(devices), few, min(call, 16 * few * len(devices)))
 
 
 def solve(
@@ -123,9 +129,10 @@ def solve(
     def run(stage: Stage, chosen: np.ndarray) -> None:
         """Take the chosen lanes through a stage, and write down where they are."""
         own = shared[0] is None
-        compiled = program(law, in_loss, own, stage.curved, stage.dtype, plan.block, plan.devices)
-        for part in np.split(chosen, range(plan.call, len(chosen), plan.call)):
-            spare = plan.call - len(part)  # lanes without weight, which cost nothing
+        block, call = (plan.block, plan.call) if stage is not LAST else (plan.few, plan.few_call)
+        compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
+        for part in np.split(chosen, range(call, len(chosen), call)):
+            spare = call - len(part)  # lanes without weight, which cost nothing
             mine = {name: pad_lanes(values[part], spare, fill) for name, values in lane_data.items()}
             goal = mine["target"] if own else shared[0]
             start = pad_lanes(end.theta[part], spare), pad_lanes(damping[part], spare)

@@ -121,6 +121,7 @@ def examine(
     for key in columns:
         if key not in INPUTS:
             raise InputError(f"--columns {key}=…: no such input{nearest(key, INPUTS)}")
+    by_name = isinstance(source, Mapping)  # who passes arrays by name has said which is which, by the API's contract
     own = {"status", *SWEEP_NAMES.values()} <= set(table.column_names)
     names = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in INPUTS} | columns
     if "run" in columns and columns["run"] not in table.column_names:
@@ -138,11 +139,13 @@ def examine(
         return Seen(None, problems, len(rows))
     each = bytes_of(table, bytes_per_token, rows, name)
     values["loss"] = values["loss"] * factor(units, each)
+    how = "stated" if units else "schema" if own else "arrays" if by_name and names["loss"] == "loss" else "guessed"
     run = None if own or {"trunk", "run"} & set(columns) else slips.run_column(table, rows, values["params"])
     problems += slips.mixed(table, rows, names_in(where), name)
     if not own:
-        problems += suspicions(names, rows, values, set(columns), run, name)
-        if not units and (question := doubt(values["loss"], names["loss"], name)):
+        stated = {*columns, *(NEEDED if by_name else ())}
+        problems += suspicions(names, rows, values, stated, run, name)
+        if how == "guessed" and (question := doubt(values["loss"], names["loss"], name)):
             problems.append(question)
     group, remarks = grouping(table, names["trunk"], "trunk" in columns, rows, run, name)
     problems += remarks
@@ -150,7 +153,6 @@ def examine(
         return Seen(None, problems, len(rows))
     trial = [str(t) for t in plain(table["trial"])[rows]] if "trial" in table.column_names else None
     span = float(values["loss"].min()), float(values["loss"].max())
-    how = "stated" if units else "schema" if own else "guessed"
     runs = Runs(
         *(values[key] for key in NEEDED[:2]),
         flops=values.get("flops", 6.0 * values["params"] * values["tokens"]),

@@ -4,7 +4,7 @@ The rules, in order (m is the median loss):
 
 1. `--units nats|bits|bpb` settles it: nats/token as they are; bits/token times ln 2; bits per byte times ln 2 times the
    bytes per token (`--bytes-per-token`, a number or a column).
-2. A table that a sweep wrote is in nats/token, by its schema.
+2. A table that a sweep wrote is in nats/token, by its schema; so is an array passed by the name `loss`.
 3. A column whose name has one of the words `bpb`, `bits`, `ppl`, `perplexity` asks.
 4. m above 12.5 (ln of a vocabulary of 268,000, the loss of a guess) looks like perplexity, m below 1.3 like bits per
    byte: asks.
@@ -48,7 +48,7 @@ class Units:
 
     Attributes:
         loss: unit of the column: nats, bits or bpb.
-        how: `stated`, `schema` or `guessed`.
+        how: `stated`, `schema`, `arrays` (passed by name to a function that documents nats/token) or `guessed`.
         range: [least, largest] loss in nats/token.
         bytes_per_token: number, or name of the column, that bpb was converted with.
     """
@@ -64,8 +64,9 @@ class Units:
         low, high = (f"{x:.4g}" for x in self.range)
         if self.how == "guessed":
             return f"loss looks like nats/token ({low} to {high}); not stated, --units settles it"
-        if self.how == "schema":
-            return f"loss in nats/token ({low} to {high}), by the schema of the table"
+        if self.how in ("schema", "arrays"):
+            said = "the schema of the table" if self.how == "schema" else "the name of the array"
+            return f"loss in nats/token ({low} to {high}), by {said}"
         given = {"nats": "nats/token", "bits": "bits/token, converted", "bpb": "bits per byte, converted"}[self.loss]
         each = f" at {self.bytes_per_token} bytes per token" if self.bytes_per_token else ""
         return f"loss in {given}{each} ({low} to {high} nats/token)"

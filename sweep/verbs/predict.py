@@ -6,10 +6,11 @@ from typing import Any
 
 import tyro
 
-from sweep.errors import InputError
+from sweep.errors import InputError, Refusal
 from sweep.fit.predict import Prediction, warning
 from sweep.fit.result import Fit
 from sweep.laws import LAWS
+from sweep.laws import inputs as laws_inputs
 from sweep.verbs.output import Output
 
 
@@ -76,8 +77,12 @@ def of_published(id: str, params: float, tokens: float) -> Prediction:
     if not (0 < params < float("inf") and 0 < tokens < float("inf")):
         raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
     law, entry = published()[id]
+    if law.target != "loss":
+        raise InputError(f"predict: {id} gives {law.output}, not a loss")
+    if not entry.verified:
+        raise Refusal("unverified", f"{id}: {entry.source}; nobody could check these numbers")
     message = f"{id} is a published point: no interval and no fitted range are known; fit your own table for both"
-    loss = float(law.loss(entry.coefficients, params, tokens))
+    loss = float(laws_inputs.predict(law, entry.coefficients, {"params": params, "tokens": tokens}))
     return Prediction(loss, [None, None], {}, [warning("no_interval", message)])
 
 

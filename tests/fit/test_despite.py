@@ -68,7 +68,7 @@ def test_units_of_a_fit():
                columns={"params": "N", "tokens": "C/(6*N)", "loss": "bits"})  # fmt: skip
     assert bits.params == pytest.approx(nats.params, rel=1e-5)
     assert bits.record["units"]["how"] == "stated"
-    assert nats.record["units"]["how"] == "guessed"
+    assert nats.record["units"]["how"] == "arrays"
     assert nats.record["units"]["statement"] in verb.describe(nats)
 
 

@@ -33,7 +33,7 @@ def test_contract(table):
     assert [f["flops"] for f in data["families"]] == pytest.approx(BUDGETS.tolist())
     assert all(f["two_sided"] and f["budget"] is None for f in data["families"])
     assert data["flops_over_6nd"] == pytest.approx([1, 1])
-    assert data["units"]["how"] == "guessed"
+    assert data["units"]["how"] == "arrays"
     assert data["repeats"]["configurations"] == 45
     assert data["repeats"]["noise"] is None
     assert any("no seed repeats" in text for text in data["missing"])

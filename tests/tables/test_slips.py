@@ -78,6 +78,7 @@ def test_swapped_columns_are_asked_for():
         load(frame)
     assert (load(frame, {"params": "tokens", "tokens": "params"}).tokens > 1e9).all()
     assert (load(frame, {"params": "params", "tokens": "tokens"}).params > 1e9).all()  # said to be right
+    assert (load({name: frame[name].to_numpy() for name in frame}).params > 1e9).all()  # named by who wrote the code
 
 
 def test_mixed_tokenizers_are_asked_for():

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sweep.errors import InputError
@@ -14,13 +15,13 @@ LOSS = 1.8 + 480 * PARAMS**-0.35 + 2100 * TOKENS**-0.37
 
 
 def table(loss, column="loss", **more):
-    return {"params": PARAMS, "tokens": TOKENS, column: loss, **more}
+    return pa.table({"params": PARAMS, "tokens": TOKENS, column: loss, **more})
 
 
 def test_stated_units_convert():
     expected = LOSS
     bytes_per_token = np.linspace(3.5, 4.5, 9)
-    cases: list[tuple[dict, dict]] = [
+    cases: list[tuple[pa.Table, dict]] = [
         (table(LOSS), {"units": "nats"}),
         (table(LOSS / math.log(2)), {"units": "bits"}),
         (table(LOSS / math.log(2) / 4.2), {"units": "bpb", "bytes_per_token": 4.2}),
@@ -111,6 +112,14 @@ def test_flops_that_are_only_another_count_pass():
     found = doubt_flops(np.full(5, 2.5e4), "C", "t")
     assert found is not None
     assert "check the units" in found.message
+
+
+def test_arrays_by_name_are_documented_to_be_in_nats():
+    runs = load({"params": PARAMS, "tokens": TOKENS, "loss": LOSS / 4})
+    assert runs.units.how == "arrays"
+    assert "by the name of the array" in runs.units.statement
+    with pytest.raises(InputError, match="looks like bits"):
+        load({"params": PARAMS, "tokens": TOKENS, "bits": LOSS}, {"loss": "bits"})
 
 
 def test_statement_of_a_schema():
