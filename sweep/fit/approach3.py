@@ -4,7 +4,7 @@ One full fit from the grid of starts, then one refit per resample from its optim
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sweep.tables.load import Runs
 CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE, NOT_RUN = VERDICTS = (
     "converged", "at_bound", "not_converged", "degenerate", "not_run",
 )  # fmt: skip
+RESCUED = 32  # resamples without an answer that get starts of their own, some 20 ms each
 AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
 
 
@@ -144,16 +145,52 @@ def refit(
     lanes = len(weight)
     if not lanes:
         return Resamples(law.coefficients(np.empty((0, len(law.names))), shift), np.empty(0, int))
-    restarts = len(solution.restarts)
-    theta = np.tile(solution.restarts, (lanes, 1))  # all restarts of a resample together: an interrupt keeps them whole
-    tried = minimise(law, runs, features, objective, theta, np.repeat(weight, restarts, axis=0), progress)
-    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(lanes, restarts)
-    choice = np.arange(lanes) * restarts + np.argmin(value, axis=1)
-    finished = tried.finished.reshape(lanes, restarts).all(axis=1)
-    coefficients = law.coefficients(tried.theta[choice], shift)
+    starts = np.broadcast_to(solution.restarts, (lanes, *solution.restarts.shape))
+    best = best_of_starts(law, runs, features, objective, starts, weight, progress)
+    odd = degenerate(law, runs, weight)
+    hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[:RESCUED]
+    if len(hard):  # stuck in a flat valley: look for its end on the resample's own grid
+        delta = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
+        own = [grid_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
+        again = best_of_starts(law, runs, features, objective, np.stack(own), weight[hard], None)
+        best = improved(best, hard, again)
+    coefficients = law.coefficients(best.theta, shift)
     bound = law.bound(coefficients, float(runs.loss.min())) > 0
-    verdict = np.select([degenerate(law, runs, weight), ~finished, bound, tried.converged[choice]], [3, 4, 1, 0], 2)
+    verdict = np.select([odd, ~best.finished, bound, best.converged], [3, 4, 1, 0], 2)
     return Resamples(coefficients, verdict)
+
+
+def best_of_starts(
+    law: Law,
+    runs: Runs,
+    features: np.ndarray,
+    objective: Objective,
+    starts: np.ndarray,
+    weight: np.ndarray,
+    progress: Callable[[int, int], None] | None,
+) -> Lanes:
+    """The best of the starts [lanes, s, k] of every lane; `finished` only where all of them are."""
+    lanes, count, k = starts.shape
+    weights = np.repeat(weight, count, axis=0)  # the starts of a lane together: an interrupt leaves few lanes in part
+    tried = minimise(law, runs, features, objective, starts.reshape(-1, k), weights, progress)
+    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(lanes, count)
+    first = np.arange(lanes) * count
+    best = pick(tried, first + np.argmin(value, axis=1))
+    return replace(best, finished=tried.finished.reshape(lanes, count).all(axis=1))
+
+
+def pick(lanes: Lanes, chosen: np.ndarray) -> Lanes:
+    """Some of the lanes."""
+    return Lanes(**{field.name: getattr(lanes, field.name)[chosen] for field in fields(lanes)})
+
+
+def improved(lanes: Lanes, where: np.ndarray, others: Lanes) -> Lanes:
+    """`lanes`, with those of `others` (for the lanes `where`) that are finished and lower."""
+    better = others.finished & (others.objective <= lanes.objective[where])
+    values = {field.name: getattr(lanes, field.name).copy() for field in fields(lanes)}
+    for name, value in values.items():
+        value[where[better]] = getattr(others, name)[better]
+    return Lanes(**values)
 
 
 def degenerate(law: Law, runs: Runs, weight: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ residual of ln loss (or of loss). With J the Jacobian of the residuals and p = c
 
 The damping falls when a step lowers the objective; where it does not, a ridge on the diagonal shortens and turns the
 step (Levenberg and Marquardt), which needs no new matrix, and the next matrix is damped more. The law's curvature is
-left out of the program that almost every lane needs, and wherever the matrix with it is not positive definite.
+left out of the program that almost every lane needs. With it the matrix may have negative eigenvalues; their absolute
+values are used (saddle-free Newton, Dauphin et al. 2014), so that steps descend and follow a bent valley.
 
 All arrays of rows are [rows, lanes]: each sum over rows is then a vector operation over lanes, on a CPU as on an
 accelerator. One pass reads the weights once and keeps nothing of the size of the rows between steps.
@@ -29,6 +30,7 @@ from sweep.laws.law import FLOOR
 STOP = {"float32": 1e-4, "float64": 1e-12}  # relative decrease still promised at which a lane ends
 CALM = {"float32": 1e-1, "float64": 1e-3}  # damping at which that promise is believed
 RIDGE = {"float32": 1e-6, "float64": 1e-14}  # of the scaled matrix
+LEAST_RIDGE = {False: 1e-3, True: 1e-10}  # first ridge after a failure; small enough for the flattest valley if curved
 STUCK = 1e12  # ridge at which no step of any length has helped
 CHUNK = 4096  # rows of a larger table are summed in chunks of this
 
@@ -140,22 +142,18 @@ def chunked_sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, proble
     return jax.lax.scan(add, part(firsts[0]), firsts[1:])[0]
 
 
-def solve_spd(matrix: list[jax.Array], vector: list[jax.Array]) -> tuple[list[jax.Array], jax.Array]:
-    """Solve small positive definite systems by an unrolled Cholesky, elementwise over lanes.
+def solve_spd(matrix: list[jax.Array], vector: list[jax.Array]) -> jax.Array:
+    """Solve small positive definite systems by an unrolled Cholesky, elementwise over lanes; [k, lanes].
 
     Args:
         matrix: lower triangles, a list in the order of `pairs` of [lanes].
         vector: k of [lanes].
-
-    Returns:
-        the solution, k of [lanes], and the least pivot [lanes]: not positive where the matrix is not.
     """
     n = len(vector)
     entry = dict(zip(pairs(n), matrix, strict=True))
-    lower, forward, solution, least = {}, [], [None] * n, None
+    lower, forward, solution = {}, [], [jnp.zeros(())] * n
     for j in range(n):
         pivot = entry[j, j] - sum(lower[j, k] ** 2 for k in range(j))
-        least = pivot if least is None else jnp.minimum(least, pivot)
         lower[j, j] = jax.lax.rsqrt(jnp.maximum(pivot, jnp.finfo(pivot.dtype).tiny))  # on the diagonal its inverse
         for i in range(j + 1, n):
             lower[i, j] = (entry[i, j] - sum(lower[i, k] * lower[j, k] for k in range(j))) * lower[j, j]
@@ -163,7 +161,24 @@ def solve_spd(matrix: list[jax.Array], vector: list[jax.Array]) -> tuple[list[ja
         forward.append((vector[i] - sum(lower[i, k] * forward[k] for k in range(i))) * lower[i, i])
     for i in reversed(range(n)):
         solution[i] = (forward[i] - sum(lower[k, i] * solution[k] for k in range(i + 1, n))) * lower[i, i]
-    return solution, least
+    return jnp.stack(solution)
+
+
+def solve_absolute(matrix: list[jax.Array], vector: list[jax.Array], ridge: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Solve small symmetric systems with the absolute values of their eigenvalues, plus `ridge` [lanes].
+
+    Returns:
+        the solution [k, lanes], and vector . solution without the ridge [lanes].
+    """
+    n = len(vector)
+    entry = {pair: row for (i, j), row in zip(pairs(n), matrix, strict=True) for pair in ((i, j), (j, i))}
+    full = jnp.stack([jnp.stack([entry[i, j] for j in range(n)], axis=-1) for i in range(n)], axis=-2)
+    full = jnp.where(jnp.isfinite(full), full, jnp.eye(n)[None])
+    values, vectors = jnp.linalg.eigh(full)
+    along = jnp.sum(vectors * jnp.stack(vector, axis=-1)[:, :, None], axis=1)
+    size = jnp.maximum(jnp.abs(values), 1e-13)
+    solution = jnp.sum(vectors * (along / (size + ridge[:, None]))[:, None, :], axis=2).T
+    return solution, jnp.sum(along**2 / size, axis=1)
 
 
 def direction(
@@ -180,21 +195,20 @@ def direction(
     small = jnp.finfo(dtype).tiny * 1e30
     scale = jnp.where(pinned, 0.0, jax.lax.rsqrt(diagonal + small))
     gradient = list(here.gradient * scale)
-    ridge = ridge + RIDGE[dtype.name]
 
-    def scaled(matrix: jax.Array) -> list[jax.Array]:
+    def scaled(matrix: jax.Array, ridge: jax.Array | float) -> list[jax.Array]:
         rows = [matrix[index[i, j]] * scale[i] * scale[j] for i, j in pairs(k)]
         return [row + jnp.where(pinned[i], 1.0, ridge) if i == j else row
                 for row, (i, j) in zip(rows, pairs(k), strict=True)]  # fmt: skip
 
-    step, _ = solve_spd(scaled(here.damped), gradient)
-    if here.curvature is not None:
-        exact, pivot = solve_spd(scaled(here.damped + here.curvature), gradient)
-        step = [jnp.where(pivot > 1e-12, a, b) for a, b in zip(exact, step, strict=True)]
+    if here.curvature is None:
+        step = solve_spd(scaled(here.damped, ridge + RIDGE[dtype.name]), gradient)
+        promise = jnp.sum(jnp.stack(gradient) * step, axis=0)
+    else:
+        step, promise = solve_absolute(scaled(here.damped + here.curvature, 0.0), gradient, ridge)
     floor = jnp.maximum(here.objective, 1e-22 * weight + small)
-    decrement = 0.5 * sum(g * s for g, s in zip(gradient, step, strict=True)) / floor
     size = jnp.max(jnp.abs(jnp.stack(gradient)), axis=0) * jax.lax.rsqrt(floor)
-    return jnp.clip(jnp.stack(step) * scale, -3.0, 3.0), size, decrement
+    return jnp.clip(step * scale, -3.0, 3.0), size, 0.5 * promise / floor
 
 
 def choose(where: jax.Array, new, old):
@@ -217,7 +231,9 @@ def solve_block(
         found = evaluate(point, problem, calmer)
         better = (found.objective < carry.here.objective) & ~carry.done
         theta, here = choose(better, (point, found), (carry.theta, carry.here))
-        ridge = jnp.where(better, 0.0, jnp.maximum(carry.ridge * 10, 1e-3))
+        least = LEAST_RIDGE[curved]
+        less = jnp.where(carry.ridge > least, carry.ridge / 10, 0.0) if curved else 0.0
+        ridge = jnp.where(better, less, jnp.maximum(carry.ridge * 10, least))
         step, gradient, decrement = direction(theta, here, ridge, weight)
         settled = (decrement <= STOP[dtype.name]) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
         gradient, decrement = choose(better, (gradient, decrement), (carry.gradient, carry.decrement))

@@ -9,7 +9,7 @@ before it left unfinished, so that a block is not held up by its slowest lane:
     curved     with the law's own curvature, for lanes in a flat, bent valley, along which the others only crawl
 
 A least-squares objective is delta = infinity; least absolute deviations are approached by falling deltas
-(`approach3`). Blocks are spread over all local devices: on a CPU 128 lanes, which stay in its cache, on an accelerator
+(`approach3`). Blocks are spread over all local devices: some lanes that stay in the cache of a CPU, on an accelerator
 thousands.
 """
 
@@ -35,9 +35,9 @@ class Stage(NamedTuple):
     most: int
 
 
-SCOUT = Stage("float32", False, 12)
-STAGES = (Stage("float64", False, 5), Stage("float64", False, 12))
-LAST = Stage("float64", True, 500)
+SCOUT = Stage("float32", False, 7)
+STAGES = (Stage("float64", False, 4), Stage("float64", False, 12))
+LAST = Stage("float64", True, 150)
 SCOUT_LANES, SCOUT_DELTA = 256, 1e-4  # fewer lanes do not repay compiling; float32 rounds residuals to 1e-7
 
 
@@ -74,6 +74,7 @@ class Layout(NamedTuple):
     """
 
     block: int
+    scout_block: int
     call: int
     group: int
     devices: int
@@ -85,11 +86,11 @@ def layout(rows: int) -> Layout:
     """Blocks that fit a cache on a CPU and fill the chip elsewhere; at most 256 MiB of row weights a call."""
     devices = jax.local_devices()
     cpu = devices[0].platform == "cpu"
-    block = max(8, min(128 if cpu else 8192, 2**20 // rows if cpu else 2**27 // rows))
-    least = block * len(devices)
+    block, scout_block = (min(most, max(8, 2**20 // rows)) if cpu else 8192 for most in (32, 128))
+    least = scout_block * len(devices)
     call = max(least, min(2048 if cpu else 65536, 2**25 // rows) // least * least)
     few = min(block, 8 if cpu else 256)
-    return Layout(block, call, 8 * call, len(devices), few, min(call, 16 * few * len(devices)))
+    return Layout(block, scout_block, call, 8 * call, len(devices), few, min(call, 16 * few * len(devices)))
 
 
 def solve(
@@ -129,7 +130,8 @@ def solve(
     def run(stage: Stage, chosen: np.ndarray) -> None:
         """Take the chosen lanes through a stage, and write down where they are."""
         own = shared[0] is None
-        block, call = (plan.block, plan.call) if stage is not LAST else (plan.few, plan.few_call)
+        block = {SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
+        call = plan.few_call if stage is LAST else plan.call
         compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
         for part in np.split(chosen, range(call, len(chosen), call)):
             spare = call - len(part)  # lanes without weight, which cost nothing

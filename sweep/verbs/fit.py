@@ -6,7 +6,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from sweep.errors import InputError
+from sweep.errors import InputError, Partial
 from sweep.fit import fit
 from sweep.fit.result import FIT_FILE
 from sweep.verbs.fit_text import describe
@@ -85,7 +85,7 @@ def run(args: Args) -> Output:
         found.save(out)
         text += f"\n\nsaved {Path(out) / FIT_FILE}"
     partial = any(w["code"] == "partial" for w in found.to_json()["warnings"])
-    return Output(found.to_json(), text, code=3 if partial else 0)
+    return Output(found.to_json(), text, Partial.exit_code if partial else 0)
 
 
 def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:

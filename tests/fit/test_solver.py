@@ -151,3 +151,41 @@ def test_float64_does_not_leak():
     assert before.dtype == after.dtype == jnp.float32
     assert not jax.config.read("jax_enable_x64")
     np.testing.assert_array_equal(before, after)
+
+
+def test_an_interrupt_between_calls_keeps_what_is_finished(monkeypatch):
+    """Ctrl-C after some groups of lanes: these are whole and right, the others say that they are not finished."""
+    features, loss, theta = table()
+    small = solver.Layout(block=8, scout_block=8, call=64, group=128, devices=8)
+    monkeypatch.setattr(solver, "layout", lambda rows: small)
+    rng = np.random.default_rng(0)
+    weight = rng.multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=400).astype(float)
+
+    def stop(done, of):
+        if done >= 128:
+            raise KeyboardInterrupt
+
+    starts = np.tile(theta, (400, 1))
+    lanes = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3, progress=stop)
+    whole = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3)
+    done = lanes.finished
+    assert 120 <= done.sum() < 400
+    assert not lanes.converged[~done].any()
+    assert whole.finished.all()
+    np.testing.assert_allclose(lanes.objective[done], whole.objective[done], rtol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e300])
+def test_extreme_losses_give_no_nan(scale):
+    """Subnormal and huge losses: an answer, or no convergence; never NaN."""
+    features, loss, theta = table()
+    start = theta + np.array([1, 1, 1, 0, 0]) * np.log(scale)
+    for in_loss in (False, True):
+        target = loss * scale if in_loss else np.log(loss * scale)
+        lanes = solver.solve(
+            LAW, features, target, start[None], np.ones(len(loss)), delta=np.inf if in_loss else 1e-3, in_loss=in_loss
+        )
+        assert not np.isnan(lanes.theta).any()
+        assert not np.isnan(lanes.objective).any()
+        assert lanes.finished.all()
+        assert in_loss or np.isfinite(lanes.objective).all()
