@@ -24,7 +24,10 @@ VERBS = {
     "run": ("sweep.verbs.run", "train a sweep; safe to stop and to repeat"),
     "status": ("sweep.verbs.status", "how far a sweep is, trial by trial"),
     "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
+    "check": ("sweep.verbs.check", "look at a loss table: units, slips, duplicates, what can be fitted"),
     "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
+    "predict": ("sweep.verbs.predict", "the loss of one run from a fit, with its interval"),
+    "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
 }

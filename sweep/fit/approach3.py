@@ -35,6 +35,7 @@ class Solution:
         agree: of the `starts` Newton runs, how many reached this optimum.
         gradient, decrement: the certificate (see solver.Lanes).
         predicted: loss of each run [n], nats/token.
+        ends, values, ends_converged: where every start ended [starts, k], the solver's objective there, certified.
     """
 
     coefficients: Any
@@ -47,6 +48,9 @@ class Solution:
     gradient: float
     decrement: float
     predicted: np.ndarray
+    ends: np.ndarray
+    values: np.ndarray
+    ends_converged: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,9 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
         gradient=float(lanes.gradient[best]),
         decrement=float(lanes.decrement[best]),
         predicted=predicted,
+        ends=lanes.theta,
+        values=value,
+        ends_converged=lanes.converged,
     )
 
 

@@ -1,7 +1,7 @@
-"""Resampling of runs: whole groups with replacement, as integer row weights, and intervals from the results.
+"""Resampling of runs: whole groups with replacement, as integer row weights, and percentile intervals from the results.
 
 Runs that share a trunk or a seed group share their noise, so they are drawn together; points of one training curve
-are never resampled as if they were independent.
+are never resampled as if they were independent. `sweep.fit.interval` makes intervals that cover of the results.
 """
 
 import numpy as np
@@ -13,6 +13,12 @@ def draw(group: np.ndarray, count: int, seed: int) -> np.ndarray:
     chance = np.full(len(groups), 1 / len(groups))
     times = np.random.default_rng(seed).multinomial(len(groups), chance, size=count)
     return times[:, index].astype(float)
+
+
+def by_group(weight: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """How often each group is in each resample, [count, groups], of the runs' weights [count, n]."""
+    _, first = np.unique(group, return_index=True)
+    return weight[:, first]
 
 
 def interval(values: np.ndarray, level: float) -> list[float | None]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,16 @@ import numpy as np
 
 from sweep import config, laws
 from sweep.errors import InputError
-from sweep.fit import approach1, approach2, approach3, blocks, bootstrap
+from sweep.fit import approach1, approach2, approach3, blocks, bootstrap, interpolation, isoflop_block
+from sweep.fit.diagnostics import Fitted, diagnose
+from sweep.fit.interval import ADJUSTED, PERCENTILE, Doubt
 from sweep.fit.objective import Objective
-from sweep.fit.result import Fit, optimum, plain
+from sweep.fit.result import Fit, optimum, plain, standard_error
 from sweep.fit.warn import warnings_of
 from sweep.laws import Law
-from sweep.tables.load import Runs, check_identifiable, load
+from sweep.tables.judge import refusals
+from sweep.tables.load import Runs, load
+from sweep.tables.problem import enforce, overridden, stamps
 
 
 def fit(
@@ -30,7 +34,11 @@ def fit(
     seed: int = 0,
     level: float = 0.9,
     target_compute: float | int | None = None,
+    units: str | None = None,
+    bytes_per_token: str | float | int | None = None,
+    despite: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    diagnostics: bool = True,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -43,15 +51,19 @@ def fit(
         where: filter such as "outlier == 0".
         columns: names in the table, such as {"params": "N"}.
         bootstrap: resamples of runs; 0 for none.
-        level: of the percentile intervals.
+        level: of the intervals (sweep.fit.interval).
         target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times
             the largest fitted.
+        units, bytes_per_token: of the loss, see sweep.tables.units.
+        despite: codes of refusals to override; every output that follows says so.
         progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
             the resampling: intervals then come from the resamples finished, with the warning `partial`.
+        diagnostics: ask how far the fit can be trusted (sweep.fit.diagnostics); adds less than a second.
 
     Raises:
         InputError: a table that cannot be read or has bad values.
-        Refusal: `too_few_rows`, `collinear`: the answer would not be worth having.
+        Refusal: `too_few_rows`, `equal_losses`, `collinear`, `few_for_intervals`, `loss_not_positive`: the answer would
+            not be worth having.
     """
     if bootstrap < 0 or not 0 < level < 1 or (target_compute is not None and not target_compute > 0):
         raise InputError(
@@ -60,16 +72,22 @@ def fit(
         )
     began = time.perf_counter()
     goal, form = Objective(objective, delta), laws.get(law)
-    runs = load(source, columns, where)
-    check_identifiable(runs, len(form.names))
+    if form.inputs != ("params", "tokens") or len(form.shape) != 2 or not form.linear:
+        raise InputError(f"fit: law {law} cannot be fitted yet, only laws of params and tokens with two exponents")
+    runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite)
+    judged = [*runs.remarks, *refusals(runs, len(form.names), bootstrap)]
+    enforce(judged, despite)
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
-    record, resamples = fit_runs(form, runs, goal, settings, progress)
+    settings |= {"despite": overridden(judged), "diagnostics": diagnostics}
+    record, resamples, drawn = fit_runs(form, runs, goal, settings, progress)
+    record["units"] = vars(runs.units) | {"statement": runs.units.statement}
+    record["warnings"] = [*stamps(judged, despite, runs.source), *record["warnings"]]
     done = time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
     lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
-    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict])
+    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict], drawn)
 
 
 def fit_runs(
@@ -78,15 +96,19 @@ def fit_runs(
     objective: Objective,
     settings: Mapping[str, Any],
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[dict[str, Any], approach3.Resamples]:
-    """The record of the fit, and the resamples behind its intervals."""
+) -> tuple[dict[str, Any], approach3.Resamples, np.ndarray]:
+    """The record of the fit, the resamples behind its intervals, and how often each group is in each."""
     level, target = settings["level"], settings["target"]
     weight = bootstrap.draw(runs.group, settings["bootstrap"], settings["seed"])
+    drawn, groups = bootstrap.by_group(weight, runs.group), len(np.unique(runs.group))
+    drawn = drawn if len(drawn) >= 2 * groups else drawn[:, :0]  # as many as sweep.fit.interval needs to narrow
     solution = approach3.fit_law(law, runs, objective)
     resamples = approach3.refit(law, runs, objective, solution, weight, progress)
     usable = type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients))
+    doubt = Doubt(drawn[resamples.usable], groups, len(runs), len(law.names))
     lanes = dict(zip(law.names, usable, strict=True))
     isoflop = approach2.isoflop(runs, weight)
+    interpolated = interpolation.interpolate(runs, settings["seed"])
     envelope = approach1.envelope(runs, weight)
     a, b = law.allocation(solution.coefficients)
     record: dict[str, Any] = {
@@ -100,33 +122,44 @@ def fit_runs(
         "params": dict(zip(law.names, solution.coefficients, strict=True)),
         "status": solution.status,
         "n": len(runs),
+        "groups": groups,
         "level": level,
         "bootstrap": settings["bootstrap"],
         "seed": settings["seed"],
-        "se": {name: v.std() if len(v) >= 20 else None for name, v in lanes.items()},
-        "interval": {name: bootstrap.interval(v, level) for name, v in lanes.items()},
+        "se": {name: standard_error(v) for name, v in lanes.items()},
+        "interval": {name: doubt.interval(v, level) for name, v in lanes.items()},
+        "interval_method": ADJUSTED,
+        "percentile_interval": {name: doubt.interval(v, level, PERCENTILE) for name, v in lanes.items()},
         "allocation": {"a": a, "b": b},
         "approach1": blocks.approach1_block(envelope, level),
-        "approach2": blocks.approach2_block(isoflop, runs, solution, level),
-        "approach3": blocks.approach3_block(law, solution, resamples, level, len(runs)),
+        "approach2": isoflop_block.approach2_block(isoflop, interpolated, runs, solution, level, target),
+        "approach3": blocks.approach3_block(law, solution, resamples, doubt, level),
         "source": runs.source,
         "where": settings["where"],
+        "despite": settings["despite"],
         "convention": runs.convention,
         "flops_per_param_token": float(np.median(runs.flops / (runs.params * runs.tokens))),
         "range": ranges(runs),
         "excluded": [{"status": status, "n": count} for status, count in runs.excluded],
         "points": points(runs, solution.predicted),
     }
-    record["residual_sd"] = float(np.std([p["residual"] for p in record["points"]], ddof=len(law.names)))
-    best = optimum(law, solution.coefficients, usable, target, record)
+    record["residual_sd"] = float(
+        np.std([p["residual"] for p in record["points"]], ddof=min(len(law.names), len(runs) - 1))
+    )
+    best = optimum(law, solution.coefficients, usable, doubt, target, record)
     record["target"] = {"flops": target, "approach1": None, "approach2": None, "approach3": vars(best)}
     if record["approach1"]["status"] == "ok":
         found = (envelope.params_line, envelope.tokens_line)
         record["target"]["approach1"] = blocks.lines_target(*found, target, level)
     if isoflop is not None and record["approach2"]["status"] == "ok":
         record["target"]["approach2"] = blocks.lines_target(isoflop.params, isoflop.tokens, target, level)
+    if settings["diagnostics"]:
+        fitted = Fitted(law, runs, objective, solution, target, record["flops_per_param_token"], level)
+        record["diagnostics"] = diagnose(fitted, record, settings["seed"])
+        best = optimum(law, solution.coefficients, usable, doubt, target, record)  # wider by what its backtest missed
+        record["target"]["approach3"] = vars(best)
     record["warnings"] = warnings_of(plain(record), runs)
-    return record, resamples
+    return record, resamples, drawn
 
 
 def ranges(runs: Runs) -> dict[str, list[float]]:

@@ -12,42 +12,16 @@ import pyarrow as pa
 
 from sweep import files, laws
 from sweep.errors import InputError
-from sweep.fit.bootstrap import interval
+from sweep.fit import predict as ask
+from sweep.fit.interval import ADJUSTED, Doubt
+from sweep.fit.predict import Optimum, Prediction, optimum, warning
 from sweep.tables import io
+
+__all__ = ["Fit", "Optimum", "Prediction", "coefficients_of", "optimum", "plain", "warning"]
 
 USABLE = ("converged", "at_bound")  # an optimum at a bound is an answer too
 FIT_FILE, LANES_FILE = "fit.json", "lanes.parquet"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Loss of one new run.
-
-    Attributes:
-        loss: of the law at its optimum, nats/token.
-        interval: [low, high] for one new run at the fit's level: the spread of the resampled laws and the scatter of
-            runs around the law, together; nulls without resamples.
-        extrapolation: `compute`, FLOPs over the largest fitted; `tokens_per_param`, factor outside the fitted range
-            of tokens per parameter, 1 inside.
-        warnings: {code, message}, empty inside the fitted range.
-    """
-
-    loss: float
-    interval: list[float | None]
-    extrapolation: dict[str, float]
-    warnings: list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """Compute-optimal run for a budget: params, tokens and loss (nats/token) with [low, high] over the resamples."""
-
-    params: float
-    tokens: float
-    loss: float
-    params_interval: list[float | None]
-    tokens_interval: list[float | None]
-    loss_interval: list[float | None]
+COUNTS = np.dtype("<u2")  # of `drawn` on disk
 
 
 @dataclass(frozen=True)
@@ -58,11 +32,13 @@ class Fit:
         record: everything, in the JSON keys of the command line; see `to_json`.
         lanes: of the resamples, parameter name -> values [lanes].
         verdict: how each resample ended [lanes]; intervals use those that converged or lie at a bound.
+        drawn: how often each group of runs is in each resample [lanes, groups]; [lanes, 0] where nothing needs it.
     """
 
     record: dict[str, Any]
     lanes: Mapping[str, np.ndarray] = field(repr=False)
     verdict: np.ndarray = field(repr=False)
+    drawn: np.ndarray = field(repr=False)
 
     @property
     def law(self) -> laws.Law:
@@ -94,54 +70,87 @@ class Fit:
         """[lanes], resamples that gave an answer."""
         return np.isin(self.verdict.astype(str), USABLE)
 
-    def interval(self, name: str, level: float | None = None) -> list[float | None]:
-        """Percentile interval [low, high] of a parameter over the resamples; nulls with fewer than 20 of them."""
-        if name not in self.lanes:
-            raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(self.lanes)}")
-        return interval(self.lanes[name][self.usable], self.record["level"] if level is None else level)
+    @property
+    def doubt(self) -> Doubt:
+        """What turns values on the usable resamples into intervals."""
+        return Doubt(self.drawn[self.usable], self.record["groups"], self.record["n"], len(self.law.names))
 
-    def predict(self, params: float | int, tokens: float | int) -> Prediction:
+    def interval(self, name: str, level: float | None = None, method: str = ADJUSTED) -> list[float | None]:
+        """Interval [low, high] of a parameter, or of the exponents `a` and `b` of N* and D*.
+
+        Args:
+            level: default: the fit's own.
+            method: adjusted, percentile or bca (sweep.fit.interval).
+
+        Raises:
+            InputError: no such quantity, level or method.
+        """
+        values = {**self.params, **dict(zip("ab", self.law.allocation(self.coefficients), strict=True))}
+        if name not in values:
+            raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(values)}")
+        lanes = self.lane_coefficients
+        drawn = dict(zip("ab", self.law.allocation(lanes), strict=True)) | dict(zip(self.params, lanes, strict=True))
+        return self.doubt.interval(drawn[name], self.at_level(level)["level"], method, values[name])
+
+    def predict(self, params: float | int, tokens: float | int, level: float | None = None) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
 
-        The scatter is the residuals of the fitted runs, widened by sqrt(n / (n - parameters)).
+        Raises InputError for numbers that are not positive, and for a level outside (0, 1).
         """
         if not (0 < params < math.inf and 0 < tokens < math.inf):
             raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
-        noise = self.noise(int(self.usable.sum()))
-        spread = noise * self.law.loss(self.lane_coefficients, float(params), float(tokens))
-        record = self.record
-        range_n, range_c = record["range"]["tokens_per_param"], record["range"]["flops"]
-        compute = record["flops_per_param_token"] * params * tokens / range_c[1]
-        ratio = tokens / params
-        outside = max(range_n[0] / ratio, ratio / range_n[1], 1.0)
-        warnings = []
-        if compute > 10:
-            warnings.append(warning("extrapolation", f"{compute:.3g} x the largest fitted compute"))
-        if outside > 1.001:
-            warnings.append(
-                warning("tokens_per_param", f"{ratio:.3g} tokens a parameter, {outside:.3g} x outside the fitted range")
-            )
-        return Prediction(
-            float(self.law.loss(self.coefficients, float(params), float(tokens))),
-            interval(spread, record["level"]),
-            {"compute": float(compute), "tokens_per_param": float(outside)},
-            warnings,
+        question = (float(params), float(tokens))
+        return ask.predict(
+            self.law, self.coefficients, self.lane_coefficients, self.doubt, self.at_level(level), question
         )
 
-    def noise(self, count: int) -> np.ndarray:
-        """Factors by which runs scatter around the law [count]: resampled, the same every time."""
-        residual = np.array([point["residual"] for point in self.record["points"]])
-        widen = math.sqrt(len(residual) / max(len(residual) - len(self.params), 1))
-        return np.exp(widen * np.random.default_rng(self.record["seed"]).choice(residual, count))
-
-    def optimum(self, flops: float | int) -> Optimum:
+    def optimum(self, flops: float | int, level: float | None = None) -> Optimum:
         """Compute-optimal (params, tokens) and loss for a budget in FLOPs, with intervals of the law itself.
 
         FLOPs count as in the fitted table: k N D with its median k (`flops_per_param_token`).
         """
         if not 0 < flops < math.inf:
             raise InputError(f"optimum: {flops!r} FLOPs; it must be a positive number")
-        return optimum(self.law, self.coefficients, self.lane_coefficients, float(flops), self.record)
+        return optimum(
+            self.law, self.coefficients, self.lane_coefficients, self.doubt, float(flops), self.at_level(level)
+        )
+
+    def at_level(self, level: float | None) -> dict[str, Any]:
+        """The record with another level of intervals."""
+        if level is not None and not 0 < level < 1:
+            raise InputError(f"level {level!r}; it must be within (0, 1), such as 0.9")
+        return self.record if level is None else {**self.record, "level": level}
+
+    def table(self) -> pa.Table:
+        """One row a quantity: name, value, se, low, high, verdict.
+
+        The law's parameters, the exponents `a` and `b`, and `params`, `tokens` and `loss` of the optimum at the fit's
+        target. `se` is the standard deviation over the resamples; null where there are too few.
+        """
+        lanes, flops = self.lane_coefficients, self.record["target"]["flops"]
+        best = self.optimum(flops)
+        with np.errstate(all="ignore"):
+            at = self.law.optimum(lanes, flops, self.record["flops_per_param_token"])
+            at = {"params": at[0], "tokens": at[1], "loss": self.law.loss(lanes, *at)}
+        pairs = [
+            *zip(self.params.items(), lanes, strict=True),
+            *zip(
+                zip("ab", self.law.allocation(self.coefficients), strict=True), self.law.allocation(lanes), strict=True
+            ),
+        ]
+        rows = [(name, value, drawn, self.interval(name)) for (name, value), drawn in pairs]
+        rows += [(name, getattr(best, name), values, getattr(best, f"{name}_interval")) for name, values in at.items()]
+        columns = {
+            "name": [name for name, *_ in rows],
+            "value": [plain(float(value)) for _, value, *_ in rows],
+            "se": [standard_error(np.asarray(drawn)) for _, _, drawn, _ in rows],
+            "low": [pair[0] for *_, pair in rows],
+            "high": [pair[1] for *_, pair in rows],
+            "verdict": [self.status] * len(rows),
+        }
+        real = pa.float64()
+        kinds = {"name": pa.string(), "value": real, "se": real, "low": real, "high": real, "verdict": pa.string()}
+        return pa.table({name: pa.array(column, kinds[name]) for name, column in columns.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, no NaN: what is unknown is null, and a `reason` says why."""
@@ -152,42 +161,80 @@ class Fit:
         directory = Path(directory)
         files.write_text(directory / FIT_FILE, json.dumps(self.record, indent=1, allow_nan=False) + "\n")
         columns = {name: pa.array(values) for name, values in self.lanes.items()}
-        io.write(pa.table({**columns, "status": pa.array(self.verdict, pa.string())}), directory / LANES_FILE)
+        columns["status"] = pa.array(self.verdict, pa.string())
+        columns["drawn"] = pa.array([row.tobytes() for row in self.drawn.astype(COUNTS)], pa.binary())
+        io.write(pa.table(columns), directory / LANES_FILE)
 
     @classmethod
-    def load(cls, directory: str | Path) -> "Fit":
-        """The fit that `save` wrote. Raises InputError where there is none."""
-        directory = Path(directory)
-        if not (directory / FIT_FILE).exists():
-            raise InputError(f"{directory}: no {FIT_FILE} here; `sweep fit TABLE --out {directory}` writes one")
-        lanes = io.pyarrow.parquet.ParquetFile(directory / LANES_FILE).read()
-        record = json.loads((directory / FIT_FILE).read_text())
-        names = [name for name in lanes.column_names if name != "status"]
-        verdict = np.array(lanes["status"].to_pylist(), dtype=object)
-        return cls(record, {name: lanes[name].to_numpy() for name in names}, verdict)
+    def load(cls, path: str | Path) -> "Fit":
+        """The fit that `save` wrote to a directory, or that of a sweep's directory; its fit.json may be named too.
+
+        Raises:
+            InputError: there is none, or its files are damaged or not of a fit.
+        """
+        record_file = record_at(Path(path))
+        lanes_file = record_file.with_name(LANES_FILE)
+        record = read_record(record_file)
+        if not lanes_file.is_file():
+            raise InputError(f"{lanes_file}: missing beside {FIT_FILE}; fit again with `sweep fit TABLE --out …`")
+        try:
+            table = io.pyarrow.parquet.ParquetFile(lanes_file).read()
+            if missing := {*record["params"], "status", "drawn"} - set(table.column_names):
+                raise KeyError(min(missing))
+            lanes = {name: table[name].to_numpy().astype(float) for name in record["params"]}
+            verdict = np.array(table["status"].to_pylist(), dtype=object)
+            drawn = np.frombuffer(b"".join(table["drawn"].to_pylist()), COUNTS).astype(float)
+            drawn = drawn.reshape(len(verdict), len(drawn) // max(len(verdict), 1))
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
+            raise damaged(lanes_file, error) from error
+        return cls(record, lanes, verdict, drawn)
 
 
-def optimum(law: laws.Law, coefficients: Any, lanes: Any, flops: float, record: Mapping[str, Any]) -> Optimum:
-    """Optimum of the law, and percentile intervals over the lanes on which it exists."""
-    k, level = record["flops_per_param_token"], record["level"]
-    with np.errstate(all="ignore"):  # a lane with an exponent at its bound has no optimum: not finite, left out
-        params, tokens = law.optimum(coefficients, flops, k)
-        lane_params, lane_tokens = law.optimum(lanes, flops, k)
-        lane_loss = law.loss(lanes, lane_params, lane_tokens)
-        loss = law.loss(coefficients, params, tokens)
-    spreads = (interval(np.asarray(lane), level) for lane in (lane_params, lane_tokens, lane_loss))
-    return Optimum(float(params), float(tokens), float(loss), *spreads)
+def record_at(path: Path) -> Path:
+    """Where the fit.json of `path` lies: the path itself, in it, or in its fit/."""
+    if path.is_file():
+        return path
+    for candidate in (path / FIT_FILE, path / "fit" / FIT_FILE):
+        if candidate.is_file():
+            return candidate
+    raise InputError(f"{path}: no {FIT_FILE} here; `sweep fit TABLE --out {path}` writes one")
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """The record in a fit.json, or an InputError where it is none."""
+    try:
+        record = json.loads(file.read_text())
+        names = laws.get(record["law"]).names
+        numbers = [*(record["params"][name] for name in names), record["level"], record["n"], record["groups"]]
+        numbers += [record["flops_per_param_token"], *record["range"]["flops"], *record["range"]["tokens_per_param"]]
+        numbers += [point["residual"] for point in record["points"]]
+        if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
+            raise ValueError("a number is missing")
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise damaged(file, error) from error
+    return record
+
+
+def damaged(file: Path, error: Exception) -> InputError:
+    """One line about a file that is no part of a fit, or of another version's."""
+    why = (
+        f"{error} is missing"
+        if isinstance(error, KeyError)
+        else next(iter(str(error).splitlines()), type(error).__name__)
+    )
+    return InputError(f"{file}: not a fit that this version can read ({why}); fit again with `sweep fit TABLE --out …`")
+
+
+def standard_error(values: np.ndarray) -> float | None:
+    """Standard deviation over the resamples [lanes]; None with fewer than 20 that are finite."""
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if len(finite) >= 20 else None
 
 
 def coefficients_of(law: laws.Law, values: Mapping[str, Any]) -> Any:
     """The law's coefficients from values by name."""
     like = law.coefficients(np.zeros(len(law.names)), np.zeros(len(law.inputs)))  # a law need not have published ones
     return type(like)(*(values[name] for name in law.names))
-
-
-def warning(code: str, message: str) -> dict[str, str]:
-    """One warning of the contract."""
-    return {"code": code, "message": message}
 
 
 def plain(value: Any) -> Any:

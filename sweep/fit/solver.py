@@ -68,13 +68,18 @@ class Lanes:
 
 
 class Layout(NamedTuple):
-    """How lanes lie on this machine: in a block, in a call of the device, and between looks at what is unfinished."""
+    """How lanes lie on this machine: in a block, in a call of the device, and between looks at what is unfinished.
+
+    The few lanes of the last stage lie in blocks of `few`: a block takes hundreds of passes if one of its lanes does.
+    """
 
     block: int
     scout_block: int
     call: int
     group: int
     devices: int
+    few: int
+    few_call: int
 
 
 def layout(rows: int) -> Layout:
@@ -84,7 +89,8 @@ def layout(rows: int) -> Layout:
     block, scout_block = (min(most, max(8, 2**20 // rows)) if cpu else 8192 for most in (32, 128))
     least = scout_block * len(devices)
     call = max(least, min(2048 if cpu else 65536, 2**25 // rows) // least * least)
-    return Layout(block, scout_block, call, 8 * call, len(devices))
+    few = min(block, 8 if cpu else 256)
+    return Layout(block, scout_block, call, 8 * call, len(devices), few, min(call, 16 * few * len(devices)))
 
 
 def solve(
@@ -124,10 +130,11 @@ def solve(
     def run(stage: Stage, chosen: np.ndarray) -> None:
         """Take the chosen lanes through a stage, and write down where they are."""
         own = shared[0] is None
-        block = plan.scout_block if stage is SCOUT else plan.block
+        block = {SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
+        call = plan.few_call if stage is LAST else plan.call
         compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
-        for part in np.split(chosen, range(plan.call, len(chosen), plan.call)):
-            spare = plan.call - len(part)  # lanes without weight, which cost nothing
+        for part in np.split(chosen, range(call, len(chosen), call)):
+            spare = call - len(part)  # lanes without weight, which cost nothing
             mine = {name: pad_lanes(values[part], spare, fill) for name, values in lane_data.items()}
             goal = mine["target"] if own else shared[0]
             start = pad_lanes(end.theta[part], spare), pad_lanes(damping[part], spare)

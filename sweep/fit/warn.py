@@ -5,16 +5,41 @@ from typing import Any
 
 import numpy as np
 
+from sweep.fit.isoflop_warnings import about_isoflop
 from sweep.fit.result import warning
 from sweep.tables.load import Runs
 
 SHARE = 0.05  # of the resamples that may end oddly before it is said
 FEW_GROUPS = 10
+MATTERS = 1.1  # factor on N* at the target: what leaving out the suspects may change
+CHOICE = 1.5  # the same, over the objectives
+DECIDES = 1.25  # the same, for one run
+MISSED = 2.0  # rms of the backtest's errors in claimed standard deviations
+
+CURES = {
+    "starts_disagree": "compare --objective log_mse; more runs",
+    "lanes_at_bound": "add a larger budget and wider families",
+    "extrapolation": "train a larger budget, or ask for a nearer --target-compute",
+    "wide": "add budgets; repeat runs with other seeds",
+    "few_groups": "more sizes and budgets",
+    "families_without_minimum": "widen the families toward the side of the least loss",
+    "suspects_matter": "look at these rows; leave out with --where those that have a cause, and say so",
+    "objective_matters": "look for suspects and patterns first; report the range, not one objective",
+    "floor_not_identified": "add larger budgets; do not quote E",
+    "residual_pattern": "fit narrower ranges apart; check the tuning of the runs at the ends; try another law",
+    "influential_run": "repeat that run with other seeds; add runs beside it",
+    "near_tie": "more runs between the two answers; do not plan on one of them",
+    "flat": "wider tokens per parameter at each budget; more budgets",
+    "hessian_not_pd": "fit a law without the unseen term, or add the runs that show it",
+    "backtest_missed": "trust extrapolated losses less than their intervals say; check the tuning of the largest runs",
+}
 
 
 def warnings_of(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
-    """Warnings {code, message} of a fit's record, gravest first."""
-    return [*about_solution(record), *about_lanes(record, runs), *about_answers(record), *about_table(record, runs)]
+    """Warnings {code, message} of a fit's record, gravest first, with a `cure` where there is one."""
+    found = [*about_solution(record), *about_diagnostics(record.get("diagnostics") or {})]
+    found += [*about_lanes(record, runs), *about_answers(record), *about_isoflop(record), *about_table(record, runs)]
+    return [w | ({"cure": CURES[w["code"]]} if w["code"] in CURES else {}) for w in found]
 
 
 def about_solution(record: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -25,6 +50,54 @@ def about_solution(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if block["starts"]["agree"] == 1:
         found.append(warning("starts_disagree", f"only 1 of {block['starts']['of']} starts reached this optimum"))
     return found
+
+
+def about_diagnostics(d: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the diagnostics found; nothing where they were not made."""
+    answered = {name: block for name, block in d.items() if block["status"] == "ok"}
+    verdicts = answered.get("identifiability", {}).get("verdicts", [])
+    found = [v for v in verdicts if v["code"] != "at_bound"]  # the status has said that
+    if (block := answered.get("floor")) and not block["identified"]:
+        low, high = block["interval"]
+        message = f"E may lie anywhere from {low:.3g} to {high:.3g} nats/token"
+        if ends := block.get("params_range"):
+            message += f"; N* at the target then goes from {ends[0]:.3g} to {ends[1]:.3g}"
+        found.append(warning("floor_not_identified", message))
+    if (block := answered.get("deltas")) and (ends := block["params_range"]) and ends[1] > CHOICE * ends[0]:
+        message = f"the choice of objective puts N* at the target between {ends[0]:.3g} and {ends[1]:.3g}"
+        found.append(warning("objective_matters", message))
+    block = d.get("suspects") or {}
+    factor = block.get("params_factor")
+    if block.get("rows") and (factor is None or max(factor, 1 / factor) > MATTERS):
+        message = block.get("reason") or (
+            f"{len(block['rows'])} runs lie beyond {block['limit']:g} robust sd; without them N* at the target "
+            + (f"changes by a factor {factor:.2f}" if factor else "does not exist")
+        )
+        found.append(warning("suspects_matter", message))
+    if (block := answered.get("influence")) and (first := block["params"][0])["params_factor"]:
+        factor = first["params_factor"]
+        if max(factor, 1 / factor) > DECIDES:
+            rows = ", ".join(map(str, first["rows"][:4]))
+            found.append(
+                warning("influential_run", f"row {rows} alone moves N* at the target by a factor {factor:.2f}")
+            )
+    if (block := answered.get("backtest")) and block["score_rms"] > MISSED:
+        message = (
+            f"held-out larger runs miss their prediction by {block['score_rms']:.2g} claimed sd (rms); "
+            f"{block['inside']} of {block['held_out']} inside the {block['level']:.0%} interval"
+        )
+        found.append(warning("backtest_missed", message))
+    if (block := answered.get("residuals")) and block["pattern"]:
+        worst = block["worst"]
+        name = AXES[worst["by"]]
+        found.append(
+            warning("residual_pattern", f"residuals {PATTERNS[worst['term']]} with {name} (t {worst['t']:+.1f})")
+        )
+    return found
+
+
+AXES = {"flops": "compute", "params": "size", "tokens_per_param": "tokens per parameter"}
+PATTERNS = {"slope": "trend", "bend": "bend"}
 
 
 def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
@@ -70,21 +143,12 @@ def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if answers and max(answers) > 2 * min(answers):
         message = f"the approaches put N* at the target between {min(answers):.3g} and {max(answers):.3g}"
         found.append(warning("approaches_disagree", message))
-    families = [f for f in record["approach2"]["families"] if f["status"] == "ok"]
-    worst = max((abs(f["bias"] or 0) for f in families), default=0)
-    if worst > 0.05:
-        found.append(warning("parabola_bias", f"approach 2: wide families bias its N* by up to {worst:.0%}"))
-    odd = [f for f in record["approach2"]["families"] if f["status"] != "ok"]
-    if odd:
-        listed = ", ".join(f"{f['budget']:.3g} ({f['reason']})" for f in odd[:3]) + (", …" if len(odd) > 3 else "")
-        message = f"approach 2 leaves out {len(odd)} of {len(odd) + len(families)} families: {listed}"
-        found.append(warning("families_without_minimum", message))
     return found
 
 
 def about_table(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     """The rows."""
-    found = []
+    found = [warning(p.code, p.message) for p in runs.remarks if p.level == "remark"]
     if runs.excluded:
         listed = ", ".join(f"{count} {status}" for status, count in runs.excluded)
         found.append(warning("excluded", f"rows that are no finished run are left out: {listed}"))

@@ -10,50 +10,44 @@ The fitter's coordinates are theta = (ln A', ln B', ln E, alpha, beta), where A'
 N and D: centring takes the near-collinearity of A with alpha (and B with beta) out of the 5 x 5 systems.
 """
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sweep.laws.law import FLOOR, Law, Published
-
-FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: two for the forward pass, four for the backward pass
-NEGLIGIBLE = 1e-4  # a floor below this share of the smallest loss, or an exponent below it, is at its bound
-Real = Any  # a float, a NumPy or a JAX array; the same kind comes out
+from sweep.laws.form import NEGLIGIBLE, build
+from sweep.laws.law import FLOOR, FLOPS_PER_PARAM_TOKEN, Published, Real, amplitude, exponent, floor
 
 
 class Additive(NamedTuple):
-    """Coefficients; every field may carry leading lane axes, and all functions below broadcast over them.
+    """Coefficients; every field may carry leading lane axes, and all functions below broadcast over them."""
 
-    Attributes:
-        E: irreducible loss, nats/token.
-        A, B: scale of the model-size and the data term, nats/token x params**alpha and x tokens**beta.
-        alpha, beta: exponents, positive.
-    """
-
-    E: Real
-    A: Real
-    B: Real
-    alpha: Real
-    beta: Real
+    E: Annotated[Real, floor()]
+    A: Annotated[Real, amplitude("nats/token x params^alpha")]
+    B: Annotated[Real, amplitude("nats/token x tokens^beta")]
+    alpha: Annotated[Real, exponent("exponent of params")]
+    beta: Annotated[Real, exponent("exponent of tokens")]
 
 
 PUBLISHED = {
     "hoffmann": Published(
         Additive(float(np.exp(0.5267228)), float(np.exp(6.0073404)), float(np.exp(6.0179186)), 0.33917084, 0.2849083),
         "Hoffmann et al. 2022, arXiv 2203.15556, approach 3, unrounded values of the TeX source",
+        "V",
     ),
     "besiroglu": Published(
-        Additive(1.8172, 482.01, 2085.43, 0.3478, 0.3658), "Besiroglu et al. 2024, arXiv 2404.10102, table 1"
+        Additive(1.8172, 482.01, 2085.43, 0.3478, 0.3658), "Besiroglu et al. 2024, arXiv 2404.10102, table 1", "V2"
     ),
     "sardana": Published(
-        Additive(1.69, 406.4, 410.7, 0.336, 0.283), "Sardana et al. 2024, arXiv 2401.00448, footnote to eq. 1"
+        Additive(1.69, 406.4, 410.7, 0.336, 0.283), "Sardana et al. 2024, arXiv 2401.00448, footnote to eq. 1", "V"
     ),
     "muennighoff": Published(
         Additive(float(np.exp(0.6254804)), float(np.exp(6.255414)), float(np.exp(7.3049974)), 0.3526596, 0.3526596),
         "Muennighoff et al. 2023, arXiv 2305.16264, base law on C4, alpha = beta imposed",
+        "V",
     ),
 }
 
@@ -66,8 +60,8 @@ def loss(law: Additive, params: Real, tokens: Real) -> Real:
     return law.E + law.A * params**-law.alpha + law.B * tokens**-law.beta
 
 
-def allocation(law: Additive) -> tuple[Real, Real]:
-    """Exponents (a, b) of the optimum, N* ~ C**a and D* ~ C**b (Hoffmann et al. 2022, eq. 4)."""
+def allocation(law: Additive, *_: Real) -> tuple[Real, Real]:
+    """Exponents (a, b) of the optimum, N* ~ C**a and D* ~ C**b, at every budget (Hoffmann et al. 2022, eq. 4)."""
     return law.beta / (law.alpha + law.beta), law.alpha / (law.alpha + law.beta)
 
 
@@ -97,7 +91,22 @@ def curvature(law: Additive, flops: Real, k: Real = FLOPS_PER_PARAM_TOKEN) -> Re
     return law.alpha * law.beta * (frontier(law, flops, k) - law.E)
 
 
-# What the fitter works with
+def tokens_for_size(law: Additive, size: Real) -> Real:
+    """Factor by which tokens must grow where a compute-optimal model is shrunk by the factor `size`, at equal loss.
+
+    k_D = [1 - (k_N**-alpha - 1) beta / alpha]**(-1 / beta), whatever the budget; NaN below `least_size`. Compute grows
+    by size times this (after H. de Vries, "Go smol or go home", 2023).
+    """
+    left = 1 - (np.asarray(size, float) ** -law.alpha - 1) * law.beta / law.alpha
+    return np.where(left > 0, left, np.nan) ** (-1 / law.beta)
+
+
+def least_size(law: Additive) -> Real:
+    """Factor to which a compute-optimal model can shrink before no amount of data makes up for it."""
+    return (1 + law.alpha / law.beta) ** (-1 / law.alpha)
+
+
+# What the fitter works with: the hand-made fast path of the law that is fitted most
 
 
 def features(params: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,10 +130,19 @@ def log_loss(
     return jnp.log(total), jnp.stack([column * share for column in columns])
 
 
+def value(
+    theta: Float[jax.Array, "k *lanes"], features: Float[jax.Array, "f *rows"]
+) -> tuple[Float[jax.Array, "*both"], Float[jax.Array, "k *both"]]:
+    """Loss and its Jacobian in theta, as `log_loss`."""
+    logarithm, jacobian = log_loss(theta, features)
+    return jnp.exp(logarithm), jacobian * jnp.exp(logarithm)[None]
+
+
 def coefficients(theta: np.ndarray, shift: np.ndarray) -> Additive:
     """Coefficients of theta [..., 5]."""
     alpha, beta = theta[..., 3], theta[..., 4]
-    A, B = np.exp(theta[..., 0] + alpha * shift[0]), np.exp(theta[..., 1] + beta * shift[1])
+    with np.errstate(over="ignore"):  # of a lane that ran away: infinite, and no answer
+        A, B = np.exp(theta[..., 0] + alpha * shift[0]), np.exp(theta[..., 1] + beta * shift[1])
     E = np.where(theta[..., 2] > FLOOR, np.exp(theta[..., 2]), 0.0)
     return Additive(E, A, B, alpha, beta)
 
@@ -165,29 +183,31 @@ def bound(law: Additive, smallest_loss: float) -> np.ndarray:
     return np.select(tests, [2, 3, 1], 0)
 
 
-LAW = Law(
-    id="additive",
-    formula="L(N, D) = E + A / N^alpha + B / D^beta",
-    inputs=("params", "tokens"),
-    units={
-        "E": "nats/token, irreducible loss",
-        "A": "nats/token x params^alpha",
-        "B": "nats/token x tokens^beta",
-        "alpha": "exponent of params",
-        "beta": "exponent of tokens",
-    },
-    source="Hoffmann et al. 2022, arXiv 2203.15556, eq. 2",
-    published=PUBLISHED,
-    loss=loss,
-    allocation=allocation,
-    optimum=optimum,
+LAW = dataclasses.replace(
+    build(
+        id="additive",
+        formula="L(N, D) = E + A / N^alpha + B / D^beta",
+        coefficients=Additive,
+        inputs=("params", "tokens"),
+        loss=loss,
+        source="Hoffmann et al. 2022, arXiv 2203.15556, eq. 2",
+        published=PUBLISHED,
+        limits={"params": "E + B / D^beta", "tokens": "E + A / N^alpha"},
+        linear=("E", "A", "B"),
+        allocation=allocation,
+        optimum=optimum,
+    ),
     features=features,
     log_loss=log_loss,
+    value=value,
     coefficients=coefficients,
     theta=theta,
+    linear=("A", "B", "E"),
     basis=basis,
     optional=2,
     from_block=from_block,
+    lower=np.full(5, FLOOR),  # exponents are left free and judged by `bound`
+    upper=np.full(5, np.inf),
     bound=bound,
     bounds=BOUNDS,
 )

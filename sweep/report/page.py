@@ -8,6 +8,7 @@ from sweep import files
 from sweep.report import record, sections, theme
 from sweep.report.load import Run, load
 from sweep.report.markup import Markup, escape, tag
+from sweep.report.trust import trust
 from sweep.report.verdict import verdict
 
 
@@ -60,6 +61,7 @@ def chapters(run: Run, date: str) -> list[Markup]:
         sections.curves(run),
         sections.law(run),
         sections.bootstrap(run),
+        trust(run),
         sections.learning_rates(run),
         record.failures(run),
         record.counting(run),

@@ -17,7 +17,7 @@ from sweep.report.points import (
     points,
     residuals,
 )
-from sweep.report.verdict import NAMES, budgets
+from sweep.report.verdict import NAMES, budgets, warned
 
 HOLLOW = "Hollow: every other trial, as a triangle on the top edge where it has no loss on this scale."
 INSIDE = {"True": "inside", "False": "outside"}
@@ -190,7 +190,7 @@ def law(run: Run) -> Markup:
         join([f"{scale} / {of}", tag("sup", power)]) for scale, of, power in (("A", "N", "alpha"), ("B", "D", "beta"))
     ]
     formula = tag("p", join(["L(N, D) = E", *terms], " + "), class_="formula")
-    notes = [tag("p", f"{w.get('code')}: {w.get('message')}", class_="warning") for w in run.fit.get("warnings") or []]
+    notes = [tag("p", warned(w), class_="warning") for w in run.fit.get("warnings") or []]
     shown = formula if run.fit.get("law") == "additive" else tag("p", run.fit.get("formula"), class_="formula")
     return section("law", title, shown, tag("div", coefficients, about, class_="pair"), *notes, *residual_figures(run))
 

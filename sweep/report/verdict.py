@@ -12,7 +12,13 @@ def verdict(run: Run) -> list[str]:
     """The answer in one sentence, then paragraphs: what it rests on, the forecast, what is unfinished or small."""
     basis = " ".join(filter(None, [source(run), exponents(run.fit), agreement(run.fit)]))
     standing = " ".join(filter(None, [unfinished(run), size_note(run)]))
-    return [paragraph for paragraph in (answer(run), basis, outcome(run), standing) if paragraph]
+    return [paragraph for paragraph in (stamp(run), answer(run), basis, outcome(run), standing) if paragraph]
+
+
+def stamp(run: Run) -> str:
+    """What must be said first of a fit that was refused and made all the same."""
+    codes = ", ".join((run.fit or {}).get("despite") or [])
+    return f"Refused by a check ({codes}) and fitted despite it: do not plan with it." if codes else ""
 
 
 def answer(run: Run) -> str:
@@ -127,3 +133,9 @@ def size_note(run: Run) -> str:
         f"The largest model has {numbers.count(largest)} parameters: models this small demonstrate the workflow and "
         "say nothing about language models at scale."
     )
+
+
+def warned(warning: Row) -> str:
+    """A warning of the fit, with what to do about it."""
+    text = f"{warning.get('code')}: {warning.get('message')}"
+    return f"{text} → {warning['cure']}" if warning.get("cure") else text

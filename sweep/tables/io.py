@@ -1,4 +1,4 @@
-"""Tables on disk: read CSV or Parquet, write whole or not at all, merge the rows of a run directory."""
+"""Tables on disk: write CSV or Parquet whole or not at all, merge the rows of a run directory."""
 
 from pathlib import Path
 
@@ -6,34 +6,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from sweep.errors import InputError
 from sweep.files import whole
+from sweep.tables.read import read
 from sweep.tables.schema import CURVES, SCHEMA
 
+__all__ = ["CURVES_FILE", "LOSSES_FILE", "merge", "merged", "read", "write"]
+
 LOSSES_FILE, CURVES_FILE = "losses.parquet", "curves.parquet"
-
-
-def read(path: str | Path) -> pa.Table:
-    """A CSV or Parquet file, by its ending (anything but .parquet is read as CSV).
-
-    Raises:
-        InputError: no such file, an empty one, one with a header only, or one that does not parse.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"{file}: no such table; give a CSV or Parquet file, or the directory of a sweep")
-    if file.stat().st_size == 0:
-        raise InputError(f"{file}: the file is empty; a table needs a header and rows")
-    try:
-        parquet = file.suffix == ".parquet"
-        table = pyarrow.parquet.ParquetFile(file).read() if parquet else pyarrow.csv.read_csv(file)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not a readable table: {str(error).splitlines()[0]}") from error
-    if table.num_rows == 0:
-        raise InputError(f"{file}: a header and no rows; nothing to fit")
-    if duplicate := next((name for name in table.column_names if table.column_names.count(name) > 1), None):
-        raise InputError(f"{file}: two columns are named {duplicate!r}; rename one")
-    return table
 
 
 def write(table: pa.Table, path: str | Path) -> None:

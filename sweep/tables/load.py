@@ -1,30 +1,27 @@
 """From any table to the numbers a fit needs, checked: a file, a run directory, a table in memory, or arrays."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from sweep.config import nearest
-from sweep.errors import InputError, Refusal
-from sweep.tables import io
-from sweep.tables.where import select
+from sweep.errors import InputError
+from sweep.tables import io, slips
+from sweep.tables.columns import bytes_of, chosen, missing, numbers
+from sweep.tables.curves import Curves, arrange
+from sweep.tables.expression import names_in
+from sweep.tables.numbers import plain
+from sweep.tables.problem import Problem, check_codes, enforce
+from sweep.tables.read import in_memory, read
+from sweep.tables.units import Units, check_units, doubt, doubt_flops, factor
 
 NEEDED = ("params", "tokens", "loss")
+INPUTS = (*NEEDED, "flops", "budget", "trunk", "run")
 SWEEP_NAMES = {"params": "params_with_head", "flops": "flops_exact"}  # of a table that a sweep wrote
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Loss along training, one point a row [m]: `run` is the row of its trial in Runs."""
-
-    run: np.ndarray
-    tokens: np.ndarray
-    flops: np.ndarray
-    loss: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ class Runs:
         excluded: (status, how many) of rows that are no finished run.
         source: where the rows came from.
         curves: loss along training, where the source has it.
+        units: how losses were read.
+        remarks: what a reader should know of the table, and refusals that were overridden.
     """
 
     params: np.ndarray
@@ -56,135 +55,199 @@ class Runs:
     excluded: list[tuple[str, int]] = field(default_factory=list)
     source: str = "arrays"
     curves: Curves | None = None
+    units: Units = field(default_factory=Units)
+    remarks: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.loss)
 
 
-def load(source: Any, columns: Mapping[str, str] | None = None, where: str | None = None) -> Runs:
+class Seen(NamedTuple):
+    """A table that was looked at: the runs, or None where there are errors; every problem; how many rows it chose."""
+
+    runs: Runs | None
+    problems: list[Problem]
+    rows: int
+
+
+def load(
+    source: Any,
+    columns: Mapping[str, str] | None = None,
+    where: str | None = None,
+    *,
+    units: str | None = None,
+    bytes_per_token: str | float | int | None = None,
+    despite: Sequence[str] = (),
+) -> Runs:
     """Read, filter and check.
 
     Args:
         source: path of a CSV, a Parquet file or a run directory; a pyarrow or pandas table; or arrays by name.
-        columns: names in the table for `params`, `tokens`, `loss`, and optionally `flops`, `budget`, `trunk`.
-        where: filter, see sweep.tables.where.
+        columns: names in the table, or expressions over them, for `params`, `tokens`, `loss`, and optionally `flops`,
+            `budget`, `trunk`, and `run` for a table of training curves, many rows a run (see sweep.tables.curves).
+        where: filter, see sweep.tables.expression.
+        units: of the loss: nats, bits (per token) or bpb (bits per byte); see sweep.tables.units.
+        bytes_per_token: for bpb, a number or a column.
+        despite: codes of refusals to override; `loss_not_positive` leaves those rows out.
 
     Raises:
-        InputError: an unreadable source, a missing column, or a value that is no positive number (row and column).
+        InputError: an unreadable source, a missing column, or a value that no run has (row and column).
+        Refusal: `loss_not_positive`.
     """
+    runs, problems, _ = examine(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite)
+    enforce(problems, despite)
+    assert runs is not None  # only errors leave none
+    return runs
+
+
+def examine(
+    source: Any,
+    columns: Mapping[str, str] | None = None,
+    where: str | None = None,
+    *,
+    units: str | None = None,
+    bytes_per_token: str | float | int | None = None,
+    despite: Sequence[str] = (),
+) -> Seen:
+    """`load`, with what is wrong as a list.
+
+    Raises:
+        InputError: where the table has no such columns, or cannot be read at all.
+    """
+    check_units(units, bytes_per_token)
+    check_codes(despite)
     table, name, directory = read_source(source)
     columns = dict(columns or {})
     for key in columns:
-        if key not in (*NEEDED, "flops", "budget", "trunk"):
-            raise InputError(f"--columns {key}=…: no such input{nearest(key, (*NEEDED, 'flops', 'budget', 'trunk'))}")
+        if key not in INPUTS:
+            raise InputError(f"--columns {key}=…: no such input{nearest(key, INPUTS)}")
+    by_name = isinstance(source, Mapping)  # who passes arrays by name has said which is which, by the API's contract
     own = {"status", *SWEEP_NAMES.values()} <= set(table.column_names)
-    names = {
-        key: (SWEEP_NAMES.get(key, key) if own else key) for key in (*NEEDED, "flops", "budget", "trunk")
-    } | columns
-    keep = np.ones(table.num_rows, bool)
-    excluded = []
-    if where:
-        keep &= select(where, {column: plain(table[column]) for column in table.column_names})
-    if own:
-        status = plain(table["status"])
-        others, counts = np.unique(status[keep & (status != "done")].astype(str), return_counts=True)
-        excluded = [(str(s), int(c)) for s, c in zip(others, counts, strict=True)]
-        keep &= status == "done"
-    if not keep.any():
-        why = f"no row satisfies --where {where!r}" if where else "no finished run"
-        raise InputError(f"{name}: {why}; nothing to fit")
-    rows = np.flatnonzero(keep)
-    params, tokens, loss = (numbers(table, names[key], rows, name, positive=True) for key in NEEDED)
-    has_flops = names["flops"] in table.column_names
-    flops = numbers(table, names["flops"], rows, name, positive=True) if has_flops else 6.0 * params * tokens
-    has_budget = names["budget"] in table.column_names
-    budget = numbers(table, names["budget"], rows, name, gaps=True) if has_budget else np.full(len(rows), np.nan)
+    names = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in INPUTS} | columns
+    if "run" in columns and columns["run"] not in table.column_names:
+        raise missing(table, "run", columns["run"], name)
+    rows, excluded = chosen(table, where, name)
+    read_too = [key for key in ("flops", "budget") if key in columns or names[key] in table.column_names]
+    values, problems = numbers(table, [*NEEDED, *read_too], names, rows, name)
+    if "loss_not_positive" in despite and (values["loss"] <= 0).any():
+        keep = ~(values["loss"] <= 0)
+        excluded = [*excluded, ("loss_not_positive", int((~keep).sum()))]
+        rows, values = rows[keep], {key: v[keep] for key, v in values.items()}
+        if not keep.any():
+            raise InputError(f"{name}: no loss is positive; nothing to fit")
+    if any(p.level == "error" or (p.level == "refusal" and p.code not in despite) for p in problems):
+        return Seen(None, problems, len(rows))
+    each = bytes_of(table, bytes_per_token, rows, name)
+    values["loss"] = values["loss"] * factor(units, each)
+    how = "stated" if units else "schema" if own else "arrays" if by_name and names["loss"] == "loss" else "guessed"
+    run = None if own or {"trunk", "run"} & set(columns) else slips.run_column(table, rows, values["params"])
+    problems += slips.mixed(table, rows, names_in(where), name)
+    if not own:
+        stated = {*columns, *(NEEDED if by_name else ())}
+        problems += suspicions(names, rows, values, stated, run, name)
+        if how == "guessed" and (question := doubt(values["loss"], names["loss"], name)):
+            problems.append(question)
+    group, remarks = grouping(table, names["trunk"], "trunk" in columns, rows, run, name)
+    problems += remarks
+    if any(p.level == "error" for p in problems):
+        return Seen(None, problems, len(rows))
     trial = [str(t) for t in plain(table["trial"])[rows]] if "trial" in table.column_names else None
-    return Runs(
-        params, tokens, flops, loss, budget,
-        group=groups(table, names["trunk"], rows),
+    span = float(values["loss"].min()), float(values["loss"].max())
+    runs = Runs(
+        *(values[key] for key in NEEDED[:2]),
+        flops=values.get("flops", 6.0 * values["params"] * values["tokens"]),
+        loss=values["loss"],
+        budget=values.get("budget", np.full(len(rows), np.nan)),
+        group=group,
         row=rows + 1,
         trial=trial,
-        convention={
-            "params": "with_head" if names["params"] == "params_with_head" else f"column {names['params']}",
-            "flops": "exact" if names["flops"] == "flops_exact" else f"column {names['flops']}" if has_flops else "6nd",
-        },
+        convention=convention(names, "flops" in values),
         excluded=excluded,
         source=name,
         curves=read_curves(directory, trial) if directory and trial else None,
-    )  # fmt: skip
+        units=Units(units or "nats", how, span, None if bytes_per_token is None else str(bytes_per_token)),
+        remarks=tuple(problems),
+    )
+    if "run" in columns:
+        runs = finals(runs, plain(table[columns["run"]])[rows])
+    return Seen(runs, problems, len(runs))
+
+
+def convention(names: Mapping[str, str], has_flops: bool) -> dict[str, str]:
+    """How parameters and FLOPs were counted: by the sweep's conventions, or by the name of a foreign column."""
+    given = f"column {names['flops']}" if has_flops else "6nd"
+    return {
+        "params": "with_head" if names["params"] == "params_with_head" else f"column {names['params']}",
+        "flops": "exact" if names["flops"] == "flops_exact" else given,
+    }
+
+
+def grouping(
+    table: pa.Table, trunk: str, stated: bool, rows: np.ndarray, run: tuple[str, np.ndarray] | None, name: str
+) -> tuple[np.ndarray, list[Problem]]:
+    """Group of each row: rows of one trunk together, else rows of one run, else every row by itself; and a remark."""
+    if trunk in table.column_names:
+        return slips.codes(table[trunk], rows), []
+    if stated:
+        raise missing(table, "trunk", trunk, name)
+    if run is None:
+        return np.arange(len(rows)), []
+    column, group = run
+    shared = int((np.bincount(group) > 1)[group].sum())
+    message = f"{shared} rows share a run (column {column}) with others: resampled together, {group.max() + 1} groups"
+    return group, [Problem("clustered", message, None, column)]
 
 
 def read_source(source: Any) -> tuple[pa.Table, str, Path | None]:
     """The table, its name in messages, and the run directory if it is one."""
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if not path.is_dir():
-            return io.read(path), str(path), None
-        if any(path.glob("cohorts/*/rows-*.parquet")):
-            return nonempty(io.merge(path), str(path)), str(path), path
-        if (path / io.LOSSES_FILE).exists():
-            return io.read(path / io.LOSSES_FILE), str(path), path
-        raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a CSV or Parquet file")
-    if isinstance(source, Mapping):
-        try:
-            return nonempty(pa.table({k: pa.array(np.asarray(v)) for k, v in source.items()}), "arrays"), "arrays", None
-        except pa.ArrowInvalid as error:
-            raise InputError(f"arrays: {error}; give one-dimensional arrays of equal length") from error
-    if isinstance(source, pa.Table):
-        return nonempty(source, "table"), "table", None
-    if type(source).__module__.startswith("pandas"):
-        return nonempty(pa.Table.from_pandas(source, preserve_index=False), "table"), "table", None
-    raise InputError(f"cannot read a table from {type(source).__name__}; give a path, a table or arrays by name")
+    if not isinstance(source, str | Path):
+        return *in_memory(source), None
+    path = Path(source)
+    if not path.is_dir():
+        return read(path), str(path), None
+    if any(path.glob("cohorts/*/rows-*.parquet")):
+        return in_memory(io.merge(path))[0], str(path), path
+    if (path / io.LOSSES_FILE).exists():
+        return read(path / io.LOSSES_FILE), str(path), path
+    raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a CSV or Parquet file")
 
 
-def nonempty(table: pa.Table, name: str) -> pa.Table:
-    """`table`, or an InputError where it has no rows."""
-    if table.num_rows == 0:
-        raise InputError(f"{name}: no rows; nothing to fit")
-    return table
+def suspicions(
+    names: Mapping[str, str],
+    rows: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    stated: set[str],
+    run: tuple[str, np.ndarray] | None,
+    name: str,
+) -> Iterator[Problem]:
+    """What a foreign table betrays about itself (sweep.tables.slips); `stated` are the inputs that the user named."""
+    params, tokens, loss = (values[key] for key in NEEDED)
+    for key in ("params", "tokens"):
+        yield from slips.slips(values[key], rows + 1, names[key], name)
+    if "flops" in values:
+        ratio = values["flops"] / (6.0 * params * tokens)
+        yield from slips.slips_of_flops(ratio, rows + 1, name)
+        if question := doubt_flops(ratio, names["flops"], name):
+            yield question
+    if not {"params", "tokens"} <= stated:
+        yield from slips.swapped(params, tokens, names, name)
+    if not {"trunk", "run"} & stated:
+        yield from slips.curves(params, tokens, loss, run, name)
 
 
-def plain(column: pa.ChunkedArray) -> np.ndarray:
-    """Floats with NaN where a number is missing; anything else as objects with None."""
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return column.cast(pa.float64()).to_numpy()
-    if pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
-    return np.array([*column.to_pylist(), None], dtype=object)[:-1]
-
-
-def numbers(
-    table: pa.Table, column: str, rows: np.ndarray, name: str, *, positive: bool = False, gaps: bool = False
-) -> np.ndarray:
-    """Values of the chosen rows as float64, each checked; `gaps` lets a value be missing (NaN)."""
-    if column not in table.column_names:
-        hint = nearest(column, table.column_names) or f"; columns: {', '.join(table.column_names)}"
-        raise InputError(f"{name}: no column {column!r}{hint} (name it with --columns, as in --columns params=N)")
-    values = plain(table[column])[rows]
-    result = np.full(len(rows), np.nan)
-    for i, value in enumerate(values):
-        try:
-            result[i] = np.nan if value is None or value == "" else float(value)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{name}: row {rows[i] + 1}, column {column}: {value!r} is not a number") from error
-    bad = np.isinf(result) | (np.isnan(result) & (not gaps)) | ((result <= 0) & positive)
-    if bad.any():
-        i = int(np.argmax(bad))
-        value = "missing" if np.isnan(result[i]) else f"{result[i]:g}"
-        wanted = "a positive finite number" if positive else "a finite number"
-        raise InputError(f"{name}: row {rows[i] + 1}, column {column}: {value}; it must be {wanted}")
-    return result
-
-
-def groups(table: pa.Table, column: str, rows: np.ndarray) -> np.ndarray:
-    """Group number of each row: rows that name the same trunk together, every other row by itself."""
-    if column not in table.column_names:
-        return np.arange(len(rows))
-    values = plain(table[column])[rows]
-    labels = [f"row {i}" if v is None or v != v or v == "" else f"trunk {v}" for i, v in enumerate(values)]
-    return np.unique(labels, return_inverse=True)[1]
+def finals(points: Runs, run: np.ndarray) -> Runs:
+    """One row a run, its point of most tokens, of a table of curve points that name their runs [m]."""
+    found = arrange(run, points.params, points.tokens, points.loss, points.row, points.source)
+    order, last = found.order, found.last
+    kept = {name: getattr(points, name)[last] for name in ("params", "tokens", "flops", "loss", "budget", "row")}
+    return replace(
+        points,
+        **kept,
+        group=np.unique(points.group[last], return_inverse=True)[1],
+        trial=found.names,
+        excluded=points.excluded + [("repeated points", found.repeated)] * bool(found.repeated),
+        curves=Curves(found.run[order], points.tokens[order], points.flops[order], points.loss[order]),
+    )
 
 
 def read_curves(directory: Path, trial: Sequence[str]) -> Curves | None:
@@ -197,30 +260,3 @@ def read_curves(directory: Path, trial: Sequence[str]) -> Curves | None:
     tokens, flops, loss = (plain(table[column]) for column in ("tokens", "flops_exact", "loss"))
     good = (run >= 0) & (tokens > 0) & (flops > 0) & (loss > 0) & np.isfinite(loss)
     return Curves(run[good], tokens[good], flops[good], loss[good]) if good.any() else None
-
-
-def check_identifiable(runs: Runs, parameters: int) -> None:
-    """Refuse tables on which a law of two inputs cannot be told apart from others.
-
-    Raises:
-        Refusal: `too_few_rows` (parameters + 2 needed), or `collinear` (tokens follow from params, as in D = 20 N).
-    """
-    configurations = len(np.unique(np.stack([runs.params, runs.tokens]), axis=1).T)
-    if configurations < parameters + 2:
-        raise Refusal(
-            "too_few_rows",
-            f"{runs.source}: {configurations} configurations < {parameters} parameters + 2; need >= {parameters + 2} "
-            "distinct (params, tokens) to fit and to judge",
-        )
-    ln_n, ln_d = np.log(runs.params), np.log(runs.tokens)
-    for label, x in (("params", ln_n), ("tokens", ln_d)):
-        if np.ptp(x) < 0.02:
-            raise Refusal("collinear", f"{runs.source}: every run has the same {label}; its exponent cannot be fitted")
-    slope, middle = np.polyfit(ln_n, ln_d, 1)
-    if slope > 0 and np.std(ln_d - slope * ln_n - middle) < 0.02:
-        ratio = np.exp(np.median(ln_d - ln_n))
-        raise Refusal(
-            "collinear",
-            f"{runs.source}: params and tokens are collinear (tokens per parameter about {ratio:.3g} in every run): "
-            "alpha and beta cannot be separated; add runs at other tokens per parameter",
-        )

@@ -90,7 +90,7 @@ def summary(out: Path, page: Path, outcome: dict[str, Any]) -> Output:
     fitted = Fit.load(out / "fit")
     expected = next(f for f in ledger.read(out) if f["kind"] == "forecast" and f["id"] == outcome["forecast"])
     statuses = run_verb.summary(out, io.read(out / "losses.parquet"))
-    from sweep.verbs.fit import describe as describe_fit
+    from sweep.verbs.fit_text import describe as describe_fit
 
     if outcome["loss"] is None:
         told = f"outcome   the run ended as {outcome['status']}; nothing to score"

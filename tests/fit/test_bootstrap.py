@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sweep.fit.bootstrap import draw, interval
+from sweep.fit.bootstrap import by_group, draw, interval
 
 
 def test_groups_are_drawn_together_and_in_full():
@@ -21,6 +21,14 @@ def test_the_seed_decides():
     np.testing.assert_array_equal(draw(group, 5, seed=1), draw(group, 5, seed=1))
     assert (draw(group, 5, seed=1) != draw(group, 5, seed=2)).any()
     assert draw(group, 0, seed=0).shape == (0, 10)
+
+
+def test_counts_by_group():
+    group = np.array([2, 0, 0, 2, 1])
+    weight = draw(group, 7, seed=3)
+    counts = by_group(weight, group)
+    np.testing.assert_array_equal(counts[:, group], weight)
+    np.testing.assert_array_equal(counts.sum(axis=1), 3)
 
 
 def test_interval():

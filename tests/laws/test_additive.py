@@ -63,6 +63,19 @@ def test_compute_for_loss_inverts_the_frontier():
     assert np.isnan(additive.compute_for_loss(BESIROGLU, BESIROGLU.E))
 
 
+def test_fewer_params_for_more_tokens():
+    shrunk = np.array([0.75, 0.5, 0.3])
+    np.testing.assert_allclose(shrunk * additive.tokens_for_size(SARDANA, shrunk), [1.0285, 1.208, 2.056], atol=1e-3)
+    np.testing.assert_allclose(0.5 * additive.tokens_for_size(BESIROGLU, 0.5), 1.259, atol=1e-3)
+    assert additive.least_size(SARDANA) == pytest.approx(0.0974, abs=1e-4)
+    assert additive.least_size(BESIROGLU) == pytest.approx(0.146, abs=5e-4)
+    assert np.isnan(additive.tokens_for_size(SARDANA, 0.097))
+    for law in (SARDANA, HOFFMANN):  # the loss is indeed the same
+        n, d = additive.optimum(law, 1e22)
+        small = additive.loss(law, 0.4 * n, d * additive.tokens_for_size(law, 0.4))
+        assert small == pytest.approx(additive.loss(law, n, d), rel=1e-12)
+
+
 def test_theta_round_trip_and_prediction():
     rng = np.random.default_rng(0)
     params, tokens = 10 ** rng.uniform(7, 10, 12), 10 ** rng.uniform(9, 12, 12)

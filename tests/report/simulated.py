@@ -1,5 +1,6 @@
 """A SIMULATED run directory: losses drawn from a known additive law, to test the page, never to show as training."""
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from sweep import fit as sweep_fit
 
 LAW = {"E": 1.20, "A": 22.0, "B": 260.0, "alpha": 0.42, "beta": 0.40}  # nats/token
 BUDGETS = (1e10, 3e10, 1e11, 3e11)
@@ -164,7 +167,23 @@ def fit(rows: list[dict]) -> dict:
         "approach1": {**approach(0.02), "frontier": frontier(curves(rows), rows)},
         "approach2": {**approach(0.01), "families": [family(b, used) for b in BUDGETS]},
         "approach3": approach(0.0, "converged"),
+        "diagnostics": diagnostics(),
     }  # fmt: skip
+
+
+@functools.cache
+def diagnostics() -> dict:
+    """What the fitter itself says about the trials that the fit uses."""
+    used = best_of_cells(losses())
+    names = {
+        "params": "params_with_head",
+        "tokens": "tokens",
+        "loss": "loss",
+        "flops": "flops_exact",
+        "budget": "budget",
+    }
+    table = {name: [r[column] for r in used] for name, column in names.items()}
+    return sweep_fit.fit(table, bootstrap=100, target_compute=TARGET).to_json()["diagnostics"]
 
 
 def ledger(rows: list[dict]) -> list[dict]:

@@ -93,8 +93,8 @@ def row_of(parsed: Page, start: str) -> list[str]:
 def test_tags_balance_and_every_section_is_there(parsed):
     assert parsed.open == []
     assert list(parsed.sections)[1:] == [
-        "isoflop", "frontier", "forecast", "curves", "law", "bootstrap", "learning-rates", "failed", "conventions",
-        "trials", "provenance",
+        "isoflop", "frontier", "forecast", "curves", "law", "bootstrap", "trust", "learning-rates", "failed",
+        "conventions", "trials", "provenance",
     ]  # fmt: skip
 
 
@@ -252,7 +252,7 @@ def browse(tmp_path, text: str, width: int) -> tuple[dict, list[str], bytes]:
 @pytest.mark.parametrize("width", [1200, 520])
 def test_charts_render_in_a_browser_with_the_network_off(tmp_path, whole_page, width):
     found, console, picture = browse(tmp_path, whole_page, width)
-    assert len(found["boxes"]) == 11  # one drawing of each chart is visible, the wide or the narrow one
+    assert len(found["boxes"]) == 18  # one drawing of each chart is visible, the wide or the narrow one
     for box, drawn in zip(found["boxes"], found["drawn"], strict=True):
         assert min(*box, *drawn) > 40
     assert min(found["marks"]) > 0

@@ -1,10 +1,10 @@
-"""Filters against Python's own evaluation, and everything that is not a filter."""
+"""Filters and computed columns against Python's own evaluation, and everything that is neither."""
 
 import numpy as np
 import pytest
 
 from sweep.errors import InputError
-from sweep.tables.where import select
+from sweep.tables.expression import compute, names_in, select
 
 COLUMNS = {
     "outlier": np.array([0.0, 1.0, 0.0, np.nan]),
@@ -26,6 +26,9 @@ COLUMNS = {
         ("epochs > -1", [0, 1, 2, 3]),
         ("outlier < epochs", [0, 2]),
         ("dataset in []", []),
+        ("epochs + 1 == 2", [0, 3]),
+        ("2 * epochs ** 2 / 4 - 0.5 <= -(0 - epochs)", [0, 1, 3]),
+        ("log(epochs) < 0", [1]),
     ],
 )
 def test_rows(expression, rows):
@@ -39,7 +42,10 @@ def test_rows(expression, rows):
         ("outlier =! 0", "not an expression"),
         ("outlier", "not a condition"),
         ("__import__('os').system('true') == 0", "not understood"),
-        ("epochs + 1 == 2", "not understood"),
+        ("epochs + 'c4' == 2", "'c4'\" is not a number"),
+        ("dataset * 2 == 2", "'dataset' is not a number"),
+        ("exp(epochs) > 1", "not understood"),
+        ("(" * 400 + "1", "not an expression"),
         ("epochs == 'c4'", "compares text with a number"),
         ("dataset < 3", "compares text with a number"),
         ("dataset in 'c4'", "needs a column and a list"),
@@ -50,3 +56,18 @@ def test_rows(expression, rows):
 def test_what_is_not_a_filter(expression, message):
     with pytest.raises(InputError, match=message):
         select(expression, COLUMNS)
+
+
+def test_computed_columns():
+    np.testing.assert_allclose(compute("6 * epochs * (epochs + 1)", COLUMNS), [12, 4.5, 120, 12])
+    np.testing.assert_allclose(compute("log(epochs)", COLUMNS), np.log(COLUMNS["epochs"]))
+    assert np.isnan(compute("outlier / 1", COLUMNS)[3])
+    assert np.isinf(compute("epochs * 10 ** 400", COLUMNS)).all()  # judged where it is used
+    for expression in ("6 * 2", "epochs > 1", "dataset", "epoch*2"):
+        with pytest.raises(InputError, match="--columns"):
+            compute(expression, COLUMNS)
+
+
+def test_names():
+    assert names_in("tokenizer == 'a' and epochs < 2") == {"tokenizer", "epochs"}
+    assert names_in(None) == names_in("a ==") == set()

@@ -1,0 +1,6 @@
+"""How far to trust a fit: eight questions that are asked of every fit by default."""
+
+from sweep.fit.diagnostics.diagnosis import diagnose
+from sweep.fit.diagnostics.fitted import Fitted
+
+__all__ = ["Fitted", "diagnose"]

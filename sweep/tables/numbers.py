@@ -1,0 +1,154 @@
+"""Columns as numbers: every value checked, every bad one named by row and column; a million rows take a second."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from sweep.tables.problem import Problem
+
+LISTED = 20  # problems of one kind in one column that are named one by one
+SUFFIXES = {"[kK]": "e3", "[mM]": "e6", "[bBgG]": "e9", "[tT]": "e12"}
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(inf|infinity)$"
+MISSING = r"^(nan|na|n/a|null|none|-)?$"
+RANGE = {  # what no run has: a slip of a unit, or a value that lost its meaning on the way
+    "params": (1e-9, 1e30),
+    "tokens": (1e-9, 1e30),
+    "flops": (1e-9, 1e40),
+    "loss": (1e-9, 1e9),
+}
+
+
+def plain(column: pa.ChunkedArray) -> np.ndarray:
+    """Floats with NaN where a number is missing; anything else as objects with None."""
+    if is_number(column.type) or pa.types.is_null(column.type):
+        return floats(column)
+    return np.array([*column.to_pylist(), None], dtype=object)[:-1]
+
+
+def parse(column: pa.ChunkedArray, *, counts: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """(floats [n] with NaN where missing or not a number, mask [n] of what is not a number).
+
+    Text counts as a number when it is written as one; with `counts` also as `1.2B`, `350M`, `70k`, `15T`.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return parse_text(column, counts)
+    if is_number(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return floats(column), np.zeros(len(column), bool)
+    return np.full(len(column), np.nan), column.is_valid().to_numpy()
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a type is of integers, floats or truth values."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+
+
+def floats(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of numbers as float64 [n], NaN where missing.
+
+    From Arrow's buffers where it can be: `to_numpy` and `cast` import pandas and compute kernels, a third of a second.
+    """
+    kind = column.type
+    if pa.types.is_null(kind) or not len(column):
+        return np.full(len(column), np.nan)
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return column.cast(pa.float64(), safe=False).to_numpy()
+    array = column.combine_chunks()
+    letter = "f" if pa.types.is_floating(kind) else "i" if pa.types.is_signed_integer(kind) else "u"
+    here = slice(array.offset, array.offset + len(array))
+    valid, data = array.buffers()
+    values = np.frombuffer(data, f"{letter}{kind.bit_width // 8}")[here].astype(float)
+    if array.null_count:
+        values[np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[here] == 0] = np.nan
+    return values
+
+
+def parse_text(column: pa.ChunkedArray, counts: bool) -> tuple[np.ndarray, np.ndarray]:
+    """`parse` of a column of text."""
+    import pyarrow.compute as pc
+
+    text = pc.utf8_trim_whitespace(column)  # pyright: ignore[reportAttributeAccessIssue]
+    for letters, exponent in SUFFIXES.items() if counts else ():
+        pattern = rf"^([+-]?(?:\d+\.?\d*|\.\d+))\s*{letters}$"
+        text = pc.replace_substring_regex(text, pattern, rf"\1{exponent}")  # pyright: ignore[reportAttributeAccessIssue]
+    lower = pc.utf8_lower(text)  # pyright: ignore[reportAttributeAccessIssue]
+    missing = pc.fill_null(pc.match_substring_regex(lower, MISSING), True)  # pyright: ignore[reportAttributeAccessIssue]
+    good = pc.fill_null(pc.match_substring_regex(lower, NUMBER), False)  # pyright: ignore[reportAttributeAccessIssue]
+    known = good.to_numpy()
+    bad = ~known & ~missing.to_numpy()
+    values = np.full(len(column), np.nan)
+    if known.any():
+        values[known] = lower.filter(good).to_numpy().astype(str).astype(float)
+    return values, bad
+
+
+def problems_of(
+    values: np.ndarray,
+    bad: np.ndarray,
+    texts: pa.ChunkedArray | None,
+    rows: np.ndarray,
+    key: str,
+    column: str,
+    name: str,
+) -> Iterator[Problem]:
+    """What is wrong with the values [m] of one input; at most LISTED of a kind one by one, then how many more.
+
+    Args:
+        values, bad: of `parse`, at the chosen rows.
+        texts: the column as the table has it [n], to quote what is not a number.
+        rows: index of the chosen rows in the table [m].
+        key: the input: params, tokens, flops, loss, or budget, which may be missing and have any sign.
+    """
+    wanted = "a finite number" if key == "budget" else "a positive finite number"
+    low, high = RANGE.get(key, (0.0, np.inf))
+    gap = np.isnan(values) & ~bad
+    sized = np.isfinite(values) & (values > 0)
+    kinds = {
+        "not_a_number": bad,
+        "missing": gap & (key != "budget"),
+        "not_finite": np.isinf(values),
+        "loss_not_positive" if key == "loss" else "not_positive": (values <= 0) & (key != "budget"),
+        "out_of_range": sized & ((values < low) | (values > high)) & (key != "budget"),
+    }
+    for code, mask in kinds.items():
+        where = np.flatnonzero(mask)
+        level = "refusal" if code == "loss_not_positive" else "error"
+        for i in where[:LISTED].tolist():
+            shown = f"{values[i]:g}" if texts is None else quote(texts[int(rows[i])].as_py())
+            told = {
+                "not_a_number": f"{shown} is not a number{hint(shown)}",
+                "missing": f"missing; it must be {wanted}",
+                "not_finite": f"{values[i]:g}; it must be {wanted}",
+                "not_positive": f"{values[i]:g}; it must be {wanted}",
+                "loss_not_positive": f"{values[i]:g}; it must be a positive finite number in any of --units "
+                'nats|bits|bpb: leave the row out (--where "loss > 0"), or undo what shifted it or took its logarithm',
+                "out_of_range": f"{values[i]:g}; no run has that, it must lie in {low:g} to {high:g}: check its unit",
+            }[code]
+            yield Problem(code, f"{name}: row {rows[i] + 1}, column {column}: {told}", int(rows[i]) + 1, column, level)
+        if len(where) > LISTED:
+            more = len(where) - LISTED
+            message = f"{name}: column {column}: {more:,} more rows with the same problem ({code.replace('_', ' ')})"
+            yield Problem(code, message, None, column, level)
+
+
+def quote(value: object) -> str:
+    """A value as it stands in the table, cut to a length that fits a line."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def hint(text: str) -> str:
+    """What to write instead of a number that is written otherwise."""
+    bare = text.strip("'\" ")
+    if re.fullmatch(r"[+-]?\d+,\d+", bare) and not re.fullmatch(r"\d{1,3},\d{3}", bare):
+        return f"; with a decimal point it is {bare.replace(',', '.')}"
+    if re.fullmatch(r"[+-]?\d{1,3}([,_ ']\d{3})+(\.\d+)?", bare):
+        return f"; without separators it is {re.sub(r'[,_ ]', '', bare)}"
+    if bare[:1] in "{[(":
+        return "; it is a nested value: flatten it to one column a number"
+    return ""

@@ -1,0 +1,76 @@
+"""What `sweep fit` prints: verdict, law, approaches side by side, diagnostics in a line each, warnings with cures."""
+
+from typing import Any
+
+from sweep.fit import Fit
+from sweep.fit.diagnostics.words import show, words
+from sweep.verbs.approach_text import under_parabolas
+
+
+def describe(found: Fit) -> str:
+    """The fit for people: verdict, law, approaches side by side, diagnostics, warnings."""
+    r = found.to_json()
+    objective = r["objective"]
+    kind = objective["kind"] + (f" {objective['delta']:g}" if objective["delta"] else "")
+    starts = r["approach3"]["starts"]
+    agree = f"{starts['agree']} of {starts['of']} starts agree"
+    stamp = f"DESPITE {', '.join(r['despite'])}: do not plan with this. " if r["despite"] else ""
+    head = [
+        f"{stamp}{r['source']}: {r['n']} runs, {r['status'].replace('_', ' ')} ({agree}), "
+        f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln loss",
+        r["units"]["statement"],
+        "",
+        f"{r['formula']}     {r['level']:.0%} interval of {r['bootstrap']} resamples",
+    ]
+    law = [f"  {name:6s} {show(value):>11s}   {span(r['interval'][name])}" for name, value in r["params"].items()]
+    return "\n".join([*head, *law, "", *side_by_side(r), *diagnosed(r), *notes(r)])
+
+
+def side_by_side(r: dict[str, Any]) -> list[str]:
+    """The three approaches: exponents and what each says at the target."""
+    target = r["target"]
+    lines = [f"{'':22s}{'a':>7s} {'':15s} {'b':>7s} {'':15s}  N*, D* at {target['flops']:.3g} FLOPs"]
+    titles = ("1 envelope of curves", "2 isoFLOP parabolas", "3 the law above")
+    for k, title in enumerate(titles, start=1):
+        lines.append(row(title, r[f"approach{k}"], target[f"approach{k}"]))
+        if k == 2:
+            lines += under_parabolas(r, row)
+    loss = target["approach3"]
+    if loss["loss"] is not None:
+        lines.append(f"loss at that optimum by the law: {loss['loss']:.4f} {span(loss['loss_interval'], 4)} nats/token")
+    return lines
+
+
+def row(title: str, block: dict[str, Any], answer: dict[str, Any] | None) -> str:
+    """One approach: its exponents and its optimum at the target, or why it has no answer."""
+    if block["a"] is None or answer is None:
+        return f"{title:22s}no answer: {block['reason']}"
+    a, b = (f"{block[x]:7.3f} {span(block[f'{x}_interval'], 3):15s}" for x in ("a", "b"))
+    n, d = (f"{show(answer[x])} {span(answer[f'{x}_interval'])}" for x in ("params", "tokens"))
+    return f"{title:22s}{a} {b}  {n}, {d}"
+
+
+def diagnosed(r: dict[str, Any]) -> list[str]:
+    """The diagnostics, one a line; empty where they were not made."""
+    if "diagnostics" not in r:
+        return []
+    lines = [f"  {name:11s}{line}" for name, line in words(r["diagnostics"]).items()]
+    return ["", f"diagnostics (N*, L at {r['target']['flops']:.3g} FLOPs)", *lines]
+
+
+def notes(r: dict[str, Any]) -> list[str]:
+    """Warnings, each with what to do about it."""
+    lines = [""] if r["warnings"] else []
+    for w in r["warnings"]:
+        lines.append(f"warning {w['code']}: {w['message']}" + (f" -> {w['cure']}" if w.get("cure") else ""))
+    return lines
+
+
+def span(pair: list[float | None], decimals: int | None = None) -> str:
+    """[low, high], or nothing where there is no interval."""
+    low, high = pair
+    if low is None or high is None:
+        return ""
+    if decimals is not None:
+        return f"[{low:.{decimals}f}, {high:.{decimals}f}]"
+    return f"[{low:.3g}, {high:.3g}]"

@@ -1,0 +1,105 @@
+"""`sweep predict`: the loss of one run that has not been trained, with its interval and how far it reaches."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from sweep.errors import InputError, Refusal
+from sweep.fit.predict import Prediction, warning
+from sweep.fit.result import Fit
+from sweep.laws import LAWS
+from sweep.laws import inputs as laws_inputs
+from sweep.verbs.output import Output
+
+
+@dataclass(frozen=True)
+class Args:
+    """Predict the loss of one run from a fit, or from published coefficients.
+
+    The interval is for one new run: doubt about the law and the scatter of runs around it. It says nothing about a
+    wrong form of the law, another corpus or a badly tuned run. Published coefficients give a point only.
+
+    Example: sweep predict fit/ --params 7e9 --tokens 2e12
+
+    Example: sweep predict besiroglu --params 7e9 --tokens 2e12
+    """
+
+    fit: tyro.conf.Positional[str]
+    """Directory of a fit or of a sweep, a fit.json, or the id of published coefficients such as besiroglu."""
+    params: float
+    """Parameters of the run, counted as in the table that was fitted."""
+    tokens: float
+    """Tokens it trains on."""
+    level: float | None = None
+    """Of the interval; default: the fit's."""
+
+
+def run(args: Args) -> Output:
+    """Ask the fit, or the published law."""
+    if Path(args.fit).exists() or args.fit not in published():
+        check_source(args.fit)
+        found = Fit.load(args.fit)
+        answer = found.predict(args.params, args.tokens, args.level)
+        level, name = args.level or found.record["level"], f"{found.law.id} fitted to {found.record['source']}"
+        extrapolation: dict[str, Any] = answer.extrapolation
+    else:
+        answer, level, name = of_published(args.fit, args.params, args.tokens), None, published()[args.fit][1].source
+        extrapolation = {"compute": None, "tokens_per_param": None}
+    data = {
+        "loss": answer.loss,
+        "interval": answer.interval,
+        "extrapolation": extrapolation,
+        "warnings": answer.warnings,
+        "params": args.params,
+        "tokens": args.tokens,
+        "level": level,
+        "law": name,
+    }
+    return Output(data, describe(data))
+
+
+def published() -> dict[str, tuple[Any, Any]]:
+    """Id of published coefficients -> (law, Published)."""
+    return {id: (law, entry) for law in LAWS.values() for id, entry in law.published.items()}
+
+
+def check_source(source: str) -> None:
+    """InputError for what is neither a path nor an id."""
+    if not Path(source).exists():
+        known = ", ".join(published())
+        raise InputError(f"{source}: no such fit, and no published coefficients of that id; published: {known}")
+
+
+def of_published(id: str, params: float, tokens: float) -> Prediction:
+    """The point that published coefficients give: they come without resamples and without a fitted range."""
+    if not (0 < params < float("inf") and 0 < tokens < float("inf")):
+        raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
+    law, entry = published()[id]
+    if law.target != "loss":
+        raise InputError(f"predict: {id} gives {law.output}, not a loss")
+    if not entry.verified:
+        raise Refusal("unverified", f"{id}: {entry.source}; nobody could check these numbers")
+    message = f"{id} is a published point: no interval and no fitted range are known; fit your own table for both"
+    loss = float(laws_inputs.predict(law, entry.coefficients, {"params": params, "tokens": tokens}))
+    return Prediction(loss, [None, None], {}, [warning("no_interval", message)])
+
+
+def describe(data: dict[str, Any]) -> str:
+    """Loss, interval, reach and warnings for people."""
+    low, high = data["interval"]
+    between = f"   {data['level']:.0%} interval of one new run [{low:.4f}, {high:.4f}]" if low is not None else ""
+    lines = [
+        f"{data['law']}: {data['params']:.4g} params on {data['tokens']:.4g} tokens",
+        f"loss {data['loss']:.4f} nats/token{between}",
+    ]
+    reach = data["extrapolation"]
+    if reach["compute"] is not None:
+        inside = reach["compute"] <= 1 and reach["tokens_per_param"] <= 1.001
+        where = "inside" if inside else "beyond"
+        lines.append(
+            f"{where} the fitted range: {reach['compute']:.3g}x its largest compute, "
+            f"{reach['tokens_per_param']:.3g}x outside its tokens per parameter"
+        )
+    return "\n".join([*lines, *(f"warning {w['code']}: {w['message']}" for w in data["warnings"])])

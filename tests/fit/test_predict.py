@@ -1,0 +1,78 @@
+"""Predictions beyond the fitted range: how far, how much wider, and said so."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sweep.fit import fit
+from sweep.fit.predict import backtest_widening, widening_of
+from sweep.laws import additive
+
+
+@pytest.fixture(scope="module")
+def found(simulate):
+    return fit(simulate(np.geomspace(1e18, 1e20, 4), noise=0.005, seed=2), bootstrap=100, diagnostics=False)
+
+
+def missed(found, *scores):
+    """The fit with a backtest of these scores."""
+    block = {"status": "ok", "origins": [{"score_rms": s} for s in scores]}
+    return dataclasses.replace(found, record={**found.record, "diagnostics": {"backtest": block}})
+
+
+def test_the_rule_of_widening():
+    assert widening_of(np.array([])) == 1
+    assert widening_of(np.array([0.2, 0.9])) == 1  # a lucky backtest narrows nothing
+    assert widening_of(np.array([1.0, 1.0])) == 1
+    assert widening_of(np.array([3.0])) == pytest.approx(np.sqrt(5))
+    assert widening_of(np.full(1000, 3.0)) == pytest.approx(3, rel=1e-2)
+
+
+def test_a_missed_backtest_widens_loss_beyond_the_fitted_compute_only(found):
+    bad = missed(found, 3.0)
+    assert backtest_widening(bad.record) == pytest.approx(np.sqrt(5))
+    inside, beyond = found.optimum(1e19), found.optimum(1e22)
+    assert bad.optimum(1e19) == inside
+    wide = bad.optimum(1e22)
+    assert wide.params_interval == beyond.params_interval
+    for i in (0, 1):
+        distance = np.sqrt(5) * (beyond.loss_interval[i] - beyond.loss)
+        assert wide.loss_interval[i] - wide.loss == pytest.approx(distance)
+    n, d = additive.optimum(found.coefficients, 1e22)
+    (low, high), (bad_low, bad_high) = found.predict(n, d).interval, bad.predict(n, d).interval
+    assert 1.3 < (bad_high - bad_low) / (high - low) < np.sqrt(5)  # the scatter of runs stays as it is
+    n, d = additive.optimum(found.coefficients, 1e19)
+    assert bad.predict(n, d) == found.predict(n, d)
+
+
+def test_how_far_is_said(found):
+    low, high = found.record["range"]["tokens_per_param"]
+    n = np.sqrt(310 * found.record["range"]["flops"][1] / 6 / (14 * high))
+    answer = found.predict(n, 14 * high * n)
+    assert answer.extrapolation == pytest.approx({"compute": 310, "tokens_per_param": 14})
+    text = ", ".join(w["message"] for w in answer.warnings)
+    assert "extrapolation 310x in C" in text
+    assert f"14x beyond the largest D/N seen, {high:.3g}" in text
+    assert "smallest D/N seen" in found.predict(1e9, 1e9 * low / 5).warnings[0]["message"]
+
+
+def test_intervals_grow_with_the_distance(found):
+    def width(flops):
+        low, high = found.optimum(flops).loss_interval
+        return high - low
+
+    assert width(1e19) < width(1e21) < width(1e23)
+
+
+def test_other_levels(found):
+    (a, b), (c, d) = found.predict(1e9, 2e10).interval, found.predict(1e9, 2e10, level=0.5).interval
+    assert a < c < d < b
+    (a, b), (c, d) = found.optimum(1e21).loss_interval, found.optimum(1e21, level=0.5).loss_interval
+    assert a < c < d < b
+
+
+def test_without_resamples_there_is_a_point_and_no_interval(simulate):
+    bare = fit(simulate([1e18, 1e19, 1e20], noise=0.005), bootstrap=0, diagnostics=False)
+    assert bare.predict(1e9, 2e10).interval == [None, None]
+    assert bare.optimum(1e21).loss_interval == [None, None]

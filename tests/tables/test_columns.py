@@ -1,0 +1,52 @@
+"""Inputs by name or expression, and the hint where one is missing."""
+
+import numpy as np
+import pytest
+
+from sweep.errors import InputError
+from sweep.tables.load import load
+
+BASE = {"N": [1e6, 2e6, 4e6], "C": [6e14, 2.4e15, 9.6e15], "val_loss": [4.0, 3.5, 3.1]}
+
+
+def test_tokens_from_flops():
+    runs = load(BASE, {"params": "N", "loss": "val_loss", "flops": "C", "tokens": "C/(6*N)"})
+    np.testing.assert_allclose(runs.tokens, [1e8, 2e8, 4e8])
+    np.testing.assert_allclose(runs.flops, BASE["C"])
+    assert runs.convention == {"params": "column N", "flops": "column C"}
+
+
+def test_scaled_and_written_inputs():
+    table = {"N": ["1M", "2M", "4M"], "D": [0.1, 0.2, 0.4], "loss": [4.0, 3.5, 3.1]}
+    runs = load(table, {"params": "N", "tokens": "D*1e9"})
+    np.testing.assert_allclose(runs.params, [1e6, 2e6, 4e6])
+    np.testing.assert_allclose(runs.tokens, [1e8, 2e8, 4e8])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"params": "N", "loss": "val_loss", "flops": "C"}, r"no column 'tokens'.*--columns \"tokens=C/\(6\*N\)\""),
+        ({"loss": "val_loss"}, r"no column 'params'; did you mean 'N'\? .*--columns params=N"),
+        ({"params": "N", "tokens": "C"}, "no column 'loss'; did you mean 'val_loss'"),
+        ({"params": "N", "tokens": "C/(6*M)", "loss": "val_loss"}, "no column 'M'"),
+        ({"params": "N", "tokens": "C/0", "loss": "val_loss"}, "row 1, column C/0: inf; it must be"),
+        ({"params": "N", "tokens": "C", "loss": "val_loss", "trunk": "seed"}, "no column 'seed'"),
+        ({"params": "N", "tokens": "C", "loss": "val_loss", "budget": "B"}, "no column 'B'"),
+    ],
+)
+def test_missing_columns(columns, message):
+    with pytest.raises(InputError, match=message):
+        load(BASE, columns)
+
+
+def test_a_filter_must_be_one_of_rows():
+    with pytest.raises(InputError, match="not a condition on a column"):
+        load({"params": [1e6] * 3, "tokens": [1e8] * 3, "loss": [3.0] * 3}, where="1 == 1")
+
+
+def test_a_foreign_status_column_is_no_filter_and_ours_is():
+    table = {"params": [1e6] * 3, "tokens": [1e8] * 3, "loss": [3.0, 3.1, 3.2], "status": ["ok", "ok", "bad"]}
+    assert len(load(table)) == 3
+    runs = load({**table, "status": ["done", "done", "diverged"]})
+    assert (len(runs), runs.excluded) == (2, [("diverged", 1)])

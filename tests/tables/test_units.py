@@ -1,0 +1,126 @@
+"""Units are stated, or passed with a statement, or asked for; a guess converts nothing."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sweep.errors import InputError
+from sweep.tables.load import load
+from sweep.tables.units import Units, doubt, doubt_flops
+
+PARAMS, TOKENS = (x.ravel() for x in np.meshgrid([1e7, 3e7, 1e8], [1e9, 3e9, 1e10]))
+LOSS = 1.8 + 480 * PARAMS**-0.35 + 2100 * TOKENS**-0.37
+
+
+def table(loss, column="loss", **more):
+    return pa.table({"params": PARAMS, "tokens": TOKENS, column: loss, **more})
+
+
+def test_stated_units_convert():
+    expected = LOSS
+    bytes_per_token = np.linspace(3.5, 4.5, 9)
+    cases: list[tuple[pa.Table, dict]] = [
+        (table(LOSS), {"units": "nats"}),
+        (table(LOSS / math.log(2)), {"units": "bits"}),
+        (table(LOSS / math.log(2) / 4.2), {"units": "bpb", "bytes_per_token": 4.2}),
+        (table(LOSS / math.log(2) / 4.2), {"units": "bpb", "bytes_per_token": "4.2"}),
+        (
+            table(LOSS / math.log(2) / bytes_per_token, each=bytes_per_token),
+            {"units": "bpb", "bytes_per_token": "each"},
+        ),
+    ]
+    for given, options in cases:
+        runs = load(given, **options)
+        np.testing.assert_allclose(runs.loss, expected, rtol=1e-14)
+        assert (runs.units.loss, runs.units.how) == (options["units"], "stated")
+        assert f"{LOSS.min():.4g} to {LOSS.max():.4g}" in runs.units.statement
+    np.testing.assert_allclose(load(table(np.exp(LOSS), "ppl"), {"loss": "log(ppl)"}).loss, expected)
+
+
+def test_nats_pass_with_a_statement():
+    runs = load(table(LOSS))
+    np.testing.assert_array_equal(runs.loss, LOSS)
+    assert runs.units.how == "guessed"
+    assert "looks like nats/token" in runs.units.statement
+    assert "--units" in runs.units.statement
+
+
+@pytest.mark.parametrize(
+    ("column", "loss", "message"),
+    [
+        ("bpb", LOSS, r"column bpb looks like bits per byte \(its name.*--units bpb --bytes-per-token X"),
+        ("bits_per_byte", LOSS, "bits per byte"),
+        ("loss_bits", LOSS, r"column loss_bits looks like bits \(its name.*pass --units bits"),
+        ("val ppl", LOSS, r"looks like perplexity .*--columns \"loss=log\(val ppl\)\""),
+        ("perplexity", LOSS, "perplexity"),
+        ("loss", np.exp(LOSS), r"column loss looks like perplexity \(median"),
+        ("loss", LOSS / 4, r"column loss looks like bits per byte \(median .*--units nats"),
+    ],
+)
+def test_what_does_not_look_like_nats_is_asked_for(column, loss, message):
+    with pytest.raises(InputError, match=message):
+        load(table(loss, column), {"loss": column})
+    assert load(table(loss, column), {"loss": column}, units="nats").units.how == "stated"
+
+
+def test_names_that_speak_of_nats_or_of_nothing():
+    assert doubt(LOSS, "loss_nats_not_bits", "t") is None
+    assert doubt(LOSS, "rabbits", "t") is None
+    assert doubt(LOSS, "log(ppl)", "t") is None
+
+
+def test_every_published_table_passes(datasets):
+    for file in sorted(datasets.glob("*.csv")):
+        if file.stem in ("evo_optima", "mpl_curves", "porian_optima"):
+            continue  # no losses of runs with params and tokens
+        trunk = {"trunk": "run"} if "curves" in file.stem else {}
+        assert load(file, trunk).units.how == "guessed"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"units": "bit"}, "--units bit: no such unit; did you mean 'bits'"),
+        ({"units": "bpb"}, "say --bytes-per-token X"),
+        ({"units": "bits", "bytes_per_token": 4}, "goes with --units bpb only"),
+        ({"bytes_per_token": 4}, "goes with --units bpb only"),
+        ({"units": "bpb", "bytes_per_token": "four"}, "a positive number or a column; columns: params"),
+        ({"units": "bpb", "bytes_per_token": -4}, "a positive number or a column"),
+        ({"units": "bpb", "bytes_per_token": "odd"}, "row 1, column odd: -1; it must be a positive"),
+    ],
+)
+def test_bad_units(options, message):
+    with pytest.raises(InputError, match=message):
+        load(table(LOSS, odd=np.full(9, -1.0)), **options)
+
+
+@pytest.mark.parametrize(("unit", "size"), [("PF-days", 8.64e19), ("EFLOPs", 1e18), ("TFLOPs", 1e12), ("GFLOPs", 1e9)])
+def test_flops_in_other_units_are_asked_for(unit, size):
+    given = table(LOSS, C=6 * PARAMS * TOKENS / size)
+    with pytest.raises(
+        InputError,
+        match=rf"column C is .* it looks like {unit}: pass --columns \"flops=C\*{size:g}\"".replace("+", r"\+"),
+    ):
+        load(given, {"flops": "C"})
+    np.testing.assert_allclose(load(given, {"flops": f"C*{size:g}"}).flops, 6 * PARAMS * TOKENS)
+
+
+def test_flops_that_are_only_another_count_pass():
+    assert doubt_flops(np.full(5, 1.7), "C", "t") is None
+    found = doubt_flops(np.full(5, 2.5e4), "C", "t")
+    assert found is not None
+    assert "check the units" in found.message
+
+
+def test_arrays_by_name_are_documented_to_be_in_nats():
+    runs = load({"params": PARAMS, "tokens": TOKENS, "loss": LOSS / 4})
+    assert runs.units.how == "arrays"
+    assert "by the name of the array" in runs.units.statement
+    with pytest.raises(InputError, match="looks like bits"):
+        load({"params": PARAMS, "tokens": TOKENS, "bits": LOSS}, {"loss": "bits"})
+
+
+def test_statement_of_a_schema():
+    assert "by the schema" in Units("nats", "schema", (1.0, 2.0)).statement
