@@ -156,7 +156,7 @@ def test_float64_does_not_leak():
 def test_an_interrupt_between_calls_keeps_what_is_finished(monkeypatch):
     """Ctrl-C after some groups of lanes: these are whole and right, the others say that they are not finished."""
     features, loss, theta = table()
-    small = solver.Layout(block=8, scout_block=8, call=64, group=128, devices=8)
+    small = solver.Layout(block=8, scout_block=8, call=64, group=128, devices=8, few=8, few_call=64)
     monkeypatch.setattr(solver, "layout", lambda rows: small)
     rng = np.random.default_rng(0)
     weight = rng.multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=400).astype(float)
