@@ -109,7 +109,9 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
     other = np.flatnonzero(~same[:-1])
     runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[1]
-    coefficients = type(c := law.coefficients(lanes.theta[best], shift))(*map(float, c))
+    coefficients = type(c := law.coefficients(lanes.theta[best], shift))(
+        *map(np.float64, c)
+    )  # not float, whose powers turn complex or raise
     bound = int(law.bound(coefficients, float(runs.loss.min())))
     status = AT_BOUND if bound else CONVERGED if lanes.converged[best] else NOT_CONVERGED
     steps = f"promised decrease {lanes.decrement[best]:.1e} of the objective after {lanes.steps[best]} steps"

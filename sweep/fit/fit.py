@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from sweep.fit import approach1, approach2, approach3, blocks, bootstrap, interp
 from sweep.fit.diagnostics import Fitted, diagnose
 from sweep.fit.interval import ADJUSTED, PERCENTILE, Doubt
 from sweep.fit.objective import Objective
-from sweep.fit.result import Fit, optimum, plain, standard_error
+from sweep.fit.result import Fit, optimum, plain, standard_error, warning
 from sweep.fit.warn import warnings_of
 from sweep.laws import Law
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load
 from sweep.tables.problem import enforce, overridden, stamps
+
+WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fewer resamples than asked, and say so
+FEWEST = 100
 
 
 def fit(
@@ -79,38 +83,75 @@ def fit(
     enforce(judged, despite)
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
-    settings = {"level": level, "seed": seed, "bootstrap": bootstrap, "where": where, "target": target}
-    settings |= {"despite": overridden(judged), "diagnostics": diagnostics}
-    record, resamples, drawn = fit_runs(form, runs, goal, settings, progress)
-    record["units"] = vars(runs.units) | {"statement": runs.units.statement}
-    record["warnings"] = [*stamps(judged, despite, runs.source), *record["warnings"]]
+    count = min(bootstrap, max(FEWEST, WEIGHTS // len(runs)))
+    settings = {"level": level, "seed": seed, "bootstrap": count, "where": where, "target": target}
+    found = answer(form, runs, goal, count, seed, progress)
+    record = record_of(form, runs, goal, found, settings | {"despite": overridden(judged)})
+    record["target"]["approach3"] = at_target(form, found, record)
+    if diagnostics:
+        fitted = Fitted(form, runs, goal, found.solution, target, record["flops_per_param_token"], level)
+        record["diagnostics"] = diagnose(fitted, record, seed)
+        record["target"]["approach3"] = at_target(form, found, record)
+    told = [*stamps(judged, despite, runs.source), *warnings_of(plain(record), runs)]
+    if count < bootstrap:
+        told.append(warning("fewer_resamples", f"{count} resamples, not {bootstrap}: {len(runs)} rows fill the memory"))
+    record["warnings"] = told
     done = time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
+    resamples = found.resamples
     lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
-    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict], drawn)
+    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict], found.drawn)
 
 
-def fit_runs(
-    law: Law,
-    runs: Runs,
-    objective: Objective,
-    settings: Mapping[str, Any],
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[dict[str, Any], approach3.Resamples, np.ndarray]:
-    """The record of the fit, the resamples behind its intervals, and how often each group is in each."""
-    level, target = settings["level"], settings["target"]
-    weight = bootstrap.draw(runs.group, settings["bootstrap"], settings["seed"])
+@dataclass(frozen=True)
+class Answers:
+    """Everything that is computed from a table: the law with its resamples and their doubt, and approaches 1 and 2.
+
+    Attributes:
+        usable: the law's coefficients on the resamples that gave an answer, [lanes] each.
+        drawn: how often each group is in each resample [lanes, groups]; [lanes, 0] where they are too few to use it.
+    """
+
+    solution: approach3.Solution
+    resamples: approach3.Resamples
+    usable: Any
+    drawn: np.ndarray
+    doubt: Doubt
+    isoflop: approach2.IsoFlop | None
+    interpolated: interpolation.Interpolated | None
+    envelope: approach1.Envelope
+
+
+def answer(
+    law: Law, runs: Runs, objective: Objective, count: int, seed: int, progress: Callable[[int, int], None] | None
+) -> Answers:
+    """Fit the table by all three approaches, and `count` resamples of it."""
+    weight = bootstrap.draw(runs.group, count, seed)
     drawn, groups = bootstrap.by_group(weight, runs.group), len(np.unique(runs.group))
     drawn = drawn if len(drawn) >= 2 * groups else drawn[:, :0]  # as many as sweep.fit.interval needs to narrow
     solution = approach3.fit_law(law, runs, objective)
     resamples = approach3.refit(law, runs, objective, solution, weight, progress)
-    usable = type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients))
-    doubt = Doubt(drawn[resamples.usable], groups, len(runs), len(law.names))
-    lanes = dict(zip(law.names, usable, strict=True))
-    isoflop = approach2.isoflop(runs, weight)
-    interpolated = interpolation.interpolate(runs, settings["seed"])
-    envelope = approach1.envelope(runs, weight)
+    return Answers(
+        solution,
+        resamples,
+        usable=type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients)),
+        drawn=drawn,
+        doubt=Doubt(drawn[resamples.usable], groups, len(runs), len(law.names)),
+        isoflop=approach2.isoflop(runs, weight),
+        interpolated=interpolation.interpolate(runs, seed),
+        envelope=approach1.envelope(runs, weight),
+    )
+
+
+def record_of(
+    law: Law, runs: Runs, objective: Objective, found: Answers, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answers in the JSON keys of the command line, without diagnostics and warnings."""
+    level, target = settings["level"], settings["target"]
+    solution, doubt = found.solution, found.doubt
+    lanes = dict(zip(law.names, found.usable, strict=True))
     a, b = law.allocation(solution.coefficients)
+    residuals = points(runs, solution.predicted)
     record: dict[str, Any] = {
         "law": law.id,
         "formula": law.formula,
@@ -122,44 +163,39 @@ def fit_runs(
         "params": dict(zip(law.names, solution.coefficients, strict=True)),
         "status": solution.status,
         "n": len(runs),
-        "groups": groups,
-        "level": level,
-        "bootstrap": settings["bootstrap"],
-        "seed": settings["seed"],
+        "groups": doubt.groups,
+        **{key: settings[key] for key in ("level", "bootstrap", "seed", "where", "despite")},
         "se": {name: standard_error(v) for name, v in lanes.items()},
         "interval": {name: doubt.interval(v, level) for name, v in lanes.items()},
         "interval_method": ADJUSTED,
         "percentile_interval": {name: doubt.interval(v, level, PERCENTILE) for name, v in lanes.items()},
         "allocation": {"a": a, "b": b},
-        "approach1": blocks.approach1_block(envelope, level),
-        "approach2": isoflop_block.approach2_block(isoflop, interpolated, runs, solution, level, target),
-        "approach3": blocks.approach3_block(law, solution, resamples, doubt, level),
+        "approach1": blocks.approach1_block(found.envelope, level),
+        "approach2": isoflop_block.approach2_block(found.isoflop, found.interpolated, runs, solution, level, target),
+        "approach3": blocks.approach3_block(law, solution, found.resamples, doubt, level),
         "source": runs.source,
-        "where": settings["where"],
-        "despite": settings["despite"],
         "convention": runs.convention,
+        "units": vars(runs.units) | {"statement": runs.units.statement},
         "flops_per_param_token": float(np.median(runs.flops / (runs.params * runs.tokens))),
         "range": ranges(runs),
         "excluded": [{"status": status, "n": count} for status, count in runs.excluded],
-        "points": points(runs, solution.predicted),
+        "points": residuals,
+        "residual_sd": float(np.std([p["residual"] for p in residuals], ddof=min(len(law.names), len(runs) - 1))),
     }
-    record["residual_sd"] = float(
-        np.std([p["residual"] for p in record["points"]], ddof=min(len(law.names), len(runs) - 1))
-    )
-    best = optimum(law, solution.coefficients, usable, doubt, target, record)
-    record["target"] = {"flops": target, "approach1": None, "approach2": None, "approach3": vars(best)}
+    record["target"] = {"flops": target, "approach1": None, "approach2": None, "approach3": None}
     if record["approach1"]["status"] == "ok":
-        found = (envelope.params_line, envelope.tokens_line)
-        record["target"]["approach1"] = blocks.lines_target(*found, target, level)
-    if isoflop is not None and record["approach2"]["status"] == "ok":
-        record["target"]["approach2"] = blocks.lines_target(isoflop.params, isoflop.tokens, target, level)
-    if settings["diagnostics"]:
-        fitted = Fitted(law, runs, objective, solution, target, record["flops_per_param_token"], level)
-        record["diagnostics"] = diagnose(fitted, record, settings["seed"])
-        best = optimum(law, solution.coefficients, usable, doubt, target, record)  # wider by what its backtest missed
-        record["target"]["approach3"] = vars(best)
-    record["warnings"] = warnings_of(plain(record), runs)
-    return record, resamples, drawn
+        both = (found.envelope.params_line, found.envelope.tokens_line)
+        record["target"]["approach1"] = blocks.lines_target(*both, target, level)
+    if found.isoflop is not None and record["approach2"]["status"] == "ok":
+        both = (found.isoflop.params, found.isoflop.tokens)
+        record["target"]["approach2"] = blocks.lines_target(*both, target, level)
+    return record
+
+
+def at_target(law: Law, found: Answers, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the law says at the target; once there are diagnostics, wider by what its backtest missed."""
+    target = record["target"]["flops"]
+    return vars(optimum(law, found.solution.coefficients, found.usable, found.doubt, target, record))
 
 
 def ranges(runs: Runs) -> dict[str, list[float]]:

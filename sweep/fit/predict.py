@@ -107,7 +107,6 @@ def optimum(
 ) -> Optimum:
     """Optimum of the law for a budget in FLOPs; intervals are of the resamples on which it exists."""
     k, level = record["flops_per_param_token"], record["level"]
-    coefficients = type(coefficients)(*map(np.float64, coefficients))  # Python's powers turn complex, or raise
     with np.errstate(all="ignore"):  # a lane with an exponent at its bound has no optimum: not finite, left out
         params, tokens = law.optimum(coefficients, flops, k)
         lane_params, lane_tokens = law.optimum(lanes, flops, k)

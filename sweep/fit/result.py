@@ -58,7 +58,7 @@ class Fit:
     @property
     def coefficients(self) -> Any:
         """The law's coefficients at the optimum."""
-        return coefficients_of(self.law, self.params)
+        return coefficients_of(self.law, {name: np.float64(value) for name, value in self.params.items()})
 
     @property
     def lane_coefficients(self) -> Any:

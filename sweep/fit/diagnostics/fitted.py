@@ -67,7 +67,6 @@ class Fitted:
 
     def at_target(self, coefficients: Any) -> dict[str, np.ndarray]:
         """Exponent a and the compute-optimal (params, tokens, loss) at the target, each [lanes]; NaN where none is."""
-        coefficients = type(coefficients)(*map(np.asarray, coefficients))  # Python's powers turn complex, or raise
         with np.errstate(all="ignore"):
             params, tokens = self.law.optimum(coefficients, self.target, self.k)
             loss = self.law.loss(coefficients, params, tokens)
