@@ -9,9 +9,11 @@ residual of ln loss (or of loss). With J the Jacobian of the residuals and p = c
     step      = (newton + damping * majorant [+ curvature])^-1 J' (w p)
 
 The damping falls when a step lowers the objective; where it does not, a ridge on the diagonal shortens and turns the
-step (Levenberg and Marquardt), which needs no new matrix, and the next matrix is damped more. The law's curvature is
-left out of the program that almost every lane needs. With it the matrix may have negative eigenvalues; their absolute
-values are used (saddle-free Newton, Dauphin et al. 2014), so that steps descend and follow a bent valley.
+step (Levenberg and Marquardt), which needs no new matrix, and the next matrix is damped more. The law's curvature
+costs as much as the rest and changes little near the optimum: the float32 program computes it once, at its end, and
+the float64 program keeps that, where the matrix with it is positive definite. The curved program computes it in every
+pass and uses the absolute values of the eigenvalues (saddle-free Newton, Dauphin et al. 2014), so that steps descend
+and follow a bent valley.
 
 All arrays of rows are [rows, lanes]: each sum over rows is then a vector operation over lanes, on a CPU as on an
 accelerator. One pass reads the weights once and keeps nothing of the size of the rows between steps.
@@ -24,10 +26,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
+from sweep.fit.linear import pairs, solve_absolute, solve_spd
 from sweep.laws import Law
 from sweep.laws.law import FLOOR
 
-STOP = {"float32": 1e-4, "float64": 1e-12}  # relative decrease still promised at which a lane ends
+STOP = {"float32": 1e-6, "float64": 1e-12}  # relative decrease still promised at which a lane ends
 CALM = {"float32": 1e-1, "float64": 1e-3}  # damping at which that promise is believed
 RIDGE = {"float32": 1e-6, "float64": 1e-14}  # of the scaled matrix
 LEAST_RIDGE = {False: 1e-3, True: 1e-10}  # first ridge after a failure; small enough for the flattest valley if curved
@@ -72,11 +75,6 @@ class Carry(NamedTuple):
     decrement: jax.Array
     steps: jax.Array
     done: jax.Array
-
-
-def pairs(k: int) -> list[tuple[int, int]]:
-    """Entries of the lower triangle of a k x k matrix, in the order in which sums are kept."""
-    return [(i, j) for i in range(k) for j in range(i + 1)]
 
 
 def predict(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -142,50 +140,12 @@ def chunked_sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, proble
     return jax.lax.scan(add, part(firsts[0]), firsts[1:])[0]
 
 
-def solve_spd(matrix: list[jax.Array], vector: list[jax.Array]) -> jax.Array:
-    """Solve small positive definite systems by an unrolled Cholesky, elementwise over lanes; [k, lanes].
-
-    Args:
-        matrix: lower triangles, a list in the order of `pairs` of [lanes].
-        vector: k of [lanes].
-    """
-    n = len(vector)
-    entry = dict(zip(pairs(n), matrix, strict=True))
-    lower, forward, solution = {}, [], [jnp.zeros(())] * n
-    for j in range(n):
-        pivot = entry[j, j] - sum(lower[j, k] ** 2 for k in range(j))
-        lower[j, j] = jax.lax.rsqrt(jnp.maximum(pivot, jnp.finfo(pivot.dtype).tiny))  # on the diagonal its inverse
-        for i in range(j + 1, n):
-            lower[i, j] = (entry[i, j] - sum(lower[i, k] * lower[j, k] for k in range(j))) * lower[j, j]
-    for i in range(n):
-        forward.append((vector[i] - sum(lower[i, k] * forward[k] for k in range(i))) * lower[i, i])
-    for i in reversed(range(n)):
-        solution[i] = (forward[i] - sum(lower[k, i] * solution[k] for k in range(i + 1, n))) * lower[i, i]
-    return jnp.stack(solution)
-
-
-def solve_absolute(matrix: list[jax.Array], vector: list[jax.Array], ridge: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Solve small symmetric systems with the absolute values of their eigenvalues, plus `ridge` [lanes].
-
-    Returns:
-        the solution [k, lanes], and vector . solution without the ridge [lanes].
-    """
-    n = len(vector)
-    entry = {pair: row for (i, j), row in zip(pairs(n), matrix, strict=True) for pair in ((i, j), (j, i))}
-    full = jnp.stack([jnp.stack([entry[i, j] for j in range(n)], axis=-1) for i in range(n)], axis=-2)
-    full = jnp.where(jnp.isfinite(full), full, jnp.eye(n)[None])
-    values, vectors = jnp.linalg.eigh(full)
-    along = jnp.sum(vectors * jnp.stack(vector, axis=-1)[:, :, None], axis=1)
-    size = jnp.maximum(jnp.abs(values), 1e-13)
-    solution = jnp.sum(vectors * (along / (size + ridge[:, None]))[:, None, :], axis=2).T
-    return solution, jnp.sum(along**2 / size, axis=1)
-
-
 def direction(
-    theta: jax.Array, here: Sums, ridge: jax.Array, weight: jax.Array
+    theta: jax.Array, here: Sums, kept: jax.Array, ridge: jax.Array, weight: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(step [k, lanes], scaled gradient [lanes], decrement [lanes]) from the sums at theta.
 
+    `kept` [k (k + 1) / 2, lanes] is the law's curvature at a point nearby, or zero; sums with their own do not need it.
     `weight` [lanes] is the sum of the lane's weights: a perfect fit is converged, so the decrement has a floor.
     """
     k, dtype = len(theta), theta.dtype
@@ -202,7 +162,11 @@ def direction(
                 for row, (i, j) in zip(rows, pairs(k), strict=True)]  # fmt: skip
 
     if here.curvature is None:
-        step = solve_spd(scaled(here.damped, ridge + RIDGE[dtype.name]), gradient)
+        ridge = ridge + RIDGE[dtype.name]
+        step, _ = solve_spd(scaled(here.damped, ridge), gradient)
+        if dtype == jnp.float64:
+            bent, pivot = solve_spd(scaled(here.damped + kept, ridge), gradient)
+            step = jnp.where((pivot > 1e-9)[None], bent, step)
         promise = jnp.sum(jnp.stack(gradient) * step, axis=0)
     else:
         step, promise = solve_absolute(scaled(here.damped + here.curvature, 0.0), gradient, ridge)
@@ -217,9 +181,16 @@ def choose(where: jax.Array, new, old):
 
 
 def solve_block(
-    law: Law, in_loss: bool, curved: bool, theta: jax.Array, damping: jax.Array, problem: Problem, most: jax.Array
+    law: Law,
+    in_loss: bool,
+    curved: bool,
+    theta: jax.Array,
+    damping: jax.Array,
+    kept: jax.Array,
+    problem: Problem,
+    most: jax.Array,
 ) -> Carry:
-    """The lanes of a block after at most `most` passes: theta [k, lanes], damping [lanes]."""
+    """The lanes of a block after at most `most` passes: theta [k, lanes], damping [lanes], kept as in `direction`."""
     k, dtype = len(theta), theta.dtype
     weight = jnp.sum(problem.weight, axis=0)
     evaluate = functools.partial(chunked_sums, law, in_loss, curved)
@@ -234,7 +205,7 @@ def solve_block(
         least = LEAST_RIDGE[curved]
         less = jnp.where(carry.ridge > least, carry.ridge / 10, 0.0) if curved else 0.0
         ridge = jnp.where(better, less, jnp.maximum(carry.ridge * 10, least))
-        step, gradient, decrement = direction(theta, here, ridge, weight)
+        step, gradient, decrement = direction(theta, here, kept, ridge, weight)
         settled = (decrement <= STOP[dtype.name]) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
         gradient, decrement = choose(better, (gradient, decrement), (carry.gradient, carry.decrement))
         return Carry(
@@ -259,6 +230,7 @@ class End(NamedTuple):
     theta: Any
     objective: Any
     damping: Any
+    kept: Any  # [lanes, k (k + 1) / 2], the law's curvature, after float32
     gradient: Any
     decrement: Any
     steps: Any
@@ -269,28 +241,32 @@ class End(NamedTuple):
 def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str, block: int, devices: int):
     """The compiled solver of many blocks, spread over devices.
 
-    (theta [lanes, k], damping [lanes], delta [lanes], weight [lanes, n], target [lanes, n] or [n], features [f, n],
-    most) -> End.
+    (theta [lanes, k], damping [lanes], kept [lanes, k (k + 1) / 2], delta [lanes], weight [lanes, n], target [lanes, n]
+    or [n], features [f, n], most) -> End.
     """
     mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,))
     split, shared = PartitionSpec("lane"), PartitionSpec()
-    specs = (split, split, split, split, split if own_target else shared, shared, shared)
+    specs = (split, split, split, split, split, split if own_target else shared, shared, shared)
 
     @jax.jit
     @functools.partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-    def run(theta, damping, delta, weight, target, features, most):
-        theta, damping, delta, weight, target, features = (
-            x.astype(dtype) for x in (theta, damping, delta, weight, target, features)
+    def run(theta, damping, kept, delta, weight, target, features, most):
+        theta, damping, kept, delta, weight, target, features = (
+            x.astype(dtype) for x in (theta, damping, kept, delta, weight, target, features)
         )
 
         def one(lanes):
-            theta, damping, delta, weight, own = lanes
-            goal = own.T if own_target else target[:, None]
-            end = solve_block(law, in_loss, curved, theta.T, damping, Problem(features, goal, weight.T, delta), most)
-            last = end.step if dtype == "float32" else 0.0  # float32 only leads the way: its last step is free
-            return End((end.theta - last).T, end.here.objective, end.damping, *end[-4:])
+            theta, damping, kept, delta, weight, own = lanes
+            given = Problem(features, own.T if own_target else target[:, None], weight.T, delta)
+            end = solve_block(law, in_loss, curved, theta.T, damping, kept.T, given, most)
+            point = end.theta
+            if dtype == "float32":  # it only leads the way: its last step is free
+                point = jnp.maximum(end.theta - end.step, FLOOR)
+                bent = chunked_sums(law, in_loss, True, point, given, end.damping).curvature
+                kept = kept if bent is None else bent.T
+            return End(point.T, end.here.objective, end.damping, kept, *end[-4:])
 
-        lanes = (theta, damping, delta, weight, target if own_target else None)
+        lanes = (theta, damping, kept, delta, weight, target if own_target else None)
         blocks = jax.tree.map(lambda x: x.reshape(-1, block, *x.shape[1:]), lanes)
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.lax.map(one, blocks))
 

@@ -6,7 +6,7 @@ before it left unfinished, so that a block is not held up by its slowest lane:
 
     float32    cheap passes to near the optimum (where the threshold is far above float32's rounding, and lanes many)
     float64    some passes to the optimum, and some more for the slow lanes
-    curved     with the law's own curvature, for lanes in a flat, bent valley, along which the others only crawl
+    curved     with the law's own curvature in each, for lanes in a flat, bent valley, along which the others only crawl
 
 A least-squares objective is delta = infinity; least absolute deviations are approached by falling deltas
 (`approach3`). Blocks are spread over all local devices: some lanes that stay in the cache of a CPU, on an accelerator
@@ -36,9 +36,16 @@ class Stage(NamedTuple):
 
 
 SCOUT = Stage("float32", False, 7)
-STAGES = (Stage("float64", False, 4), Stage("float64", False, 12))
+STAGES = (Stage("float64", False, 3), Stage("float64", False, 12))
 LAST = Stage("float64", True, 150)
 SCOUT_LANES, SCOUT_DELTA = 256, 1e-4  # fewer lanes do not repay compiling; float32 rounds residuals to 1e-7
+
+
+class State(NamedTuple):
+    """What a lane takes from one stage to the next: damping [lanes], the law's curvature [lanes, k (k + 1) / 2]."""
+
+    damping: np.ndarray
+    kept: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def solve(
     shared = (pad(np.asarray(target, float), fill) if np.ndim(target) == 1 else None, pad(features, fill))
     blank = np.full(lanes, np.inf)
     end = Lanes(np.array(theta, float), blank, blank.copy(), blank.copy(), np.zeros(lanes, int), np.zeros(lanes, bool))
-    damping = np.ones(lanes)
+    state = State(np.ones(lanes), np.zeros((lanes, theta.shape[1] * (theta.shape[1] + 1) // 2)))
 
     def run(stage: Stage, chosen: np.ndarray) -> None:
         """Take the chosen lanes through a stage, and write down where they are."""
@@ -140,9 +147,9 @@ def solve(
             spare = call - len(part)  # lanes without weight, which cost nothing
             mine = {name: pad_lanes(values[part], spare, fill) for name, values in lane_data.items()}
             goal = mine["target"] if own else shared[0]
-            start = pad_lanes(end.theta[part], spare), pad_lanes(damping[part], spare)
+            start = (pad_lanes(values[part], spare) for values in (end.theta, *state))
             reached = compiled(*start, mine["delta"], mine["weight"], goal, shared[1], stage.most)
-            record(end, damping, stage, part, reached)
+            record(end, state, stage, part, reached)
             if progress:
                 progress(int(end.finished.sum()), lanes)
 
@@ -169,13 +176,14 @@ def schedule(end: Lanes, delta: np.ndarray, group: int, rivals: int) -> Iterator
         yield LAST, left
 
 
-def record(end: Lanes, damping: np.ndarray, stage: Stage, part: np.ndarray, reached: End) -> None:
-    """Write where a stage left the lanes `part` into `end` and `damping`, in place: only float64 ends a lane."""
+def record(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: End) -> None:
+    """Write where a stage left the lanes `part` into `end` and `state`, in place: only float64 ends a lane."""
     reached = End(*(np.asarray(x)[: len(part)] for x in reached))
     good = np.isfinite(reached.objective)
     end.steps[part] += reached.steps
     end.theta[part[good]] = reached.theta[good]
-    damping[part] = np.where(good, reached.damping, 1.0)
+    state.damping[part] = np.where(good, reached.damping * (1e-4 if stage is SCOUT else 1.0), 1.0)
+    state.kept[part] = np.where(np.isfinite(reached.kept), reached.kept, 0.0)
     if stage.dtype == "float64":
         end.objective[part], end.gradient[part] = reached.objective, reached.gradient
         end.decrement[part] = reached.decrement

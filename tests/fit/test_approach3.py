@@ -86,3 +86,13 @@ def test_an_interrupt_leaves_resamples_that_say_so(simulate):
     assert "not_run" in {VERDICTS[v] for v in lanes.verdict}
     assert not lanes.usable[lanes.verdict == VERDICTS.index("not_run")].any()
     assert all(np.isfinite(v).all() for v in lanes.coefficients)
+
+
+def test_a_large_table_reaches_the_same_optimum(simulate, monkeypatch):
+    runs = load(simulate(BUDGETS, noise=0.01, sizes=20))
+    whole = approach3.fit_law(LAW, runs, Objective())
+    monkeypatch.setattr(approach3, "LARGE", 80)  # starts from 20 of the 100 rows
+    ahead = approach3.fit_law(LAW, runs, Objective())
+    assert ahead.starts == 3
+    assert ahead.status == "converged"
+    assert ahead.value == pytest.approx(whole.value, rel=1e-9)

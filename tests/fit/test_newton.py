@@ -1,4 +1,4 @@
-"""The compiled part against LAPACK, automatic differentiation and itself in chunks."""
+"""The compiled part against automatic differentiation and itself in chunks."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sweep.fit import newton
+from sweep.fit.linear import pairs
 from sweep.laws import additive, get
 
 LAW = get("additive")
@@ -48,7 +49,7 @@ def test_sums_are_derivatives_of_the_objective(in_loss, delta):
             assert float(value(point, lane)) == pytest.approx(float(found.objective[lane]), rel=1e-12)
             np.testing.assert_allclose(jax.grad(value)(point, lane), found.gradient[:, lane], rtol=1e-9, atol=1e-12)
             hessian = jax.hessian(value)(point, lane)
-            expected = np.array([hessian[i, j] for i, j in newton.pairs(5)])
+            expected = np.array([hessian[i, j] for i, j in pairs(5)])
             np.testing.assert_allclose(ours[:, lane], expected, rtol=1e-8, atol=1e-9)
 
 
@@ -61,30 +62,3 @@ def test_chunks_add_up(monkeypatch):
         parts = newton.chunked_sums(LAW, False, False, jnp.asarray(theta), given, jnp.ones(3))
     for a, b in zip(whole[:3], parts[:3], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
-
-
-def test_small_systems_against_lapack():
-    rng = np.random.default_rng(0)
-    root = rng.standard_normal((4, 5, 5))
-    matrix, vector = root @ root.transpose(0, 2, 1), rng.standard_normal((4, 5))
-    with jax.enable_x64(True):
-        lower = [jnp.asarray(matrix[:, i, j]) for i, j in newton.pairs(5)]
-        x = newton.solve_spd(lower, list(jnp.asarray(vector.T)))
-        y, promise = newton.solve_absolute(lower, list(jnp.asarray(vector.T)), jnp.zeros(4))
-    expected = np.linalg.solve(matrix, vector[..., None])[..., 0]
-    np.testing.assert_allclose(x.T, expected, rtol=1e-8)
-    np.testing.assert_allclose(y.T, expected, rtol=1e-8)
-    np.testing.assert_allclose(promise, np.sum(vector * expected, axis=1), rtol=1e-8)
-
-
-def test_indefinite_systems_give_directions_of_descent():
-    rng = np.random.default_rng(1)
-    axes, _ = np.linalg.qr(rng.standard_normal((6, 5, 5)))
-    values, vector = rng.standard_normal((6, 5)), rng.standard_normal((6, 5))
-    matrix = np.einsum("lij,lj,lkj->lik", axes, values, axes)
-    with jax.enable_x64(True):
-        lower = [jnp.asarray(matrix[:, i, j]) for i, j in newton.pairs(5)]
-        x, _ = newton.solve_absolute(lower, list(jnp.asarray(vector.T)), jnp.full(6, 0.5))
-    whole = np.einsum("lij,lj,lkj->lik", axes, np.abs(values) + 0.5, axes)
-    np.testing.assert_allclose(x.T, np.linalg.solve(whole, vector[..., None])[..., 0], rtol=1e-8)
-    assert (np.sum(np.asarray(x.T) * vector, axis=1) > 0).all()

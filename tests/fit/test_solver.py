@@ -156,20 +156,20 @@ def test_float64_does_not_leak():
 def test_an_interrupt_between_calls_keeps_what_is_finished(monkeypatch):
     """Ctrl-C after some groups of lanes: these are whole and right, the others say that they are not finished."""
     features, loss, theta = table()
-    small = solver.Layout(block=8, scout_block=8, call=64, group=128, devices=8, few=8, few_call=64)
-    monkeypatch.setattr(solver, "layout", lambda rows: small)
+    plan = solver.layout(len(loss))._replace(group=2048)
+    monkeypatch.setattr(solver, "layout", lambda rows: plan)
     rng = np.random.default_rng(0)
-    weight = rng.multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=400).astype(float)
+    weight = rng.multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=4200).astype(float)
 
     def stop(done, of):
-        if done >= 128:
+        if done >= 1900:
             raise KeyboardInterrupt
 
-    starts = np.tile(theta, (400, 1))
+    starts = np.tile(theta, (4200, 1))
     lanes = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3, progress=stop)
     whole = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3)
     done = lanes.finished
-    assert 120 <= done.sum() < 400
+    assert 1900 <= done.sum() < 4200
     assert not lanes.converged[~done].any()
     assert whole.finished.all()
     np.testing.assert_allclose(lanes.objective[done], whole.objective[done], rtol=1e-10)
