@@ -28,7 +28,7 @@ ROWS = 16  # tables are padded to a multiple of this, large ones to a multiple o
 
 
 class Stage(NamedTuple):
-    """Passes that unfinished lanes are given, of which program."""
+    """Passes that unfinished lanes are given, of which program; if curved, so many times the parameters squared."""
 
     dtype: str
     curved: bool
@@ -37,7 +37,7 @@ class Stage(NamedTuple):
 
 SCOUT = Stage("float32", False, 7)
 STAGES = (Stage("float64", False, 3), Stage("float64", False, 12))
-LAST = Stage("float64", True, 150)
+LAST = Stage("float64", True, 6)
 SCOUT_LANES, SCOUT_DELTA = 256, 1e-4  # fewer lanes do not repay compiling; float32 rounds residuals to 1e-7
 
 
@@ -142,13 +142,14 @@ def solve(
         own = shared[0] is None
         block = {SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
         call = plan.few_call if stage is LAST else plan.call
+        most = stage.most * (theta.shape[1] ** 2 if stage.curved else 1)
         compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
         for part in np.split(chosen, range(call, len(chosen), call)):
             spare = call - len(part)  # lanes without weight, which cost nothing
             mine = {name: pad_lanes(values[part], spare, fill) for name, values in lane_data.items()}
             goal = mine["target"] if own else shared[0]
             start = (pad_lanes(values[part], spare) for values in (end.theta, *state))
-            reached = compiled(*start, mine["delta"], mine["weight"], goal, shared[1], stage.most)
+            reached = compiled(*start, mine["delta"], mine["weight"], goal, shared[1], most)
             record(end, state, stage, part, reached)
             if progress:
                 progress(int(end.finished.sum()), lanes)

@@ -32,8 +32,8 @@ class Meter:
             self.show(done, of)
         elif now - self.last_line >= LINE_EVERY:
             self.last_line = now
-            left = (now - self.began) * (of - done) / max(done, 1)
-            self.console.print(f"fitting: {done:,} of {of:,} fits, about {left:.0f} s to go")
+            left = f", about {(now - self.began) * (of - done) / done:.0f} s to go" if done else ""
+            self.console.print(f"fitting: {done:,} of {of:,} fits{left}")
 
     def show(self, done: int, of: int) -> None:
         """The bar, from the first call on."""

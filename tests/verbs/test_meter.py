@@ -31,6 +31,16 @@ def test_lines_where_there_is_no_terminal(monkeypatch):
     assert lines == ["fitting: 200 of 1,000 fits, about 48 s to go", "fitting: 500 of 1,000 fits, about 23 s to go"]
 
 
+def test_no_estimate_before_anything_is_done(monkeypatch):
+    """The first call of the device may take long: its time says nothing about the others."""
+    monkeypatch.setattr(meter, "LINE_EVERY", 0.0)
+    out = io.StringIO()
+    show = Meter(Console(file=out, width=80))
+    show.began -= 10
+    show(0, 3000)
+    assert out.getvalue() == "fitting: 0 of 3,000 fits\n"
+
+
 def test_a_bar_on_a_terminal(monkeypatch):
     """The bar says how much is done and goes away at the end."""
     out = io.StringIO()
