@@ -75,6 +75,7 @@ def minimise(
     theta: np.ndarray,
     weight: np.ndarray,
     progress: Callable[[int, int], None] | None = None,
+    rivals: int = 1,
 ) -> Lanes:
     """Lanes at the last of the objective's thresholds, each threshold starting where the one before ended.
 
@@ -84,7 +85,10 @@ def minimise(
     rounds, lanes = len(objective.deltas), None
     for i, delta in enumerate(objective.deltas):
         tell = progress and (lambda done, of, i=i: progress(i * of + done, rounds * of))
-        lanes = solve(law, features, target, theta, weight, delta=delta, in_loss=objective.in_loss, progress=tell)
+        lanes = solve(
+            law, features, target, theta, weight,
+            delta=delta, in_loss=objective.in_loss, rivals=rivals, progress=tell,
+        )  # fmt: skip
         if not lanes.finished.all():
             last = i == rounds - 1
             return lanes if last else replace(lanes, finished=np.zeros_like(lanes.finished))
@@ -186,7 +190,7 @@ def best_of_starts(
     """The best of the starts [lanes, s, k] of every lane; `finished` only where all of them are."""
     lanes, count, k = starts.shape
     weights = np.repeat(weight, count, axis=0)  # the starts of a lane together: an interrupt leaves few lanes in part
-    tried = minimise(law, runs, features, objective, starts.reshape(-1, k), weights, progress)
+    tried = minimise(law, runs, features, objective, starts.reshape(-1, k), weights, progress, count)
     value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(lanes, count)
     first = np.arange(lanes) * count
     best = pick(tried, first + np.argmin(value, axis=1))

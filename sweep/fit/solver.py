@@ -109,6 +109,7 @@ def solve(
     *,
     delta: float | int | np.ndarray,
     in_loss: bool = False,
+    rivals: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Lanes:
     """Optimum of every lane.
@@ -121,6 +122,8 @@ def solve(
         theta: starts [lanes, k].
         weight: row weights [lanes, n], or [n] for all lanes alike.
         delta: Huber threshold, or [lanes]; infinity for least squares.
+        rivals: so many lanes in a row are starts of one problem, of which the best is wanted: one that is still above
+            another's optimum when only the last stage is left is given up, finished but not converged.
         progress: called with (lanes done, lanes) after each call of the device.
     """
     lanes, rows = len(theta), features.shape[1]
@@ -152,14 +155,14 @@ def solve(
 
     with jax.enable_x64(True):
         try:
-            for stage, chosen in schedule(end, delta, plan.group):
+            for stage, chosen in schedule(end, delta, plan.group, rivals):
                 run(stage, chosen)
         except KeyboardInterrupt:
             pass  # what is unfinished says so
     return end
 
 
-def schedule(end: Lanes, delta: np.ndarray, group: int) -> Iterator[tuple[Stage, np.ndarray]]:
+def schedule(end: Lanes, delta: np.ndarray, group: int, rivals: int) -> Iterator[tuple[Stage, np.ndarray]]:
     """(stage, unfinished lanes) in turn: group by group, then the hard lanes of all groups together."""
     every = np.arange(len(end.theta))
     scouted = len(every) >= SCOUT_LANES and delta.min() >= SCOUT_DELTA
@@ -167,6 +170,8 @@ def schedule(end: Lanes, delta: np.ndarray, group: int) -> Iterator[tuple[Stage,
         for stage in (SCOUT, *STAGES) if scouted else STAGES:
             if len(left := members[~end.finished[members]]):
                 yield stage, left
+    known = np.where(end.finished, end.objective, np.inf).reshape(-1, rivals).min(axis=1)
+    end.finished[:] |= end.objective > np.repeat(known, rivals)
     if len(left := every[~end.finished]):
         yield LAST, left
 
