@@ -19,7 +19,7 @@ CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE, NOT_RUN = VERDICTS = (
     "converged", "at_bound", "not_converged", "degenerate", "not_run",
 )  # fmt: skip
 LARGE = 20_000  # rows beyond which starts first go to the optimum of a part of the table
-RESCUED = 32  # resamples without an answer that get starts of their own, some 20 ms each
+RESCUED = 40_000  # rows of resamples without an answer that get starts of their own: some seconds at most
 AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
 
 
@@ -168,7 +168,7 @@ def refit(
     starts = np.broadcast_to(solution.restarts, (lanes, *solution.restarts.shape))
     best = best_of_starts(law, runs, features, objective, starts, weight, progress)
     odd = degenerate(law, runs, weight)
-    hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[:RESCUED]
+    hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[: RESCUED // len(runs)]
     if len(hard):  # stuck in a flat valley: look for its end on the resample's own grid
         delta = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
         own = [grid_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
