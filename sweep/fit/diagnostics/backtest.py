@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sweep.fit.bootstrap import draw
-from sweep.fit.diagnostics.fitted import Fitted, identifiable, nothing, refit, subset_starts
+from sweep.fit.diagnostics.fitted import ROUNDING, Fitted, identifiable, nothing, refit, subset_starts
 
 REACHES = (
     1.0,
@@ -105,7 +105,7 @@ def backtest(fitted: Fitted, seed: int = 0) -> Backtest | None:
         same = np.full(len(out), cuts[i])
         parts.append(
             (out, same, runs.flops[out] / cuts[i], residual[out], np.exp(predicted[i][out]), spread,
-             np.hypot(spread, noise))
+             np.maximum(np.hypot(spread, noise), ROUNDING))
         )  # fmt: skip
     return Backtest(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
