@@ -76,10 +76,11 @@ def minimise(
     weight: np.ndarray,
     progress: Callable[[int, int], None] | None = None,
     rivals: int = 1,
+    partial: bool = False,
 ) -> Lanes:
     """Lanes at the last of the objective's thresholds, each threshold starting where the one before ended.
 
-    An interrupt ends it: lanes that did not come to the last threshold are not `finished`.
+    With `partial` an interrupt ends it: lanes that did not come to the last threshold are not `finished`.
     """
     target = runs.loss if objective.in_loss else np.log(runs.loss)
     rounds, lanes = len(objective.deltas), None
@@ -87,7 +88,7 @@ def minimise(
         tell = progress and (lambda done, of, i=i: progress(i * of + done, rounds * of))
         lanes = solve(
             law, features, target, theta, weight,
-            delta=delta, in_loss=objective.in_loss, rivals=rivals, progress=tell,
+            delta=delta, in_loss=objective.in_loss, rivals=rivals, partial=partial, progress=tell,
         )  # fmt: skip
         if not lanes.finished.all():
             last = i == rounds - 1
@@ -105,16 +106,13 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     if len(runs) > LARGE:
         starts = ahead(law, runs, features, objective, starts)
     lanes = minimise(law, runs, features, objective, starts, np.ones(len(runs)))
-    if not lanes.finished.all():
-        raise KeyboardInterrupt  # without the law there is nothing to hand over
     value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
     best = int(np.argmin(value))
     same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
     other = np.flatnonzero(~same[:-1])
     runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[1]
-    coefficients = type(c := law.coefficients(lanes.theta[best], shift))(
-        *map(np.float64, c)
-    )  # not float, whose powers turn complex or raise
+    found = law.coefficients(lanes.theta[best], shift)
+    coefficients = type(found)(*map(np.float64, found))  # not Python's floats, whose powers turn complex or raise
     bound = int(law.bound(coefficients, float(runs.loss.min())))
     status = AT_BOUND if bound else CONVERGED if lanes.converged[best] else NOT_CONVERGED
     steps = f"promised decrease {lanes.decrement[best]:.1e} of the objective after {lanes.steps[best]} steps"
@@ -192,7 +190,7 @@ def best_of_starts(
     """The best of the starts [lanes, s, k] of every lane; `finished` only where all of them are."""
     lanes, count, k = starts.shape
     weights = np.repeat(weight, count, axis=0)  # the starts of a lane together: an interrupt leaves few lanes in part
-    tried = minimise(law, runs, features, objective, starts.reshape(-1, k), weights, progress, count)
+    tried = minimise(law, runs, features, objective, starts.reshape(-1, k), weights, progress, count, partial=True)
     value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(lanes, count)
     first = np.arange(lanes) * count
     best = pick(tried, first + np.argmin(value, axis=1))

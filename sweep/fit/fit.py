@@ -61,7 +61,7 @@ def fit(
         units, bytes_per_token: of the loss, see sweep.tables.units.
         despite: codes of refusals to override; every output that follows says so.
         progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
-            the resampling: intervals then come from the resamples finished, with the warning `partial`.
+            the resampling, or the diagnostics: the answer then holds what is finished, with the warning `partial`.
         diagnostics: ask how far the fit can be trusted (sweep.fit.diagnostics); adds less than a second.
 
     Raises:
@@ -88,11 +88,15 @@ def fit(
     found = answer(form, runs, goal, count, seed, progress)
     record = record_of(form, runs, goal, found, settings | {"despite": overridden(judged)})
     record["target"]["approach3"] = at_target(form, found, record)
+    interrupted = []
     if diagnostics:
         fitted = Fitted(form, runs, goal, found.solution, target, record["flops_per_param_token"], level)
-        record["diagnostics"] = diagnose(fitted, record, seed)
+        try:
+            record["diagnostics"] = diagnose(fitted, record, seed)
+        except KeyboardInterrupt:
+            interrupted = [warning("partial", "interrupted before the diagnostics were made")]
         record["target"]["approach3"] = at_target(form, found, record)
-    told = [*stamps(judged, despite, runs.source), *warnings_of(plain(record), runs)]
+    told = [*stamps(judged, despite, runs.source), *interrupted, *warnings_of(plain(record), runs)]
     if count < bootstrap:
         told.append(warning("fewer_resamples", f"{count} resamples, not {bootstrap}: {len(runs)} rows fill the memory"))
     record["warnings"] = told

@@ -41,16 +41,16 @@ def look(
     runs, problems, count = examine(source, columns, where, **units)
     if runs is None:
         return plain(report(problems, {"rows": count, "identifiable": {}, "families": []}))
-    judged = {id: judge(law, runs) for id, law in laws.LAWS.items() if id == "additive"}  # the law it can fit
-    main, refused = judged[next(iter(judged))]
+    law = laws.get("additive")  # the one that can be fitted
+    main, refused = judge(law, runs)
     members = [family(runs, budget, rows) for budget, rows in families(runs)]
     copies, again = repeats(runs)
     found = suspects(runs, main)
     data = {
         "rows": len(runs),
         "source": runs.source,
-        "identifiable": {id: not refused and q is not None and not q.weak for id, (q, refused) in judged.items()},
-        "laws": {id: told(*pair) for id, pair in judged.items()},
+        "identifiable": {law.id: not refused and main is not None and not main.weak},
+        "laws": {law.id: told(main, refused)},
         "families": members,
         "ranges": ranges(runs),
         "units": asdict(runs.units) | {"statement": runs.units.statement},
@@ -184,7 +184,7 @@ def about_families(runs: Runs, members: list[dict[str, Any]]) -> list[Problem]:
     if not members:
         return [Problem("no_families", f"{runs.source}: no three sizes at equal FLOPs: approach 2 has no answer")]
     if len(members) == 1:
-        return [Problem("one_budget", f"{runs.source}: one isoFLOP family: approach 2 needs two budgets for a line")]
+        return [Problem("one_budget", f"{runs.source}: one isoFLOP family: approach 2 needs three budgets")]
     odd = [f for f in members if not f["two_sided"]]
     return [
         Problem(

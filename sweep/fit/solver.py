@@ -110,11 +110,10 @@ def solve(
     delta: float | int | np.ndarray,
     in_loss: bool = False,
     rivals: int = 1,
+    partial: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Lanes:
     """Optimum of every lane.
-
-    An interrupt (Ctrl-C) between calls of the device ends the work: lanes without an end are not `finished`.
 
     Args:
         features: of the law, centred, [f, n].
@@ -124,6 +123,8 @@ def solve(
         delta: Huber threshold, or [lanes]; infinity for least squares.
         rivals: so many lanes in a row are starts of one problem, of which the best is wanted: one that is still above
             another's optimum when only the last stage is left is given up, finished but not converged.
+        partial: an interrupt (Ctrl-C) ends the work and lanes without an end are not `finished`, for callers that look
+            at it; else the interrupt goes on.
         progress: called with (lanes done, lanes) after each call of the device.
     """
     lanes, rows = len(theta), features.shape[1]
@@ -159,7 +160,8 @@ def solve(
             for stage, chosen in schedule(end, delta, plan.group, rivals):
                 run(stage, chosen)
         except KeyboardInterrupt:
-            pass  # what is unfinished says so
+            if not partial:
+                raise
     return end
 
 

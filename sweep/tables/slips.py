@@ -96,7 +96,7 @@ def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> 
         message = (
             f"{name}: column {column} has {len(counts)} values: {listed}{', …' if len(counts) > 3 else ''}; losses of "
             f'different texts or tokenizers are no one law: fit one at a time (--where "{column} == {example}"), '
-            f"compare them with --by {column}, or name {column} in --where to fit them together"
+            f"or name {column} in --where to fit them together"
         )
         yield Problem("mixed", message, None, column, "error")
 

@@ -12,6 +12,7 @@ import pytest
 from sweep.config import Sweep, to_dict
 from sweep.errors import InputError, Refusal
 from sweep.fit import fit
+from sweep.fit.diagnostics import diagnosis
 from sweep.laws import additive
 from sweep.tables.schema import table_of
 
@@ -197,3 +198,15 @@ def test_import_is_light():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_an_interrupt_of_the_diagnostics_leaves_them_out(simulate, monkeypatch):
+    """The answer stands and says what is missing; nothing half-solved is shown as a diagnostic."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(diagnosis, "backtest", stop)
+    record = fit(simulate(BUDGETS), bootstrap=0).to_json()
+    assert "diagnostics" not in record
+    assert "partial" in [w["code"] for w in record["warnings"]]

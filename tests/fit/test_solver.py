@@ -166,7 +166,7 @@ def test_an_interrupt_between_calls_keeps_what_is_finished(monkeypatch):
             raise KeyboardInterrupt
 
     starts = np.tile(theta, (4200, 1))
-    lanes = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3, progress=stop)
+    lanes = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3, partial=True, progress=stop)
     whole = solver.solve(LAW, features, np.log(loss), starts, weight, delta=1e-3)
     done = lanes.finished
     assert 1900 <= done.sum() < 4200

@@ -1,5 +1,6 @@
 """Does the table pin the law down? Conditioning, correlations, curvature, and other optima nearly as good."""
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ def identifiability(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
         if x in names and y in names and error[i := names.index(x)] > 0 and error[j := names.index(y)] > 0
     }
     slope = gradients(fitted, shape, lambda c: np.log(fitted.at_target(c)["params"])[..., None])
-    factor = float(np.exp(2 * 1.645 * np.sqrt(np.squeeze(slope @ shape.covariance @ slope.T))))
+    z = NormalDist().inv_cdf((1 + fitted.level) / 2)
+    factor = float(np.exp(2 * z * np.sqrt(np.squeeze(slope @ shape.covariance @ slope.T))))
     ties = near_ties(fitted)
     return {
         "status": "ok",
