@@ -28,7 +28,6 @@ from jax.sharding import AxisType, PartitionSpec
 
 from sweep.fit.linear import pairs, solve_absolute, solve_spd
 from sweep.laws import Law
-from sweep.laws.law import FLOOR
 
 STOP = {"float32": 1e-6, "float64": 1e-12}  # relative decrease still promised at which a lane ends
 CALM = {"float32": 1e-1, "float64": 1e-3}  # damping at which that promise is believed
@@ -140,8 +139,13 @@ def chunked_sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, proble
     return jax.lax.scan(add, part(firsts[0]), firsts[1:])[0]
 
 
+def clip(law: Law, theta: jax.Array) -> jax.Array:
+    """Theta [k, lanes] within the law's bounds."""
+    return jnp.clip(theta, *(jnp.asarray(x, theta.dtype)[:, None] for x in (law.lower, law.upper)))
+
+
 def direction(
-    theta: jax.Array, here: Sums, kept: jax.Array, ridge: jax.Array, weight: jax.Array
+    law: Law, theta: jax.Array, here: Sums, kept: jax.Array, ridge: jax.Array, weight: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(step [k, lanes], scaled gradient [lanes], decrement [lanes]) from the sums at theta.
 
@@ -150,7 +154,8 @@ def direction(
     """
     k, dtype = len(theta), theta.dtype
     index = {pair: n for n, pair in enumerate(pairs(k))}
-    pinned = (theta <= FLOOR) & (here.gradient > 0)  # a vanished term that the data do not call back
+    lower, upper = (jnp.asarray(x, dtype)[:, None] for x in (law.lower, law.upper))
+    pinned = jnp.where(here.gradient > 0, theta <= lower, theta >= upper)  # the data do not call it back from its bound
     diagonal = jnp.stack([here.damped[index[i, i]] for i in range(k)])
     small = jnp.finfo(dtype).tiny * 1e30
     scale = jnp.where(pinned, 0.0, jax.lax.rsqrt(diagonal + small))
@@ -196,7 +201,7 @@ def solve_block(
     evaluate = functools.partial(chunked_sums, law, in_loss, curved)
 
     def one_pass(carry: Carry) -> Carry:
-        point = jnp.maximum(carry.theta - carry.step, FLOOR)
+        point = clip(law, carry.theta - carry.step)
         first = jnp.isinf(carry.here.objective)
         calmer = jnp.where(first, carry.damping, jnp.maximum(carry.damping / 10, 1e-9))
         found = evaluate(point, problem, calmer)
@@ -205,7 +210,7 @@ def solve_block(
         least = LEAST_RIDGE[curved]
         less = jnp.where(carry.ridge > least, carry.ridge / 10, 0.0) if curved else 0.0
         ridge = jnp.where(better, less, jnp.maximum(carry.ridge * 10, least))
-        step, gradient, decrement = direction(theta, here, kept, ridge, weight)
+        step, gradient, decrement = direction(law, theta, here, kept, ridge, weight)
         settled = (decrement <= STOP[dtype.name]) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
         gradient, decrement = choose(better, (gradient, decrement), (carry.gradient, carry.decrement))
         return Carry(
@@ -261,7 +266,7 @@ def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str,
             end = solve_block(law, in_loss, curved, theta.T, damping, kept.T, given, most)
             point = end.theta
             if dtype == "float32":  # it only leads the way: its last step is free
-                point = jnp.maximum(end.theta - end.step, FLOOR)
+                point = clip(law, end.theta - end.step)
                 bent = chunked_sums(law, in_loss, True, point, given, end.damping).curvature
                 kept = kept if bent is None else bent.T
             return End(point.T, end.here.objective, end.damping, kept, *end[-4:])
