@@ -200,11 +200,11 @@ def alike(theta: np.ndarray, members: np.ndarray) -> tuple[list[np.ndarray], np.
 def approach(end: Lanes, state: State, part: np.ndarray, reached: expansion.Near) -> None:
     """Write where the expansion led the lanes `part` into `end` and `state`, in place."""
     theta, damping, kept, steps = (np.asarray(x)[: len(part)] for x in reached)
-    good: np.ndarray = np.isfinite(theta).all(axis=1) & np.isfinite(kept).all(axis=1)
+    good = np.isfinite(np.concatenate([theta, kept], axis=1)).all(axis=1)
     end.steps[part] += steps
     end.theta[part[good]] = theta[good]
     state.damping[part] = np.where(good, damping * CALMED, 1.0)
-    state.kept[part] = np.where(good[:, None], kept, 0.0)
+    state.kept[part] = np.where(np.isfinite(kept), kept, 0.0)
 
 
 def record(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: End) -> None:
