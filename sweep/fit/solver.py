@@ -149,14 +149,14 @@ def solve(
         most = stage.most * (theta.shape[1] ** 2 if stage.curved else 1)
         for part in np.split(chosen, range(call, len(chosen), call)):
             spare = call - len(part)  # lanes without weight, which cost nothing
-            mine = {name: pad_lanes(values[part], spare, fill) for name, values in lane_data.items()}
+            mine = {name: taken(values, part, spare, fill) for name, values in lane_data.items()}
             common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1], most)
             if stage is NEAR:
                 compiled = expansion.program(law, in_loss, own, block, plan.devices)
                 approach(end, state, part, compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common))
             else:
                 compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
-                start = (pad_lanes(values[part], spare) for values in (end.theta, *state))
+                start = (taken(values, part, spare) for values in (end.theta, *state))
                 record(end, state, stage, part, compiled(*start, *common))
             if progress:
                 progress(int(end.finished.sum()), lanes)
@@ -226,7 +226,9 @@ def pad(rows: np.ndarray, fill: int) -> np.ndarray:
     return np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, fill)], mode="edge")
 
 
-def pad_lanes(values: np.ndarray, spare: int, fill: int = 0) -> np.ndarray:
-    """[lanes + spare, (n + fill)]: zeros, so that spare lanes and rows have no weight."""
-    wide = [(0, spare)] + [(0, fill)] * (values.ndim - 1)
-    return np.pad(np.asarray(values, float), wide)
+def taken(values: np.ndarray, part: np.ndarray, spare: int, fill: int = 0) -> np.ndarray:
+    """[lanes + spare, (n + fill)] of the lanes `part`: zeros beyond, so that spare lanes and rows have no weight."""
+    first, last = part[0], part[-1] + 1
+    chosen = values[first:last] if last - first == len(part) else values[part]  # lanes in a row need no copy
+    chosen = np.asarray(chosen, float)
+    return np.pad(chosen, [(0, spare)] + [(0, fill)] * (values.ndim - 1)) if spare or fill else chosen
