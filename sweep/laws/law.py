@@ -122,6 +122,7 @@ class Law:
         published: coefficient sets by name, each name once in the registry.
         output: what the law predicts, with its unit.
         target: column of a table that holds it.
+        signed: inputs that may be zero or negative; the others are positive.
         positive: the output is positive, so that its logarithm may be fitted; else only `value` may.
         limits: input -> what remains when it grows without bound, for people.
         optimum_kind: `closed form`, `search`, or empty where no compute-optimal (params, tokens) exists.
@@ -138,7 +139,7 @@ class Law:
         linear: names of the coefficients in which the loss is linear.
         shape: names of the others.
         basis: (shape parameters [..., s], features [f, n]) -> columns [..., c, n] of the linear block, whose
-            non-negative weights variable projection solves for.
+            non-negative weights variable projection solves for; without a block, the loss itself as the only column.
         optional: index of the column that may be absent, -1 for none: the law without it is tried too.
         from_block: (shape parameters [..., s], weights [..., c]) -> theta [..., k].
         design: (count, seed = 0) -> shape parameters [count, s], space-filling over the `start` ranges.
@@ -174,6 +175,7 @@ class Law:
     output: str = "loss, nats/token"
     target: str = "loss"
     positive: bool = True
+    signed: tuple[str, ...] = ()
     limits: dict[str, str] = field(default_factory=dict)
     optimum_kind: str = ""
 
