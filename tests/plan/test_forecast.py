@@ -13,7 +13,7 @@ PREDICTION = {"params": 1000, "tokens": 50_000, "loss": 2.0, "interval": [1.9, 2
 DONE = {"trial": "t", "status": "done", "loss": 2.05, "loss_se": 0.01}
 
 
-def foretell(directory, trial="t", **changes):
+def foretell(directory, trial: str | None = "t", **changes):
     return forecast.write_forecast(directory, trial=trial, flops=3e8, prediction=PREDICTION | changes)
 
 
