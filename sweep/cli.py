@@ -31,6 +31,7 @@ VERBS = {
     "forecast score": ("sweep.verbs.forecast_score", "what became of a forecast, and how often forecasts were right"),
     "forecast list": ("sweep.verbs.forecast_list", "every forecast with its outcome, and the calibration"),
     "forecast verify": ("sweep.verbs.forecast_verify", "was a line of the ledger edited, and which"),
+    "suggest": ("sweep.verbs.suggest", "the next trials worth running, for what they cost"),
     "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
