@@ -63,15 +63,14 @@ def look(law: Law, lanes: Any, runs: Points, candidates: Points, flops: float, k
     with np.errstate(divide="ignore"):
         theta = np.maximum(law.theta(lanes, shift), law.lower).T  # [k, lanes]; a vanished term has a direction too
     n, m = len(runs[0]), len(candidates[0])
-    _, of_runs = derivatives(law, theta, features[:, :n, None])
-    _, of_candidates = derivatives(law, theta, features[:, n : n + m, None])
+    _, of_runs = derivatives(law, theta, features[:, : n + m, None])
     value, slope = derivatives(law, theta, features[:, n + m :].reshape(len(features), 3, -1))
     curvature = (value[0] - 2 * value[1] + value[2]) / STEP**2
     mixed = (slope[:, 2] - slope[:, 0]) / (2 * STEP)
     to_lanes = (2, 1, 0)
     return Sight(
-        of_runs.transpose(to_lanes),
-        of_candidates.transpose(to_lanes),
+        of_runs[:, :n].transpose(to_lanes),
+        of_runs[:, n:].transpose(to_lanes),
         slope[:, 1].T,
         -(mixed / curvature).T,
         np.stack([best, np.log(flops / k) - best]),

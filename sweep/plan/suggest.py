@@ -12,7 +12,7 @@ import numpy as np
 
 from sweep.design.check import spread
 from sweep.errors import InputError, Refusal
-from sweep.fit.result import Fit, coefficients_of, warning
+from sweep.fit.result import Fit, warning
 from sweep.plan.choose import Candidates, Choice, State, choose, factor_of, problem_of
 from sweep.plan.sight import Points, Sight, bent, look
 
@@ -48,7 +48,7 @@ def suggest(
     lanes = some_lanes(fitted, float(target))
     k = fitted.record["flops_per_param_token"]
     seen = look(fitted.law, lanes, runs, cells, float(target), k)
-    refuse_blind(fitted, float(target))
+    refuse_blind(seen)
     wary = bent(seen, runs, cells)
     problem = problem_of(wary.runs, wary.candidates, getattr(wary, wanted), given, float(spend), most)
     choice = choose(problem)
@@ -73,7 +73,7 @@ def suggest(
         "factor_if_bent": choice.factor,
         "candidates": len(given.params),
         "trunk": trunk,
-        "lanes": len(seen.loss),
+        "resamples": len(seen.loss) - 1,
         "law": fitted.record["law"],
         "warnings": [
             warning(c, f"the fit was refused ({c}) and made despite it") for c in fitted.record.get("despite", [])
@@ -131,7 +131,10 @@ def ladder(seen: list[float], wanted: float) -> np.ndarray:
 
 
 def some_lanes(fitted: Fit, target: float) -> Any:
-    """Coefficients of some resamples with an optimum, evenly from all; Refusal `no_resamples` where there are few."""
+    """Coefficients of some resamples with an optimum, evenly from all, and last those of the fit itself.
+
+    Raises Refusal `no_resamples` where there are few, `no_optimum` where the fit has none.
+    """
     lanes = fitted.lane_coefficients
     with np.errstate(all="ignore"):
         params = np.asarray(fitted.law.optimum(lanes, target, fitted.record["flops_per_param_token"])[0], float)
@@ -143,19 +146,15 @@ def some_lanes(fitted: Fit, target: float) -> Any:
             "--bootstrap 1000, or train more families first",
         )
     chosen = good[np.unique(np.linspace(0, len(good) - 1, LANES).astype(int))]
-    return type(lanes)(*(np.asarray(x, float)[chosen] for x in lanes))
-
-
-def refuse_blind(fitted: Fit, target: float) -> None:
-    """Raise Refusal `not_identifiable` where the fitted runs say nothing about the quantity, by the design's check."""
-    one = coefficients_of(fitted.law, {name: np.array([value]) for name, value in fitted.params.items()})
-    runs = runs_of(fitted)
-    seen: Sight = look(
-        fitted.law, one, runs, (runs[0][:1], runs[1][:1]), target, fitted.record["flops_per_param_token"]
-    )
-    if not len(seen.loss):
+    if not 0 < fitted.optimum(target).params < math.inf:
         raise Refusal("no_optimum", f"the fit has no optimum at {target:.3g} FLOPs; train more families first")
-    if not np.isfinite(spread(seen.runs[0], np.stack([seen.loss[0], seen.params[0]]))).all():
+    both = zip(lanes, fitted.coefficients, strict=True)
+    return type(lanes)(*(np.append(np.asarray(x, float)[chosen], value) for x, value in both))
+
+
+def refuse_blind(seen: Sight) -> None:
+    """Raise Refusal `not_identifiable` where the fitted runs say nothing about what is wanted, under the fit itself."""
+    if not np.isfinite(spread(seen.runs[-1], np.stack([seen.loss[-1], seen.params[-1]]))).all():
         raise Refusal("not_identifiable", "the fitted runs cannot tell the law's terms apart; `sweep preview` a design")
 
 
