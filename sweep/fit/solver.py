@@ -39,7 +39,7 @@ class Stage(NamedTuple):
 
 NEAR, SCOUT = Stage("near", False, 8), Stage("float32", False, 7)
 STAGES = tuple(Stage("float64", False, most) for most in (2, 3, 12))
-LAST = Stage("float64", True, 6)
+LAST = Stage("float64", True, 7)
 NEAR_LANES, SCOUT_LANES = 64, 256  # fewer lanes do not repay compiling
 LEAST_DELTA = 1e-4  # float32 rounds residuals to 1e-7
 
