@@ -22,7 +22,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,97 +30,21 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import record
-from benchmarks.coverage import DESIGNS, Design
+from benchmarks.coverage import DESIGNS
+from benchmarks.worlds import TABLES, World, real, simulated
 from sweep.fit import bootstrap
 from sweep.fit.solver import solve
 from sweep.fit.starts import grid_starts
 from sweep.laws import additive
 from sweep.plan.choose import Candidates, choose, problem_of
 from sweep.plan.sight import bent, look
-from sweep.tables.load import load
 
 LAW, DELTA = additive.LAW, 1e-3
 STRATEGIES = ("suggest loss", "suggest params", "grid", "random", "nothing")
 SIMULATED = (0, 1, 2, 4)  # of coverage.DESIGNS: isoFLOP families with independent runs
-FAMILY = 5  # sizes of the grid
 SPENDS = (2.0, 8.0)  # budget of the grid's family over the largest of the sweep
-FAR = 100  # the target over the largest budget of the sweep
-REPEATS, MOST = 2, 16  # seeds of one run, runs of one choice
+MOST = 16  # runs of one choice
 LANES, RESAMPLES = 32, 48  # resamples that a choice looks at, that are made
-TABLES = {
-    "epoch_chinchilla_svg": "outlier == 0",
-    "misfitting_final": "best_lr == 1",
-    "porian_rw_base_short_chinchilla_standard_val": None,
-}
-BASE = 25  # runs of a sweep that is drawn from a real table
-
-
-@dataclass(frozen=True)
-class World:
-    """Rows that exist or could be had, and sweeps over them.
-
-    Attributes:
-        params, tokens: of the rows [r]; a row for each seed.
-        losses: [sweeps, r].
-        base: rows of each sweep [sweeps, r].
-        open: rows that may be chosen [sweeps, r].
-        budget: of the grid's family, FLOPs; the spend is FAMILY times that.
-        target: FLOPs.
-    """
-
-    name: str
-    params: np.ndarray
-    tokens: np.ndarray
-    losses: np.ndarray
-    base: np.ndarray
-    open: np.ndarray
-    budget: float
-    target: float
-
-    @property
-    def flops(self) -> np.ndarray:
-        return 6 * self.params * self.tokens
-
-    @property
-    def spend(self) -> float:
-        return FAMILY * self.budget
-
-
-def simulated(design: Design, spend: float, sweeps: int, rng: np.random.Generator) -> World:
-    """Sweeps of a design, with candidates on a lattice of factors of two in params and FLOPs, each with its seeds."""
-    largest = float((6 * design.params * design.tokens).max())
-    budgets = spend * largest * 2.0 ** np.arange(-12, 3)
-    sizes = additive.optimum(design.law, spend * largest)[0] * 2.0 ** np.arange(-9, 6)
-    params, flops = (x.ravel() for x in np.meshgrid(sizes, budgets))
-    tokens = flops / (6 * params)
-    ratio = tokens / params
-    seen = design.tokens / design.params
-    smallest = (6 * design.params * design.tokens).min()
-    fair = (ratio >= seen.min()) & (ratio <= seen.max()) & (flops >= smallest) & (flops <= FAMILY * spend * largest)
-    cells = [np.tile(x[fair], REPEATS) for x in (params, tokens)]
-    params, tokens = (np.concatenate(pair) for pair in zip((design.params, design.tokens), cells, strict=True))
-    noise = design.sd * rng.standard_normal((sweeps, len(params)))
-    losses = additive.loss(design.law, params, tokens) * np.exp(noise)
-    base = np.broadcast_to(np.arange(len(params)) < len(design.params), losses.shape)
-    name = f"{design.name}; spend {FAMILY * spend:g} x the largest budget"
-    return World(name, params, tokens, losses, base, ~base, spend * largest, FAR * largest)
-
-
-def real(name: str, splits: int, folder: Path, rng: np.random.Generator) -> tuple[World, np.ndarray]:
-    """Sweeps drawn from the lower half of a table by compute, and the rows that are held out."""
-    runs = load(folder / f"{name}.csv", where=TABLES[name])
-    order = np.argsort(runs.params * runs.tokens)
-    params, tokens, loss = (x[order] for x in (runs.params, runs.tokens, runs.loss))
-    n = len(params)
-    held = np.arange(n) >= round(0.85 * n)
-    base = np.zeros((splits, n), bool)
-    for row in base:
-        row[rng.choice(n // 2, BASE, replace=False)] = True
-    flops = 6 * params * tokens
-    budget = float(np.sqrt(flops[n // 2 - 1] * flops[~held].max()))
-    losses = np.broadcast_to(loss, base.shape)
-    target = float(np.exp(np.log(flops[held]).mean()))
-    return World(name, params, tokens, losses, base, ~base & ~held, budget, target), held
 
 
 def fitted(world: World, weight: np.ndarray, losses: np.ndarray, count: int = 2) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import suggest as study
 from benchmarks.coverage import DESIGNS
+from benchmarks.worlds import FAMILY
 from sweep.laws import additive
 from sweep.verbs.suggest import MEASURED
 
@@ -30,8 +31,8 @@ def test_candidates_lie_on_a_lattice_that_holds_the_grid(world):
 
 def test_the_grid_is_a_family_at_the_largest_affordable_budget(world):
     chosen = study.grid(world, 0, DESIGNS[1].law)
-    assert chosen.sum() == study.FAMILY
-    assert world.flops[chosen] == pytest.approx(np.full(study.FAMILY, world.budget))
+    assert chosen.sum() == FAMILY
+    assert world.flops[chosen] == pytest.approx(np.full(FAMILY, world.budget))
     sizes = np.sort(world.params[chosen])
     assert sizes[1:] / sizes[:-1] == pytest.approx(np.full(4, 2.0))
     best = additive.optimum(DESIGNS[1].law, world.budget)[0]

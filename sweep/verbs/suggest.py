@@ -2,13 +2,19 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from models import counting
+from sweep import config
+from sweep.design import recipes
 from sweep.errors import InputError
 from sweep.fit.result import Fit
 from sweep.plan.suggest import suggest
+from sweep.tables import io
+from sweep.verbs.forecast import ledger_home
 from sweep.verbs.output import Output
 
 MEASURED = (
@@ -62,7 +68,20 @@ def run(args: Args) -> Output:
         most=args.runs,
     )
     data["rate"] = args.rate
+    buildable(ledger_home(args.fit), data["trials"])
     return Output({**data, "measured": MEASURED}, describe(data))
+
+
+def buildable(home: Path, trials: list[dict[str, Any]]) -> None:
+    """Give every trial the nearest shape of the sweep's own recipe, where the fit is of a sweep's directory."""
+    if not (home / "sweep.json").is_file() or not (home / io.LOSSES_FILE).is_file():
+        return
+    sweep, rows = config.load(str(home / "sweep.json")), io.read(home / io.LOSSES_FILE)
+    vocab = next((v for v in rows["vocab"].to_pylist() if v), 0) if "vocab" in rows.column_names else 0
+    for trial in trials if vocab else ():
+        shape = recipes.nearest_shape(trial["params"], sweep, vocab=vocab, platform="cpu")  # counts are the same on all
+        size = counting.params(shape).with_head
+        trial["shape"] = {"width": shape.width, "depth": shape.depth, "heads": shape.heads, "params_with_head": size}
 
 
 def flops_of(spend: str, rate: float | None) -> float:
@@ -81,13 +100,20 @@ def flops_of(spend: str, rate: float | None) -> float:
     return amount * 3600 * rate
 
 
+def shape_text(trial: dict[str, Any]) -> str:
+    """The nearest shape, where it is known."""
+    if (shape := trial.get("shape")) is None:
+        return ""
+    return f"   width {shape['width']}, depth {shape['depth']}: {shape['params_with_head']:,} params"
+
+
 def describe(data: dict[str, Any]) -> str:
     """The trials, what they cost, and what they promise."""
     name = NAMES[data["for"]]
     lines = [f"{'params':>10s} {'tokens':>10s} {'D/N':>7s} {'seeds':>6s} {'FLOPs each':>11s} {'cost':>10s}"]
     lines += [
         f"{t['params']:10.4g} {t['tokens']:10.4g} {t['tokens_per_param']:7.3g} {t['seeds']:6d} {t['flops']:11.3g} "
-        f"{t['cost']:10.3g}"
+        f"{t['cost']:10.3g}{shape_text(t)}"
         for t in data["trials"]
     ]
     hours = f", {data['spent'] / data['rate'] / 3600:.3g} device-hours" if data["rate"] else ""

@@ -47,10 +47,10 @@ def test_choices_are_near_the_best_of_all_sets():
 
 
 def test_the_factor_does_not_depend_on_units():
-    runs, new, wanted, *rest = made(1)
+    runs, new, wanted, given, spend, most = made(1)
     units = np.array([1e-4, 1.0, 1e5])
-    plain = factor_of(problem_of(runs, new, wanted, *rest), [0, 4])
-    scaled = factor_of(problem_of(runs * units, new * units, 7 * wanted * units, *rest), [0, 4])
+    plain = factor_of(problem_of(runs, new, wanted, given, spend, most), [0, 4])
+    scaled = factor_of(problem_of(runs * units, new * units, 7 * wanted * units, given, spend, most), [0, 4])
     assert scaled == pytest.approx(plain, rel=1e-6)
 
 
@@ -79,8 +79,8 @@ def test_runs_of_a_trunk_tell_what_correlated_noise_lets_them(order):
 
 
 def test_a_cell_is_not_chosen_more_often_than_its_seeds():
-    *front, given, _, _ = made(5)
+    runs, new, wanted, given, _, _ = made(5)
     twice = Candidates(given.params, given.tokens, given.cost, repeats=2)
-    choice = choose(problem_of(*front, twice, 1e3, 30))
+    choice = choose(problem_of(runs, new, wanted, twice, 1e3, 30))
     assert choice.counts.max() == 2
     assert len(choice.order) == 18

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sweep import laws
+from sweep.config import Prior
 from sweep.design import check
 from sweep.laws import additive
 from sweep.laws.additive import Additive
@@ -11,7 +12,7 @@ from sweep.laws.tied import Tied
 from sweep.plan.sight import BEND, bent, look
 
 LAW, K, TARGET = additive.PUBLISHED["besiroglu"].coefficients, 6.0, 1e23
-RUNS = tuple(x.ravel() for x in np.meshgrid(np.geomspace(1e8, 4e9, 5), np.geomspace(2e9, 1e11, 5)))
+RUNS = np.tile(np.geomspace(1e8, 4e9, 5), 5), np.repeat(np.geomspace(2e9, 1e11, 5), 5)
 CELLS = np.array([1e9, 8e9]), np.array([1e11, 3e11])
 
 
@@ -32,7 +33,7 @@ def sd(seen, wanted: np.ndarray) -> float:
 def test_the_doubt_is_that_of_the_designs_check():
     """The check differentiates the closed forms by the complex step; here the optimum's flatness is used."""
     seen = look(laws.get("additive"), one(LAW), RUNS, CELLS, TARGET, K)
-    prior = check.Prior(*LAW, noise=1.0)
+    prior = Prior(*LAW, noise=1.0)
     expected = check.doubt("", prior, *RUNS, TARGET)
     best = additive.loss(LAW, *additive.optimum(LAW, TARGET))
     assert sd(seen, seen.params) == pytest.approx(expected.log_optimum, rel=1e-3)

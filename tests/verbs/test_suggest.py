@@ -1,16 +1,19 @@
 """`sweep suggest`: text and JSON, FLOPs or device-hours, and the measured worth that it cites."""
 
+import dataclasses
 import json
-from pathlib import Path
+import shutil
 
 import pytest
 
+from configs import gpu
 from sweep.cli import main
+from sweep.design import recipes
 from sweep.fit import fit
+from sweep.tables import io
+from sweep.tables.schema import table_of
 from sweep.verbs import suggest
 from tests.plan.test_suggest import families
-
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "suggest.json"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,22 @@ def test_device_hours_at_a_rate(capsys, home):
     assert hours["trials"] == flops["trials"]
     out = say(capsys, home, "--target-compute", 1e22, "--spend", "10h", "--rate", 3e15, "--trunk")[1]
     assert "device-hours, trunks shared" in out
+
+
+def test_a_sweep_names_its_nearest_shapes(capsys, home, tmp_path):
+    """By the recipe that `sweep.json` holds and the vocabulary of its table."""
+    shutil.copytree(home, tmp_path / "run" / "fit")
+    (tmp_path / "run" / "sweep.json").write_text(json.dumps({"config": dataclasses.asdict(gpu.SWEEP)}))
+    io.write(table_of([{"trial": "t", "status": "done", "vocab": 8192}]), tmp_path / "run" / "losses.parquet")
+    question = (tmp_path / "run", "--target-compute", 1e22, "--spend", "1e20")
+    code, out = say(capsys, *question, "--json")
+    assert code == 0
+    text = say(capsys, *question)[1]
+    for trial in json.loads(out)["trials"]:
+        shape = recipes.nearest_shape(trial["params"], gpu.SWEEP, vocab=8192, platform="gpu")
+        assert (trial["shape"]["width"], trial["shape"]["depth"]) == (shape.width, shape.depth)
+        assert trial["shape"]["params_with_head"] == pytest.approx(trial["params"], rel=0.3)
+        assert f"width {shape.width}, depth {shape.depth}" in text
 
 
 @pytest.mark.parametrize(
