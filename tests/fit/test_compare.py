@@ -32,9 +32,22 @@ def made(id, error, runs, lanes=60, seed=0):
     ln_loss = np.log(runs.loss)[row]
     resampled = (ln_loss - error)[:, None] + 1e-4 * rng.standard_normal((len(error), lanes))
     factor = runs.flops[row] / origin
-    found = Backtest(row, origin, factor, error, np.exp(ln_loss - error), *np.full((2, len(error)), 0.01), resampled)
+    spread = np.full(len(error), 0.01)
+    found = Backtest(row, origin, factor, error, np.exp(ln_loss - error), spread, spread, resampled)
     solution = Solution(
-        TIED, np.zeros((3, 5)), 1e-3, "converged", "", 8, 9, 0.0, 0.0, runs.loss * 1.001, *[np.zeros(1)] * 3
+        TIED,
+        np.zeros((3, 5)),
+        1e-3,
+        "converged",
+        "",
+        8,
+        9,
+        0.0,
+        0.0,
+        runs.loss * 1.001,
+        np.zeros((1, 5)),
+        np.zeros(1),
+        np.ones(1, bool),
     )
     return Rolled(laws.get(id), runs, solution, found)
 
