@@ -27,6 +27,7 @@ VERBS = {
     "check": ("sweep.verbs.check", "look at a loss table: units, slips, duplicates, what can be fitted"),
     "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
     "predict": ("sweep.verbs.predict", "the loss of one run from a fit, with its interval"),
+    "plan": ("sweep.verbs.plan", "what to train for a budget, a loss or a demand, at what cost, how sure"),
     "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),

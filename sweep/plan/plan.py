@@ -1,0 +1,359 @@
+"""From a law to a decision: which model to train on how many tokens, at what cost, and how sure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sweep.errors import InputError
+from sweep.fit.predict import warning
+from sweep.fit.result import Fit, plain
+from sweep.laws import published
+from sweep.plan import breakeven, infeasible, limited, quantity, sureness
+from sweep.plan.prices import BITS, Costs, costs
+from sweep.plan.quantity import Given
+from sweep.plan.question import FIXED, SPENT, Question, Run, target_of, unit_of
+from sweep.plan.source import Source, source_of
+
+TOLERANCE = 0.005  # nats/token, about the noise between seeds
+LOST = 0.05  # share of the resamples without an answer, above which it is said
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A decision with its sureness; `record` holds everything, in the JSON keys of the command line."""
+
+    record: dict[str, Any]
+
+    @property
+    def params(self) -> float:
+        """Parameters to train."""
+        return self.record["params"]
+
+    @property
+    def tokens(self) -> float:
+        """Tokens to train on."""
+        return self.record["tokens"]
+
+    @property
+    def loss(self) -> float:
+        """Expected loss, nats/token."""
+        return self.record["loss"]
+
+    @property
+    def text(self) -> str:
+        """The plan for people, to be read aloud."""
+        from sweep.plan.words import describe
+
+        return describe(self.record)
+
+    def interval(self, name: str) -> list[float | None]:
+        """[low, high] of params, tokens, flops, loss, tokens_per_param or total (cost); nulls where none is known."""
+        if name not in self.record["interval"]:
+            raise InputError(f"no interval of {name!r} in a plan; there are {', '.join(self.record['interval'])}")
+        return list(self.record["interval"][name])
+
+    def table(self) -> pa.Table:
+        """One row a quantity: name, value, low, high."""
+        r = self.record
+        values = {name: r[name] for name in r["interval"] if name != "total"} | {"total": r["cost"]["total"]}
+        real = pa.float64()
+        return pa.table(
+            {
+                "name": pa.array(list(values), pa.string()),
+                "value": pa.array(list(values.values()), real),
+                "low": pa.array([r["interval"][name][0] for name in values], real),
+                "high": pa.array([r["interval"][name][1] for name in values], real),
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, no NaN: what is unknown is null."""
+        return self.record
+
+
+def plan(
+    law: Fit | str | Path,
+    *,
+    compute: Given | None = None,
+    loss: float | int | None = None,
+    like_compute: Given | None = None,
+    like_params: Given | None = None,
+    usd: Given | None = None,
+    device_hours: Given | None = None,
+    params: Given | None = None,
+    tokens: Given | None = None,
+    tokens_per_param: Given | None = None,
+    inference_tokens: Given | None = None,
+    requests: Given | None = None,
+    prompt_tokens: Given | None = None,
+    output_tokens: Given | None = None,
+    unique_tokens: Given | None = None,
+    train: str | None = None,
+    serve: str | None = None,
+    prompt: str | None = None,
+    versus: Sequence[Given] = (),
+    tolerance: float = TOLERANCE,
+    level: float | None = None,
+    given: Mapping[str, float] | None = None,
+    despite: Sequence[str] = (),
+) -> Plan:
+    """What to train.
+
+    Args:
+        law: a Fit, the path of one, or the id of published coefficients such as besiroglu.
+        compute: budget in FLOPs ("1e22", "10PFday") for training and, where there is a demand, serving together.
+        loss: target in nats/token, reached at least cost.
+        like_compute, like_params: the target is the loss of a compute-optimal run of so many FLOPs, or of that size.
+        usd, device_hours: budget for training and serving together; needs `train`, and `serve` with a demand.
+        params, tokens, tokens_per_param: held fixed; two of them are evaluated, one goes with a target. `params` or
+            `tokens` alone finds the other that makes it the right choice.
+        inference_tokens: tokens to serve over the model's life, or a range such as "1e12:1e14".
+        requests, prompt_tokens, output_tokens: the same as requests of so many tokens each.
+        unique_tokens: training tokens that exist.
+        train, serve, prompt: rates such as "h100:2.00@mfu=0.40" of training, generated tokens and prompt tokens;
+            prompts cost what generated tokens do where no rate is given.
+        versus: sizes to compare at equal loss.
+        tolerance: of the flat band, nats/token.
+        level: of the intervals; default: the fit's.
+        given: inputs of the law besides params and tokens, by name.
+        despite: codes of refusals to plan in spite of.
+
+    Raises:
+        InputError: conflicting targets, a quantity or a rate that cannot be meant, a law without an optimum.
+        Refusal: `infeasible`, `below_floor`, `data_limited`, `unreachable`, `no_optimum`: nothing answers;
+            `unverified`, `not_converged` and the codes a fit was made despite.
+    """
+    targets = {
+        "compute": compute,
+        "loss": loss,
+        "like_compute": like_compute,
+        "like_params": like_params,
+        "usd": usd,
+        "device_hours": device_hours,
+    }
+    held = {"params": params, "tokens": tokens, "tokens_per_param": tokens_per_param}
+    parts = {"--requests": requests, "--prompt-tokens": prompt_tokens, "--output-tokens": output_tokens}
+    if not 0 < tolerance < 1:
+        raise InputError(f"--tolerance {tolerance}: nats/token between 0 and 1, such as 0.005")
+    wanted = demand_of(inference_tokens, parts)
+    target, value = target_of(targets)
+    unique = None if unique_tokens is None else quantity.count("--unique-tokens", unique_tokens, "tokens")
+    source = source_of(law, given, level, despite).limited(unique)
+    question = Question(
+        target,
+        value,
+        fixed_of(held),
+        wanted.prompt,
+        wanted.generated,
+        costs(train, serve, prompt, unit_of(target), wanted.served > 0),
+    )
+    sizes = [quantity.count("--versus", size, "params") for size in versus]
+    return Plan(plain(record_of(source, question, wanted.range, unique, sizes, tolerance)))
+
+
+def record_of(
+    source: Source,
+    question: Question,
+    served: quantity.Range,
+    unique: float | None,
+    versus: Sequence[float],
+    tolerance: float,
+) -> dict[str, Any]:
+    """Everything about a plan, in the JSON keys of the command line."""
+    surface = source.surface
+    infeasible.check(source, question)
+    run = question.answer(surface)
+    infeasible.refuse(source, question, run)
+    run = Run(*(float(x) for x in run))
+    params, tokens = (float(x) for x in sureness.best(surface, question, run))
+    intervals, lost = intervals_of(source, question, run)
+    reach, told = sureness.extrapolation(source, run)
+    warnings = [*source.warnings, *told, *lost, *quantised(question.costs, run)]
+    band = sureness.flat_band(surface, question, params, tokens, tolerance)
+    best = question.run(surface, params, tokens)
+    return {
+        "law": surface.law.id,
+        "formula": surface.law.formula,
+        "source": source.name,
+        "coefficients": dict(zip(surface.law.names, surface.coefficients, strict=True)),
+        "question": question_block(question, served),
+        "params": run.params,
+        "tokens": run.tokens,
+        "flops": run.flops,
+        "loss": run.loss,
+        "tokens_per_param": run.tokens / run.params,
+        "level": source.level,
+        "interval": intervals,
+        "flat_band": {"loss_tolerance": tolerance, "params": band},
+        "best_at_equal_spend": {"params": params, "tokens": tokens, "loss": float(best.loss)},
+        "regret": sureness.regret(surface, question, params, tokens),
+        "cost": cost_block(source, question, run),
+        "demand": band_of_demand(source, question, served),
+        "break_even": break_even(source, question, run, served, versus),
+        "sensitivity": sureness.sensitivity(source, question, run.params),
+        "data": limited.data_block(source, question, run, unique),
+        "extrapolation": reach,
+        "evidence": source.evidence._asdict() if source.evidence else None,
+        "despite": list(source.despite),
+        "warnings": warnings,
+    }
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Tokens to serve: prompt and generated, and the range in which all of them lie."""
+
+    prompt: float
+    generated: float
+    range: quantity.Range
+
+    @property
+    def served(self) -> float:
+        """All tokens."""
+        return self.prompt + self.generated
+
+
+def demand_of(inference_tokens: Given | None, parts: Mapping[str, Given | None]) -> Demand:
+    """The demand of tokens, or of requests. Raises InputError for both, or for half of either."""
+    requests, prompt, output = parts.values()
+    if inference_tokens is not None:
+        if any(x is not None for x in parts.values()):
+            raise InputError("--inference-tokens and --requests are the same demand said twice; give one")
+        wanted = quantity.demand("--inference-tokens", inference_tokens)
+        return Demand(0.0, wanted.middle, wanted)
+    if all(x is None for x in parts.values()):
+        return Demand(0.0, 0.0, quantity.Range(0.0, 0.0, 0.0))
+    if requests is None or (prompt is None and output is None):
+        raise InputError("--requests goes with --prompt-tokens and --output-tokens, tokens a request")
+    n, a, b = (0.0 if x is None else quantity.nonnegative(name, x) for name, x in parts.items())
+    return Demand(n * a, n * b, quantity.Range(*[n * (a + b)] * 3))
+
+
+def fixed_of(held: Mapping[str, Given | None]) -> dict[str, float]:
+    """What is held fixed, as numbers."""
+    found = {}
+    for name in FIXED:
+        if (value := held[name]) is not None:
+            option = f"--{name.replace('_', '-')}"
+            ratio = name == "tokens_per_param"
+            found[name] = quantity.positive(option, value) if ratio else quantity.count(option, value, name)
+    return found
+
+
+def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """Intervals of the answer, from the answers on every lane; and a warning where many lanes have none.
+
+    That of the loss is of the law at the recommended run, which is what would be trained.
+    """
+    names = ("params", "tokens", "flops", "loss", "tokens_per_param", "total")
+    if source.lanes is None:
+        return dict.fromkeys(names, [None, None]), []
+    lanes = question.answer(source.lanes)
+    with np.errstate(all="ignore"):
+        values = {
+            "params": lanes.params,
+            "tokens": lanes.tokens,
+            "flops": lanes.flops,
+            "tokens_per_param": lanes.tokens / lanes.params,
+            "total": lanes.total,
+        }
+    found = {name: source.interval(np.broadcast_to(v, lanes.loss.shape)) for name, v in values.items()}
+    found["loss"] = source.loss_interval(run.params, run.tokens)
+    missing = float(np.mean(~np.isfinite(lanes.params * lanes.tokens)))
+    told = []
+    if missing > LOST:
+        message = f"{missing:.0%} of the resamples have no answer to this; the intervals are of the others"
+        told.append(warning("lanes_without_answer", message))
+    return {name: found[name] for name in names}, told
+
+
+def question_block(question: Question, served: quantity.Range) -> dict[str, Any]:
+    """What was asked."""
+    return {
+        "target": question.target or None,
+        "value": question.value if question.target else None,
+        "fixed": dict(question.fixed),
+        "budget_includes_serving": question.target in SPENT and question.served > 0,
+        "prompt_tokens": question.prompt,
+        "generated_tokens": question.generated,
+        "inference_tokens": [served.low, served.middle, served.high],
+        "effective_inference_tokens": 3 * question.load,
+    }
+
+
+def cost_block(source: Source, question: Question, run: Run) -> dict[str, Any]:
+    """What the run costs, against the run of least training compute at equal loss."""
+    plain_run = breakeven.at_loss(source.surface.unlimited, question.serving(0.0), run.loss)
+    usual = question.run(source.surface, plain_run.params, plain_run.tokens)
+    c = question.costs
+    return {
+        "unit": c.unit,
+        "train": run.train,
+        "serve": run.serve,
+        "total": run.total,
+        "train_flops": run.flops,
+        "serve_flops": run.serve_flops,
+        "total_flops": run.flops + run.serve_flops,
+        "rates": {name: rate.source for name in ("train", "serve", "prompt") if (rate := getattr(c, name))},
+        "compute_optimal": {
+            "params": float(usual.params),
+            "tokens": float(usual.tokens),
+            "train": float(usual.train),
+            "serve": float(usual.serve),
+            "total": float(usual.total),
+        },
+        "saving": float(1 - run.total / usual.total),
+    }
+
+
+def band_of_demand(source: Source, question: Question, served: quantity.Range) -> list[dict[str, Any]]:
+    """The answer where the demand is a tenth and ten times of what is thought, or at the ends of its range."""
+    if not question.served:
+        return []
+    ends = (0.1 * served.middle, 10 * served.middle) if served.low == served.high else (served.low, served.high)
+    rows = []
+    for tokens in (ends[0], served.middle, ends[1]):
+        run = question.serving(tokens).answer(source.surface)
+        rows.append({"inference_tokens": tokens, **breakeven.numbers(run), "loss": float(run.loss)})
+    return rows
+
+
+def break_even(
+    source: Source, question: Question, run: Run, served: quantity.Range, versus: Sequence[float]
+) -> dict[str, Any] | None:
+    """The table over demands at equal loss, and other sizes against the recommended one."""
+    sizes = [*versus]
+    if question.served:
+        optimal = breakeven.at_loss(source.surface.unlimited, question.serving(0.0), run.loss).params
+        sizes = [*versus, run.params / 2, run.params * 2, float(optimal)]
+    sizes = [size for size in sizes if math.isfinite(size) and abs(math.log(size / run.params)) > 1e-6]
+    if not sizes:
+        return None
+    demands = breakeven.demands(*served) if question.served else []
+    return {
+        "loss": run.loss,
+        "rows": breakeven.table(source.surface, question, run.loss, demands),
+        "sizes": breakeven.against(source.surface, question, run, sizes),
+    }
+
+
+def quantised(c: Costs, run: Run) -> list[dict[str, str]]:
+    """A warning where serving in few bits is cheap and its loss is not in the plan (Kumar et al. 2024)."""
+    few = {rate.precision for rate in (c.serve, c.prompt) if rate and BITS[rate.precision] < 16}
+    if not few:
+        return []
+    law, entry = published("kumar_served")
+    bits = min(BITS[kind] for kind in few)
+    added = float(law.loss(entry.coefficients, run.params, run.tokens, bits))
+    return [
+        warning(
+            "quantised",
+            f"serving in {', '.join(sorted(few))} is priced, what it does to the loss is not: by the law of Kumar et al. "
+            f"2024 quantising the weights to {bits:g} bits after training adds {added:.2g} nats/token, more at larger D/N",
+        )
+    ]
