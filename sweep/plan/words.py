@@ -72,7 +72,8 @@ def cost(r: dict[str, Any]) -> str:
     c, unit = r["cost"], r["cost"]["unit"]
     text = f"{money(c['train'], unit)} to train"
     if c["serve"]:
-        text += f" and {money(c['serve'], unit)} to serve, {money(c['total'], unit)} in all{priced(r['interval']['total'], unit)}"
+        text += f" and {money(c['serve'], unit)} to serve, {money(c['total'], unit)} in all"
+        text += "" if r["question"]["budget_includes_serving"] else priced(r["interval"]["total"], unit)
     if abs(c["saving"]) > 5e-4 and c["compute_optimal"]["params"]:
         usual = short(c["compute_optimal"]["params"])
         less = "less" if c["saving"] > 0 else "more"
