@@ -1,5 +1,7 @@
 """Break-even: the known table, and the demand at which two sizes cost the same."""
 
+from typing import Any
+
 import pytest
 
 from sweep.plan import breakeven
@@ -8,8 +10,8 @@ from sweep.plan.prices import costs
 from sweep.plan.question import Question
 from tests.plan.conftest import surface
 
-RATES = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
-KNOWN = [  # tokens served, params, tokens, tokens per param, train $, serve $, saving: the loss of 1e22 FLOPs, besiroglu
+RATES: dict[str, Any] = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
+KNOWN = [  # served, params, tokens, tokens per param, train $, serve $, saving; the loss of 1e22 FLOPs, besiroglu
     (0.0, 9.05e9, 184e9, 20, 14e3, 0.0, 0.0),
     (1e11, 5.77e9, 315e9, 55, 15.3e3, 6.5e3, 0.10),
     (1e12, 3.34e9, 883e9, 265, 25e3, 37e3, 0.46),
@@ -29,7 +31,10 @@ def test_the_known_table():
 
 
 def test_two_sizes_cost_the_same_at_the_break_even():
-    at, asked = surface("besiroglu"), Question("like_compute", 1e22, generated=1e13, costs=costs(*RATES.values(), None, None, True))
+    at, asked = (
+        surface("besiroglu"),
+        Question("like_compute", 1e22, generated=1e13, costs=costs(RATES["train"], RATES["serve"], None, None, True)),
+    )
     run = asked.answer(at)
     for row in breakeven.against(at, asked, run, [1.8e9, 4e9, 9e9]):
         there = asked.serving(row["equal_cost_inference_tokens"])
@@ -39,7 +44,9 @@ def test_two_sizes_cost_the_same_at_the_break_even():
         assert other.total == pytest.approx(float(one), rel=1e-9)
         more = asked.serving(2 * row["equal_cost_inference_tokens"])
         smaller_wins = row["params"] < run.params
-        assert (more.run(at, row["params"], row["tokens"]).total < more.run(at, run.params, run.tokens).total) == smaller_wins
+        assert (
+            more.run(at, row["params"], row["tokens"]).total < more.run(at, run.params, run.tokens).total
+        ) == smaller_wins
         assert row["cheaper"] == ("above" if smaller_wins else "below")
 
 

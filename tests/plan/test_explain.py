@@ -1,5 +1,7 @@
 """The demand under which a known model is right."""
 
+from typing import Any
+
 import pytest
 
 from sweep.errors import InputError
@@ -23,7 +25,7 @@ def test_llama_3_8b_is_right_at_1_9e14_served_tokens():
 
 
 def test_with_prices_the_demand_is_that_of_the_plan():
-    rates = {"train": "h100:2@mfu=0.4", "serve": "h100:2@mfu=0.1"}
+    rates: dict[str, Any] = {"train": "h100:2@mfu=0.4", "serve": "h100:2@mfu=0.1"}
     (model,) = explain("besiroglu", "params=8e9,tokens=15e12", **rates)["models"]
     assert model["inference_tokens"] == pytest.approx(1.9e14 / 4, rel=0.01)
     again = plan("besiroglu", loss=model["loss"], inference_tokens=model["inference_tokens"], **rates)

@@ -48,5 +48,7 @@ def test_a_size_that_never_reaches_the_loss():
 def test_a_law_with_an_exponent_at_its_bound_has_no_optimum(found):
     import dataclasses
 
-    flat = dataclasses.replace(found, record={**found.record, "params": {**found.params, "alpha": 0.0}, "status": "at_bound"})
+    flat = dataclasses.replace(
+        found, record={**found.record, "params": {**found.params, "alpha": 0.0}, "status": "at_bound"}
+    )
     refused("no_optimum", law=flat, compute=1e21)

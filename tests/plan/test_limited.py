@@ -33,7 +33,10 @@ def test_a_loss_on_little_text_takes_a_larger_model():
 
 
 def test_a_limit_that_does_not_bind_changes_nothing():
-    made, free = plan("besiroglu", compute=1e22, unique_tokens=1e12).to_json(), plan("besiroglu", compute=1e22).to_json()
+    made, free = (
+        plan("besiroglu", compute=1e22, unique_tokens=1e12).to_json(),
+        plan("besiroglu", compute=1e22).to_json(),
+    )
     assert (made["params"], made["tokens"]) == (free["params"], free["tokens"])
     assert not made["data"]["binding"]
     assert free["data"] is None

@@ -166,7 +166,10 @@ def test_searched_laws_agree_with_the_closed_form(id):
     [
         ({"spend": 1e21, "params": 5e9}, lambda n, d: n * (d + 1e10) == pytest.approx(1e21) and n == 5e9),
         ({"spend": 1e21, "tokens": 3e11}, lambda n, d: n * (d + 1e10) == pytest.approx(1e21) and d == 3e11),
-        ({"spend": 1e21, "ratio": 30.0}, lambda n, d: n * (d + 1e10) == pytest.approx(1e21) and d / n == pytest.approx(30)),
+        (
+            {"spend": 1e21, "ratio": 30.0},
+            lambda n, d: n * (d + 1e10) == pytest.approx(1e21) and d / n == pytest.approx(30),
+        ),
         ({"params": 5e9, "ratio": 30.0}, lambda n, d: (n, d) == (5e9, 1.5e11)),
         ({"tokens": 1.5e11, "ratio": 30.0}, lambda n, d: (n, d) == (5e9, 1.5e11)),
         ({"params": 5e9, "tokens": 2e11}, lambda n, d: (n, d) == (5e9, 2e11)),
@@ -191,7 +194,9 @@ def test_what_cannot_be_reached_is_nan():
     assert np.isnan(solve(at, Wish(spend=1e20, params=1e9, load=1e12))[1])
 
 
-@pytest.mark.parametrize("fixed", [{}, {"ratio": 20.0}, {"spend": 1e21, "loss": 2.1}, {"spend": 1e21, "params": 1e9, "tokens": 1e9}])
+@pytest.mark.parametrize(
+    "fixed", [{}, {"ratio": 20.0}, {"spend": 1e21, "loss": 2.1}, {"spend": 1e21, "params": 1e9, "tokens": 1e9}]
+)
 def test_too_little_or_too_much_fixed(fixed):
     with pytest.raises(InputError, match="give a target"):
         solve(surface("besiroglu"), Wish(**fixed))

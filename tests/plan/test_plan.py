@@ -1,6 +1,7 @@
 """The whole plan: contract, intervals from the lanes, conflicting questions."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sweep.plan.question import Question
 from sweep.plan.source import source_of
 from sweep.plan.surface import Surface
 
-RATES = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
+RATES: dict[str, Any] = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
 ASKED = [
     {"compute": 1e21},
     {"compute": "1e21", "inference_tokens": 1e11},
@@ -57,6 +58,7 @@ def test_a_compute_budget_gives_the_optimum_of_the_fit(found):
 
 def test_intervals_are_those_of_lanes_solved_one_at_a_time(found):
     source = source_of(found)
+    assert source.lanes is not None
     asked = Question("like_compute", 1e21, generated=1e12)
     together = asked.answer(source.lanes)
     kind = type(source.lanes.coefficients)
@@ -69,7 +71,8 @@ def test_intervals_are_those_of_lanes_solved_one_at_a_time(found):
 
 
 def test_other_levels(found):
-    (a, b), (c, d) = (plan(found, compute=1e21, level=level).interval("params") for level in (0.9, 0.5))
+    wide, narrow = (plan(found, compute=1e21, level=level).interval("params") for level in (0.9, 0.5))
+    a, c, d, b = (float(x or "nan") for x in (wide[0], *narrow, wide[1]))
     assert a < c < d < b
 
 

@@ -40,7 +40,13 @@ def test_bad_rates(text, why):
 
 
 def test_peaks_are_dense_and_agree_with_the_trainer():
-    names = {"h100": "NVIDIA H100", "h200": "NVIDIA H200", "a100-80": "NVIDIA A100", "l4": "NVIDIA L4", "tpu-v4": "TPU v4"}
+    names = {
+        "h100": "NVIDIA H100",
+        "h200": "NVIDIA H200",
+        "a100-80": "NVIDIA A100",
+        "l4": "NVIDIA L4",
+        "tpu-v4": "TPU v4",
+    }
     names |= {"tpu-v5e": "TPU v5e", "tpu-v5p": "TPU v5p", "tpu-v6e": "TPU v6e"}
     for device, kind in names.items():
         assert DEVICES[device].peaks["bf16"] == devices.PEAK_FLOPS[kind]

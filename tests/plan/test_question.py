@@ -47,7 +47,11 @@ def test_the_budget_dual_of_a_loss():
 def test_quality_of_a_compute_optimal_run():
     at = surface("besiroglu")
     n, d = at.frontier(1e22)
-    for question in (Question("like_compute", 1e22), Question("like_params", float(n)), Question("loss", float(at.loss(n, d)))):
+    for question in (
+        Question("like_compute", 1e22),
+        Question("like_params", float(n)),
+        Question("loss", float(at.loss(n, d))),
+    ):
         np.testing.assert_allclose(question.answer(at)[:2], (n, d), rtol=1e-6)
 
 

