@@ -1,7 +1,7 @@
 """The whole answer to a question on a law: the run, its cost, its sureness, and what would change it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ def record_of(
         "law": surface.law.id,
         "formula": surface.law.formula,
         "source": source.name,
+        "table": source.record.get("source"),
         "coefficients": dict(zip(surface.law.names, surface.coefficients, strict=True)),
         "question": question_block(question, served),
         "params": run.params,
@@ -62,6 +63,12 @@ def record_of(
         "despite": list(source.despite),
         "warnings": warnings,
     }
+
+
+def run_of(record: Mapping[str, Any]) -> Run:
+    """The run of a record."""
+    r, c = record, record["cost"]
+    return Run(r["params"], r["tokens"], r["loss"], r["flops"], c["serve_flops"], c["train"], c["serve"])
 
 
 def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str, Any], list[dict[str, str]]]:

@@ -1,7 +1,7 @@
 """From a law to a decision: which model to train on how many tokens, at what cost, and how sure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,29 @@ import pyarrow as pa
 from sweep.errors import InputError
 from sweep.fit.result import Fit, plain
 from sweep.plan import quantity
-from sweep.plan.answer import record_of
+from sweep.plan.answer import record_of, run_of
+from sweep.plan.buildable import buildable, write_config
+from sweep.plan.builder import builder_of
+from sweep.plan.export import export
 from sweep.plan.prices import costs
 from sweep.plan.quantity import Given
 from sweep.plan.question import FIXED, Question, target_of, unit_of
-from sweep.plan.source import source_of
+from sweep.plan.source import Source, source_of
 
 TOLERANCE = 0.005  # nats/token, about the noise between seeds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A decision with its sureness; `record` holds everything, in the JSON keys of the command line."""
+    """A decision with its sureness.
+
+    Attributes:
+        record: everything, in the JSON keys of the command line.
+        source: the law it is made from, with its lanes.
+    """
 
     record: dict[str, Any]
+    source: Source = field(repr=False)
 
     @property
     def params(self) -> float:
@@ -71,6 +80,10 @@ class Plan:
         """Plain JSON types, no NaN: what is unknown is null."""
         return self.record
 
+    def export(self) -> dict[str, Any]:
+        """All that is needed to make this plan again elsewhere, such as in a browser (sweep.plan.export)."""
+        return export(self.source, self.record)
+
 
 def plan(
     law: Fit | str | Path,
@@ -96,6 +109,10 @@ def plan(
     tolerance: float = TOLERANCE,
     level: float | None = None,
     given: Mapping[str, float] | None = None,
+    recipe: str | None = None,
+    vocab: Given | None = None,
+    devices: int = 1,
+    write: str | None = None,
     despite: Sequence[str] = (),
 ) -> Plan:
     """What to train.
@@ -117,11 +134,16 @@ def plan(
         tolerance: of the flat band, nats/token.
         level: of the intervals; default: the fit's.
         given: inputs of the law besides params and tokens, by name.
+        recipe: config whose recipe shapes the models; default: of the sweep behind the fit, else configs/pod.py.
+        vocab: tokens of the tokenizer; default: of that sweep or config.
+        devices: that share the training.
+        write: file to write a config to that trains the nearest buildable model.
         despite: codes of refusals to plan in spite of.
 
     Raises:
         InputError: conflicting targets, a quantity or a rate that cannot be meant, a law without an optimum.
         Refusal: `infeasible`, `below_floor`, `data_limited`, `unreachable`, `no_optimum`: nothing answers;
+            `not_buildable`: there is nothing to write;
             `unverified`, `not_converged` and the codes a fit was made despite.
     """
     targets = {
@@ -149,7 +171,20 @@ def plan(
         costs(train, serve, prompt, unit_of(target), wanted.served > 0),
     )
     sizes = [quantity.count("--versus", size, "params") for size in versus]
-    return Plan(plain(record_of(source, question, wanted.range, unique, sizes, tolerance)))
+    record = record_of(source, question, wanted.range, unique, sizes, tolerance)
+    if devices < 1:
+        raise InputError(f"--devices {devices}: at least 1")
+    builder = builder_of(places(law, record["table"]), recipe, vocab)
+    record["buildable"] = buildable(source, question, run_of(record), builder, devices)
+    made = Plan(plain(record), source)
+    if write is not None:
+        write_config(write, made.record["buildable"], made.record, builder)
+    return made
+
+
+def places(law: Fit | str | Path, table: str | None) -> list[str]:
+    """Where the sweep behind a law may be: beside its fit, or where its table was."""
+    return [str(x) for x in (None if isinstance(law, Fit) else law, table) if x]
 
 
 @dataclass(frozen=True)

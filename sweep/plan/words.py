@@ -31,6 +31,7 @@ def describe(r: dict[str, Any]) -> str:
     lines += [line("flat", flat(r)), line("regret", regret(r)), *demand(r), *break_even(r), *sizes(r)]
     lines += [line("sensitivity", sensitivity(r["sensitivity"]))] if r["sensitivity"] else []
     lines += [line("data", data(r))] if r["data"] else []
+    lines += buildable(r["buildable"])
     return "\n".join([*lines, *(line("warning", f"{w['code']}: {w['message']}") for w in r["warnings"])])
 
 
@@ -194,6 +195,27 @@ def data(r: dict[str, Any]) -> str:
         worth = f"{gain:.4f} nats less" if abs(gain) > 1e-6 else f"{more['cost_saving'] or 0.0:.1%} of the cost saved"
         text += f"; {name}: {short(more['params'])} on {short(more['tokens'])}, {worth}"
     return text
+
+
+def buildable(b: dict[str, Any]) -> list[str]:
+    """The real shapes next to the size."""
+    on = f"{b['devices']} devices" if b["devices"] > 1 else "one device"
+    lines = [line("buildable", f"by the recipe of {b['recipe']}, vocabulary {b['vocab']:,}, on {on}")]
+    for s in b["shapes"]:
+        head = f"{short(s['params']['with_head'])} ({s['depth']} x {s['width']}, {s['heads']} heads, ffn {s['ffn']})"
+        if s["tokens"] is None:
+            lines.append(line("", f"{head}: {s['reason']}"))
+            continue
+        parts = {k: f"{v / 1e9:,.3g}" for k, v in s["memory_bytes"].items()}
+        memory = f"{parts.pop('total')} GB a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
+        if s["devices_that_hold_it"]:
+            memory += f", fits on {s['devices_that_hold_it']} or more"
+        hours = f"{s['hours']:,.3g} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
+        lines.append(
+            line("", f"{head}: loss {s['loss']:.4f} on {short(s['tokens'])} tokens, {s['flops_exact']:.3g} exact FLOPs")
+        )
+        lines.append(line("", f"  {memory}; {hours}"))
+    return lines
 
 
 def money(value: float | None, unit: str, brief: bool = False) -> str:

@@ -71,6 +71,14 @@ class Args:
     """Of the intervals; default: the fit's."""
     given: str | None = None
     """Other inputs of the law, such as experts=8 or bits_weights=16,bits_activations=16,bits_kv=16."""
+    recipe: str | None = None
+    """Config whose recipe shapes the models; default: of the sweep behind the fit, else configs/pod.py."""
+    vocab: str | None = None
+    """Tokens of the tokenizer; default: of that sweep or config."""
+    devices: int = 1
+    """That share the training, for memory and hours."""
+    write: str | None = None
+    """Write a config that trains the nearest buildable model, such as configs/mine.py."""
     explain: str | None = None
     """Instead of a plan: the demand under which a model is right. params=8e9,tokens=15e12, a name, or all."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -95,7 +103,9 @@ def run(args: Args) -> Output:
         )
         return Output(found, describe(found))
     asked = {name: getattr(args, name) for name in QUESTIONS}
-    rest = {name: getattr(args, name) for name in ("train", "serve", "prompt", "tolerance", "level", "despite")}
+    rest = {
+        name: getattr(args, name) for name in ("train", "serve", "prompt", "tolerance", "level", "devices", "despite")
+    }
     made = plan(args.law, **asked, **rest, given=given)
     return Output(made.to_json(), made.text)
 
@@ -103,4 +113,5 @@ def run(args: Args) -> Output:
 QUESTIONS = (
     "compute", "loss", "like_compute", "like_params", "usd", "device_hours", "params", "tokens", "tokens_per_param",
     "inference_tokens", "requests", "prompt_tokens", "output_tokens", "unique_tokens", "versus",
+    "recipe", "vocab", "write",
 )  # fmt: skip
