@@ -42,7 +42,7 @@ def record_of(
         "source": source.name,
         "table": source.record.get("source"),
         "coefficients": dict(zip(surface.law.names, surface.coefficients, strict=True)),
-        "question": question_block(question, served),
+        "question": question_block(source, question, served),
         "params": run.params,
         "tokens": run.tokens,
         "flops": run.flops,
@@ -98,7 +98,7 @@ def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str
     return {name: found[name] for name in names}, told
 
 
-def question_block(question: Question, served: quantity.Range) -> dict[str, Any]:
+def question_block(source: Source, question: Question, served: quantity.Range) -> dict[str, Any]:
     """What was asked."""
     return {
         "target": question.target or None,
@@ -109,6 +109,7 @@ def question_block(question: Question, served: quantity.Range) -> dict[str, Any]
         "generated_tokens": question.generated,
         "inference_tokens": [served.low, served.middle, served.high],
         "effective_inference_tokens": 3 * question.load,
+        "max_params": source.surface.most_params,
     }
 
 

@@ -10,12 +10,13 @@ from sweep import config, files
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
 from sweep.plan.builder import Builder
-from sweep.plan.prices import DEVICES
+from sweep.plan.prices import DEVICES, FORWARD
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source
 
 SHARE = 0.85  # of a device's memory that training may take
 WEIGHTS, GRADIENTS, OPTIMIZER = 6, 4, 8  # bytes a parameter: float32 and a compute copy, float32, two float32 moments
+SERVED = 2  # bytes of a number served in bfloat16
 QUALITY = ("loss", "like_compute", "like_params")
 
 
@@ -70,6 +71,7 @@ def shape_block(
         "batch_tokens": shape.batch_tokens,
         "memory_bytes": memory(shape, counts.total, devices),
         "devices_that_hold_it": holding(shape, counts.total, question),
+        "serve": serving(source, shape, counts),
     }
     if not wanted > 0:
         why = (
@@ -123,6 +125,25 @@ def memory(shape: Any, total: int, devices: int) -> dict[str, float]:
         "activations": float(estimate.activation_bytes(each)),
     }
     return parts | {"total": sum(parts.values())}
+
+
+def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:
+    """What one generated token takes at the end of a full context, attention included, and the memory that it needs.
+
+    The plan itself prices k N / 3 FLOPs a token; `over_plan` is how much more or less this is.
+    """
+    from models import counting
+
+    context, per_layer = shape.seq_len, 2 * shape.kv_heads * shape.head_dim
+    attention = 4.0 * context * shape.heads * shape.head_dim * shape.depth
+    flops = 2.0 * (shape.depth * counting.block_matmul_params(shape) + shape.vocab * shape.width) + attention
+    return {
+        "context": context,
+        "flops_per_token": flops,
+        "over_plan": flops / (source.surface.k / FORWARD * counts.with_head),
+        "weights_bytes": SERVED * counts.total,
+        "cache_bytes": SERVED * context * per_layer * shape.depth,
+    }
 
 
 def holding(shape: Any, total: int, question: Question) -> int | None:

@@ -102,6 +102,7 @@ def plan(
     prompt_tokens: Given | None = None,
     output_tokens: Given | None = None,
     unique_tokens: Given | None = None,
+    max_params: Given | None = None,
     train: str | None = None,
     serve: str | None = None,
     prompt: str | None = None,
@@ -128,6 +129,7 @@ def plan(
         inference_tokens: tokens to serve over the model's life, or a range such as "1e12:1e14".
         requests, prompt_tokens, output_tokens: the same as requests of so many tokens each.
         unique_tokens: training tokens that exist.
+        max_params: the largest size that can be served, by the memory or the latency there is.
         train, serve, prompt: rates such as "h100:2.00@mfu=0.40" of training, generated tokens and prompt tokens;
             prompts cost what generated tokens do where no rate is given.
         versus: sizes to compare at equal loss.
@@ -162,6 +164,8 @@ def plan(
     target, value = target_of(targets)
     unique = None if unique_tokens is None else quantity.count("--unique-tokens", unique_tokens, "tokens")
     source = source_of(law, given, level, despite).limited(unique)
+    if max_params is not None:
+        source = source.up_to(quantity.count("--max-params", max_params, "params"))
     question = Question(
         target,
         value,

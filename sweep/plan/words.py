@@ -50,6 +50,8 @@ def question(q: dict[str, Any]) -> str:
     need = f", serving {short(served[1])} tokens" if served[1] else ""
     if served[0] != served[2]:
         need += f" (between {short(served[0])} and {short(served[2])})"
+    if q["max_params"]:
+        need += f", up to {short(q['max_params'])} params"
     return (" with ".join(x for x in (goal, held) if x)) + need
 
 
@@ -112,7 +114,7 @@ def regret(r: dict[str, Any]) -> str:
     for row in r["regret"]:
         name = "half the size" if row["factor"] < 1 else "double the size"
         worse = row["loss_increase"]
-        lost = "serving alone would exceed the spend" if worse is None else f"+{worse:.4f} nats at equal spend"
+        lost = "not possible at equal spend" if worse is None else f"+{worse:.4f} nats at equal spend"
         factor = row["cost_factor_for_equal_loss"]
         equal = (
             "no amount of tokens there is reaches the loss"
@@ -206,8 +208,9 @@ def buildable(b: dict[str, Any]) -> list[str]:
         if s["tokens"] is None:
             lines.append(line("", f"{head}: {s['reason']}"))
             continue
-        parts = {k: f"{v / 1e9:,.3g}" for k, v in s["memory_bytes"].items()}
-        memory = f"{parts.pop('total')} GB a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
+        unit, size = ("GB", 1e9) if s["memory_bytes"]["total"] >= 1e9 else ("MB", 1e6)
+        parts = {k: f"{v / size:,.3g}" for k, v in s["memory_bytes"].items()}
+        memory = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
         if s["devices_that_hold_it"]:
             memory += f", fits on {s['devices_that_hold_it']} or more"
         hours = f"{s['hours']:,.3g} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
@@ -215,6 +218,15 @@ def buildable(b: dict[str, Any]) -> list[str]:
             line("", f"{head}: loss {s['loss']:.4f} on {short(s['tokens'])} tokens, {s['flops_exact']:.3g} exact FLOPs")
         )
         lines.append(line("", f"  {memory}; {hours}"))
+        serve = s["serve"]
+        lines.append(
+            line(
+                "",
+                f"  served at {serve['context']:,} tokens of context: {serve['flops_per_token']:.3g} FLOPs a token, "
+                f"{serve['over_plan']:.2f}x those of the plan; weights {serve['weights_bytes'] / size:,.3g} {unit}, "
+                f"cache {serve['cache_bytes'] / 1e6:,.3g} MB a sequence (bfloat16)",
+            )
+        )
     return lines
 
 

@@ -57,6 +57,8 @@ class Args:
     """Generated tokens a request."""
     unique_tokens: str | None = None
     """Training tokens that exist; a law without repetition is then held to tokens <= unique tokens."""
+    max_params: str | None = None
+    """The largest size that can be served, by the memory or the latency there is."""
     train: str | None = None
     """Rate of training: DEVICE[:DOLLARS_AN_HOUR]@mfu=SHARE[,precision=KIND], such as h100:2.00@mfu=0.40."""
     serve: str | None = None
@@ -112,6 +114,6 @@ def run(args: Args) -> Output:
 
 QUESTIONS = (
     "compute", "loss", "like_compute", "like_params", "usd", "device_hours", "params", "tokens", "tokens_per_param",
-    "inference_tokens", "requests", "prompt_tokens", "output_tokens", "unique_tokens", "versus",
-    "recipe", "vocab", "write",
+    "inference_tokens", "requests", "prompt_tokens", "output_tokens", "unique_tokens", "max_params",
+    "versus", "recipe", "vocab", "write",
 )  # fmt: skip

@@ -157,3 +157,13 @@ def test_what_cannot_be_written(tmp_path):
     with pytest.raises(InputError, match=r"a config is a \.py file"):
         plan("besiroglu", **TINY, write=str(tmp_path / "x.json"))
     assert there.read_text() == ""
+
+
+def test_serving_with_attention_and_a_cache():
+    made = plan("besiroglu", compute=1e22).to_json()["buildable"]["shapes"][0]
+    shape, serve = shape_of(made, "configs/pod.py", 32_768), made["serve"]
+    with_context = counting.forward_flops_per_token(shape, causal=False)  # the last token sees the whole context
+    assert serve["flops_per_token"] == pytest.approx(with_context, rel=1e-12)
+    assert serve["over_plan"] == pytest.approx(serve["flops_per_token"] / (2 * made["params"]["with_head"]))
+    assert serve["cache_bytes"] == 2 * 2 * 2048 * made["depth"] * made["kv_heads"] * made["head_dim"]
+    assert serve["weights_bytes"] == 2 * made["params"]["total"]
