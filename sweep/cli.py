@@ -29,6 +29,7 @@ VERBS = {
     "compare": ("sweep.verbs.compare", "laws by held-out error, or arms of a table by what their compute buys"),
     "backtest": ("sweep.verbs.backtest", "fit below each budget, predict above it: how wrong would it have been"),
     "predict": ("sweep.verbs.predict", "the loss of one run from a fit, with its interval"),
+    "plan": ("sweep.verbs.plan", "what to train for a budget, a loss or a demand, at what cost, how sure"),
     "forecast": ("sweep.verbs.forecast", "a dated, hashed prediction of a run that has not been trained"),
     "forecast score": ("sweep.verbs.forecast_score", "what became of a forecast, and how often forecasts were right"),
     "forecast list": ("sweep.verbs.forecast_list", "every forecast with its outcome, and the calibration"),
