@@ -96,6 +96,20 @@ def test_equal_arms_tie(simulate):
     assert data["warnings"][0]["code"] == "extrapolation"
 
 
+@pytest.mark.slow
+def test_the_test_and_the_intervals_are_calibrated(simulate):
+    """Of arms that share exponents a twentieth may be told apart, and nine of ten intervals hold the truth."""
+    exact = 1e21 / additive.compute_for_loss(CHEAPER, additive.frontier(BASE, 1e21))
+    rejected, inside = 0, 0
+    for seed in range(30):
+        data = compare_arms(two_arms(simulate, CHEAPER, noise=0.004, seed=1000 + 2 * seed), "arch", count=60, seed=seed)
+        rejected += not data["shared"]["common"]
+        low, high = data["pairs"][0]["target"]["interval"]
+        inside += low < exact < high
+    assert rejected <= 5  # 2 of 100 such tests have more by chance
+    assert inside >= 23
+
+
 def test_verdicts_claim_no_more_than_the_interval():
     answer = {"flops": 1e21, "multiplier": 1.4, "interval": [1.1, 1.8]}
     assert told("new", "base", answer).startswith("a FLOP of new is worth more than one of base")
