@@ -152,7 +152,7 @@ def break_even(r: dict[str, Any]) -> list[str]:
         cells += [f"{x['tokens_per_param']:,.0f}"]
         row = " ".join(f"{cell:>8s}" for cell in cells)
         row += " " + " ".join(f"{money(x[name], unit, brief=True):>10s}" for name in ("train", "serve", "total"))
-        lines.append(line("", f"{row}  {x['saving'] + 0.0:6.0%}"))
+        lines.append(line("", f"{row}  {round(x['saving'], 4) + 0.0:6.0%}"))
     return lines
 
 
