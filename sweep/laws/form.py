@@ -158,14 +158,17 @@ class Form:
         return self.loss(self.unpack(theta), *self.arguments(features))
 
     def basis(self, shape: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """Columns [..., c, n] of the linear block: the loss at a unit weight of each, the others zero."""
+        """Columns [..., c, n] of the linear block: the loss at a unit weight of each, the others zero.
+
+        Without a block, the loss itself as the only column.
+        """
         names = [name for name in self.parameters if name not in self.linear]
         fields = dict.fromkeys(self.parameters, 0.0) | {name: shape[..., c, None] for c, name in enumerate(names)}
         inputs, n = self.arguments(features), features.shape[-1]
         block = [name for name in self.parameters if name in self.linear]
-        out = np.empty((*shape.shape[:-1], len(block), n))
-        for c, name in enumerate(block):
-            out[..., c, :] = self.loss(self.kind(**(fields | {name: 1.0})), *inputs)
+        out = np.empty((*shape.shape[:-1], max(len(block), 1), n))
+        for c, unit in enumerate([{name: 1.0} for name in block] or [{}]):
+            out[..., c, :] = self.loss(self.kind(**(fields | unit)), *inputs)
         return out
 
     def from_block(self, shape: np.ndarray, weights: np.ndarray) -> np.ndarray:

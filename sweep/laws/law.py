@@ -138,7 +138,7 @@ class Law:
         linear: names of the coefficients in which the loss is linear.
         shape: names of the others.
         basis: (shape parameters [..., s], features [f, n]) -> columns [..., c, n] of the linear block, whose
-            non-negative weights variable projection solves for.
+            non-negative weights variable projection solves for; without a block, the loss itself as the only column.
         optional: index of the column that may be absent, -1 for none: the law without it is tried too.
         from_block: (shape parameters [..., s], weights [..., c]) -> theta [..., k].
         design: (count, seed = 0) -> shape parameters [count, s], space-filling over the `start` ranges.
