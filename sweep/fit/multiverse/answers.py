@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sweep.fit.diagnostics.fitted import robust_sd
 from sweep.fit.diagnostics.identifiability import FLAT
-from sweep.fit.multiverse.lanes import SHARPEST, rung
+from sweep.fit.multiverse.lanes import SHARPEST, Rung, rung
 from sweep.fit.multiverse.specifications import Group, Specification
 from sweep.fit.multiverse.work import Work
 from sweep.laws import Law
@@ -15,11 +16,13 @@ from sweep.laws.inputs import predict
 
 NAMES = ("params", "tokens", "loss")
 UNSTABLE = 0.2  # share of the resamples that may end without an optimum
+MISFIT = 1.5  # residual scatter over that of the law that leaves least on the same runs
 REASONS = {
     "not_run": "interrupted before it was solved",
     "not_converged": "the solver's certificate does not hold",
     "at_bound": "a coefficient is at its bound: the runs do not show that term",
     "no_optimum": "no finite optimum at the target",
+    "misfit": f"its residuals scatter more than {MISFIT:g} times as widely as those of another law on the same runs",
     "unstable": f"more than {UNSTABLE:.0%} of the resamples have no optimum",
     "flat": f"the resampled interval of N* spans more than a factor {FLAT:g}",
     "too_few_rows": "too few distinct runs are left for the law",
@@ -46,27 +49,77 @@ class Answer:
 
 def answers(work: Work, target: float, level: float) -> list[Answer]:
     """Of every specification, in order."""
-    return [answer(work, s, target, level) for s in work.design.specifications]
+    scatter = {problem(s): residual_sd(work, s) for s in work.design.specifications if solved(work, s)}
+    least: dict[tuple, float] = {}
+    for (_, *rest), sd in scatter.items():
+        least[tuple(rest)] = min(sd, least.get(tuple(rest), np.inf))
+    found = []
+    for s in work.design.specifications:
+        law, *rest = problem(s)
+        misfit = solved(work, s) and scatter[law, *rest] > MISFIT * least[tuple(rest)]
+        found.append(answer(work, s, target, level, misfit))
+    return found
 
 
-def answer(work: Work, s: Specification, target: float, level: float) -> Answer:
+def problem(s: Specification) -> tuple[str, ...]:
+    """The law of a specification, and what else its fit depends on."""
+    return tuple(s.choices[axis] for axis in ("law", "objective", "subset", "count", "weights"))
+
+
+def solved(work: Work, s: Specification) -> bool:
+    """Whether there is a fit."""
+    return not s.refused and s.group < len(work.full)
+
+
+def residual_sd(work: Work, s: Specification) -> float:
+    """Robust scatter of the residuals of ln loss over the runs that a specification fits."""
+    group = work.design.groups[s.group]
+    theta = work.full[s.group][rung(group.objectives[s.objective])].theta[s.base]
+    table = {"params": group.runs.params, "tokens": group.runs.tokens, "flops": group.runs.flops}
+    with np.errstate(all="ignore"):
+        predicted = predict(group.law, group.law.coefficients(theta, group.shift), table)
+        residual = (np.log(group.runs.loss) - np.log(predicted))[group.bases[s.base].kept]
+    return robust_sd(residual, len(group.law.names)) if np.isfinite(residual).all() else np.inf
+
+
+def answer(work: Work, s: Specification, target: float, level: float, misfit: bool) -> Answer:
     """What one specification says."""
-    nothing = np.full(3, np.nan), np.empty((3, 0))
-    if s.refused or s.group >= len(work.full):
-        return Answer(s.choices, s.refused or "not_run", *nothing)
+    nothing = np.empty((3, 0))
+    if not solved(work, s):
+        return Answer(s.choices, s.refused or "not_run", np.full(3, np.nan), nothing)
     group = work.design.groups[s.group]
     objective = group.objectives[s.objective]
     ends = work.full[s.group][rung(objective)]
-    theta, converged = ends.theta[s.base], bool(ends.converged[s.base])
-    bound, values = asked(group, theta[None], target, s.k)
-    drawn = work.drawn[s.group] if s.group < len(work.drawn) else None
-    resamples = nothing[1]
-    if drawn and drawn.finished[s.base]:
-        at = rung(objective, SHARPEST)
-        _, found = asked(group, drawn.theta[at][s.base], target, s.k)
-        resamples = np.where(drawn.converged[at][s.base], found, np.nan)
-    status = judge(converged, int(bound[0]), values[:, 0], resamples, level)
+    bound, values = asked(group, ends.theta[[s.base]], target, s.k)
+    resamples = resampled(work, s, rung(objective, SHARPEST), target) if work.resamples else nothing
+    if bound[0]:
+        status = "at_bound"
+    elif not ends.converged[s.base]:
+        status = "not_converged"
+    elif not np.isfinite(values).all():
+        status = "no_optimum"
+    else:
+        status = "misfit" if misfit else spread_status(resamples, level)
     return Answer(s.choices, status, values[:, 0], resamples)
+
+
+def resampled(work: Work, s: Specification, at: Rung, target: float) -> np.ndarray:
+    """Answers of a specification's resamples [3, lanes], NaN without a certificate; [3, 0] where they did not finish."""
+    if s.group >= len(work.drawn) or not work.drawn[s.group].finished[s.base]:
+        return np.empty((3, 0))
+    drawn = work.drawn[s.group]
+    found = asked(work.design.groups[s.group], drawn.theta[at][s.base], target, s.k)[1]
+    return np.where(drawn.converged[at][s.base], found, np.nan)
+
+
+def spread_status(resamples: np.ndarray, level: float) -> str:
+    """`passed`, or what the resamples [3, lanes] say against an answer."""
+    if not resamples.shape[1]:
+        return "passed"
+    if 1 - np.isfinite(resamples).all(axis=0).mean() > UNSTABLE:
+        return "unstable"
+    low, high = interval(resamples[0], level)
+    return "flat" if high > FLAT * low else "passed"
 
 
 def asked(group: Group, theta: np.ndarray, target: float, k: float) -> tuple[np.ndarray, np.ndarray]:
@@ -85,23 +138,6 @@ def at_target(law: Law, coefficients: Any, flops: float, k: float) -> np.ndarray
         found = np.stack(np.broadcast_arrays(params, tokens, loss))
         exists = (a > 0) & (a < 1) & np.isfinite(found).all(axis=0)
     return np.where(exists, found, np.nan)
-
-
-def judge(converged: bool, bound: int, values: np.ndarray, resamples: np.ndarray, level: float) -> str:
-    """`passed`, or why a specification does not pass its own diagnostics: a key of REASONS."""
-    if bound:
-        return "at_bound"
-    if not converged:
-        return "not_converged"
-    if not np.isfinite(values).all():
-        return "no_optimum"
-    if not resamples.shape[1]:
-        return "passed"
-    good = np.isfinite(resamples).all(axis=0)
-    if 1 - good.mean() > UNSTABLE:
-        return "unstable"
-    low, high = interval(resamples[0], level)
-    return "flat" if high > FLAT * low else "passed"
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:

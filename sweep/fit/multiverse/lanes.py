@@ -18,7 +18,7 @@ from sweep.fit.solver import layout, solve
 
 WIDE = 1e-3  # sharper thresholds start where this one ended
 SHARPEST = 1e-4  # of resamples: far below the noise of losses, where least absolute deviations spread alike
-STARTS = 8  # besides the one without the optional term
+STARTS = 8  # the law's own, the one without its optional term among them
 Rung = tuple[bool, float]  # (in loss, threshold)
 Tell = Callable[[int], None]
 
@@ -84,14 +84,18 @@ def solve_bases(group: Group, tell: Tell) -> dict[Rung, Ends]:
         rows = base.kept
         if rows.tobytes() not in found:
             found[rows.tobytes()] = find_starts(
-                group.law, group.features[:, rows], group.runs.loss[rows], delta=WIDE, count=STARTS
+                group.law, group.features[:, rows], group.runs.loss[rows], delta=WIDE, count=STARTS - 1
             )
-    count = min(map(len, found.values()))
-    start = np.concatenate([found[base.kept.tobytes()][-count:] for base in group.bases])
+    start = np.concatenate([exactly(STARTS, found[base.kept.tobytes()]) for base in group.bases])
     starts = {r: start for call in ladder(group.objectives) for r in call if r[1] >= WIDE}
-    weight = np.repeat([base.weight for base in group.bases], count, axis=0)
-    ends = climb(group, starts, weight, 0.0, count, lambda done: tell(done // count))
-    return {r: best(lanes, count) for r, lanes in ends.items()}
+    weight = np.repeat([base.weight for base in group.bases], STARTS, axis=0)
+    ends = climb(group, starts, weight, 0.0, STARTS, tell)
+    return {r: best(lanes, STARTS) for r, lanes in ends.items()}
+
+
+def exactly(count: int, starts: np.ndarray) -> np.ndarray:
+    """So many starts [count, k]: the first again where there are fewer."""
+    return starts[np.arange(count) % len(starts)]
 
 
 def best(ends: Ends, count: int) -> Ends:

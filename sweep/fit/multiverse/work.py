@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sweep.fit.multiverse.lanes import SHARPEST, Ends, Rung, ladder, resampled, solve_bases
+from sweep.fit.multiverse.lanes import SHARPEST, STARTS, Ends, Rung, ladder, resampled, solve_bases
 from sweep.fit.multiverse.specifications import Design, Group
 
 STAGES = 3  # programs of the solver for each law and unit of the residuals, at most
@@ -40,8 +40,9 @@ class Work:
 
     @property
     def of(self) -> int:
-        """Lanes there are: a rung of a base, once on its full rows and once for every resample."""
-        return sum(lanes_of(group, 0.0) + self.resamples * lanes_of(group, SHARPEST) for group in self.design.groups)
+        """Lanes there are: of every rung of a base, the starts on its full rows, and the resamples."""
+        groups = self.design.groups
+        return sum(STARTS * lanes_of(group, 0.0) + self.resamples * lanes_of(group, SHARPEST) for group in groups)
 
     def tell(self, lanes: int) -> None:
         """Count finished lanes."""
