@@ -1,6 +1,7 @@
 """Approach 3: a parametric law fitted to all runs at once (Hoffmann et al. 2022, section 3.3).
 
-One full fit from the grid of starts, then one refit per resample from its optimum; each ends in a verdict.
+One full fit from starts that the law and the table give, then one refit per resample from its optimum; each ends in a
+verdict.
 """
 
 from collections.abc import Callable
@@ -9,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from sweep.fit.designs import find_starts, has_grid
 from sweep.fit.objective import Objective
 from sweep.fit.solver import Lanes, solve
-from sweep.fit.starts import grid_starts
 from sweep.laws import Law
 from sweep.tables.load import Runs
 
@@ -20,6 +21,7 @@ CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE, NOT_RUN = VERDICTS = (
 )  # fmt: skip
 LARGE = 20_000  # rows beyond which starts first go to the optimum of a part of the table
 RESCUED = 40_000  # rows of resamples without an answer that get starts of their own: some seconds at most
+FURTHER, FOREMOST = 4, 8  # times that so many of the best lanes go on
 AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
 
 
@@ -100,23 +102,23 @@ def minimise(
 
 def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
     """The best optimum from the best cells of the start grid, with its verdict."""
-    features, shift = law.features(runs.params, runs.tokens)
+    features, shift = law.features(*runs.inputs(law))
     rank_by = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
-    starts = grid_starts(law, features, runs.loss, delta=rank_by)
+    starts = find_starts(law, features, runs.loss, delta=rank_by)
     if len(runs) > LARGE:
         starts = ahead(law, runs, features, objective, starts)
-    lanes = minimise(law, runs, features, objective, starts, np.ones(len(runs)))
+    lanes = followed(law, runs, features, objective, starts)
     value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
     best = int(np.argmin(value))
     same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
     other = np.flatnonzero(~same[:-1])
-    runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[1]
+    runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[min(1, len(starts) - 1)]
     found = law.coefficients(lanes.theta[best], shift)
     coefficients = type(found)(*map(np.float64, found))  # not Python's floats, whose powers turn complex or raise
     bound = int(law.bound(coefficients, float(runs.loss.min())))
     status = AT_BOUND if bound else CONVERGED if lanes.converged[best] else NOT_CONVERGED
     steps = f"promised decrease {lanes.decrement[best]:.1e} of the objective after {lanes.steps[best]} steps"
-    predicted = law.loss(coefficients, runs.params, runs.tokens)
+    predicted = law.loss(coefficients, *runs.inputs(law))
     return Solution(
         coefficients,
         restarts=np.stack([lanes.theta[best], runner_up, lanes.theta[-1]]),
@@ -132,6 +134,21 @@ def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
         values=value,
         ends_converged=lanes.converged,
     )
+
+
+def followed(law: Law, runs: Runs, features: np.ndarray, objective: Objective, starts: np.ndarray) -> Lanes:
+    """The starts [s, k] at their ends; of a law without a grid the best ones further, while none has an optimum.
+
+    A law of many shape parameters has long bent valleys: passes that suffice two exponents end halfway along them.
+    """
+    every = np.ones(len(runs))
+    lanes = minimise(law, runs, features, objective, starts, every)
+    for _ in range(0 if has_grid(law) else FURTHER):
+        order = np.argsort(np.where(np.isfinite(lanes.objective), lanes.objective, np.inf), kind="stable")[:FOREMOST]
+        if lanes.converged[order[0]]:
+            break
+        lanes = improved(lanes, order, minimise(law, runs, features, objective, lanes.theta[order], every))
+    return lanes
 
 
 def ahead(law: Law, runs: Runs, features: np.ndarray, objective: Objective, starts: np.ndarray) -> np.ndarray:
@@ -159,7 +176,7 @@ def refit(
         weight: how often each run was drawn [lanes, n].
         progress: called with (fits done, fits) now and then.
     """
-    features, shift = law.features(runs.params, runs.tokens)
+    features, shift = law.features(*runs.inputs(law))
     lanes = len(weight)
     if not lanes:
         return Resamples(law.coefficients(np.empty((0, len(law.names))), shift), np.empty(0, int))
@@ -169,7 +186,7 @@ def refit(
     hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[: RESCUED // len(runs)]
     if len(hard):  # stuck in a flat valley: look for its end on the resample's own grid
         delta = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
-        own = [grid_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
+        own = [find_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
         again = best_of_starts(law, runs, features, objective, np.stack(own), weight[hard], None)
         best = improved(best, hard, again)
     coefficients = law.coefficients(best.theta, shift)
@@ -212,12 +229,12 @@ def improved(lanes: Lanes, where: np.ndarray, others: Lanes) -> Lanes:
 
 
 def degenerate(law: Law, runs: Runs, weight: np.ndarray) -> np.ndarray:
-    """[lanes], resamples with no more distinct runs than parameters, or of one size or one horizon only."""
+    """[lanes], resamples with no more distinct runs than parameters, or in which an input no longer varies."""
     drawn = weight > 0
-    few = drawn.sum(axis=1) <= len(law.names)
-
-    def flat(x: np.ndarray) -> np.ndarray:
-        top, bottom = np.where(drawn, x, -np.inf).max(axis=1), np.where(drawn, x, np.inf).min(axis=1)
-        return top - bottom < 0.02
-
-    return few | flat(np.log(runs.params)) | flat(np.log(runs.tokens))
+    odd = drawn.sum(axis=1) <= len(law.names)
+    for name, x in zip(law.inputs, runs.inputs(law), strict=True):
+        x, least = (x, 0.02 * np.ptp(x)) if name in law.signed else (np.log(x), 0.02)
+        if x.ndim == 1 and np.ptp(x) >= least > 0:  # one that never varies is no fault of the resample
+            top, bottom = np.where(drawn, x, -np.inf).max(axis=1), np.where(drawn, x, np.inf).min(axis=1)
+            odd |= top - bottom < least
+    return odd

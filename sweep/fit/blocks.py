@@ -1,5 +1,6 @@
 """Approaches 1 and 3 as blocks of the fit's JSON, each with its status, its reason and its intervals."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from sweep.fit.approach1 import Envelope
 from sweep.fit.approach2 import Line
 from sweep.fit.approach3 import VERDICTS, Resamples, Solution
+from sweep.fit.best import exponents
 from sweep.fit.bootstrap import interval
 from sweep.fit.interval import Doubt
 from sweep.laws import Law
@@ -49,10 +51,10 @@ def lines_target(params: Line, tokens: Line, flops: float, level: float) -> dict
     return {"params": n[0], "tokens": d[0], **spread}
 
 
-def approach1_block(found: Envelope, level: float) -> dict[str, Any]:
-    """Exponents and frontier of the envelope."""
-    if found.reason:
-        return {**refused(found.reason), "frontier": []}
+def approach1_block(found: Envelope | None, level: float, reason: str = "") -> dict[str, Any]:
+    """Exponents and frontier of the envelope; `reason` where there is none."""
+    if found is None or found.reason:
+        return {**refused(found.reason if found else reason), "frontier": []}
     points = zip(found.flops, found.params, found.tokens, found.loss, strict=True)
     frontier = [{"flops": c, "params": n, "tokens": d, "loss": loss} for c, n, d, loss in points]
     block = lines_block(found.params_line, found.tokens_line, len(frontier), level)
@@ -65,10 +67,21 @@ def approach1_block(found: Envelope, level: float) -> dict[str, Any]:
     }
 
 
-def approach3_block(law: Law, solution: Solution, lanes: Resamples, doubt: Doubt, level: float) -> dict[str, Any]:
-    """Exponents of the fitted law, its certificate and the verdicts of its resamples."""
-    a, b = law.allocation(solution.coefficients)
-    lane_a, lane_b = law.allocation(lanes.coefficients)
+def approach3_block(
+    law: Law,
+    solution: Solution,
+    lanes: Resamples,
+    doubt: Doubt,
+    level: float,
+    at: tuple[float, float, Mapping[str, float]],
+) -> dict[str, Any]:
+    """Exponents of the fitted law, its certificate and the verdicts of its resamples.
+
+    Args:
+        at: FLOPs, FLOPs per parameter and token, and further inputs (sweep.fit.best) of the exponents.
+    """
+    a, b = exponents(law, solution.coefficients, *at)
+    lane_a, lane_b = exponents(law, lanes.coefficients, *at)
     counts = np.bincount(lanes.verdict, minlength=len(VERDICTS))
     return {
         "status": solution.status,

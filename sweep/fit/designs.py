@@ -1,8 +1,8 @@
 """Starts of any law from its own design: shape parameters that fill their ranges, the linear block solved for.
 
 Where a law has two exponents over params and tokens, the fixed grid of `starts` serves. Any other law names ranges in
-which its shape parameters are looked for: a Halton design fills them, non-negative least squares solves the linear block
-of every cell, and some rounds of resampling around the best cells (the cross-entropy method: Rubinstein 1999) follow
+which its shape parameters are looked for: a Halton design fills them, non-negative least squares solves the linear
+block of every cell, and some rounds of differential evolution around the best cells (Storn and Price 1997) follow
 valleys that no design of this size can hit, such as that between an amplitude and its exponent. Several cells far from
 each other start Newton, so that a second basin is seen.
 """
@@ -97,22 +97,20 @@ def judge(
     return np.where(np.isfinite(score), score, np.inf), law.from_block(shape, np.empty((len(shape), 0)))
 
 
-def around(
-    rng: np.random.Generator, elite: np.ndarray, low: np.ndarray, high: np.ndarray, spread: float = 1.0
-) -> np.ndarray:
+def around(rng: np.random.Generator, elite: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Shape parameters [SAMPLES, s] around randomly chosen members of the elite [e, s], as far as these lie apart.
 
-    A move is the difference of two other members (Storn and Price 1997), which follows the valley that they lie in, and
-    a little noise of the size of the design's ranges, so that the set does not collapse.
+    A move is the difference of two other members, which follows the valley that they lie in, and a little noise of the
+    size of the design's ranges, so that the set does not collapse.
     """
     base, one, other = (elite[rng.integers(len(elite), size=SAMPLES)] for _ in range(3))
-    size = rng.uniform(0.3, 1.2, (SAMPLES, 1)) * spread
+    size = rng.uniform(0.3, 1.2, (SAMPLES, 1))
     noise = 0.01 * (high - low) * rng.standard_normal(base.shape) * rng.uniform(size=(SAMPLES, 1)) ** 3
     return base + size * (one - other) + noise
 
 
 def apart(shape: np.ndarray, low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
-    """Index of at most `count` of the shapes [m, s], best first: each far from those before it, then simply the best."""
+    """Index of at most `count` of the shapes [m, s], best first: far from those before, then simply the best."""
     unit = (shape - low) / np.where(high > low, high - low, 1.0)
     chosen: list[int] = []
     for i in range(len(unit)):

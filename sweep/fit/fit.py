@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,13 @@ import numpy as np
 
 from sweep import config, laws
 from sweep.errors import InputError
-from sweep.fit import approach1, approach2, approach3, blocks, bootstrap, interpolation, isoflop_block
+from sweep.fit import approach1, approach2, approach3, bootstrap, interpolation
+from sweep.fit.conditioning import unidentified
 from sweep.fit.diagnostics import Fitted, diagnose
-from sweep.fit.interval import ADJUSTED, PERCENTILE, Doubt
+from sweep.fit.interval import Doubt
 from sweep.fit.objective import Objective
-from sweep.fit.result import Fit, optimum, plain, standard_error, warning
+from sweep.fit.record import Answers, at_target, law_alone, record_of
+from sweep.fit.result import Fit, plain, warning
 from sweep.fit.warn import warnings_of
 from sweep.laws import Law
 from sweep.tables.judge import refusals
@@ -49,7 +50,7 @@ def fit(
     Args:
         source: CSV or Parquet file, run directory, pyarrow or pandas table, or arrays by name
             (`params`, `tokens`, `loss` in nats/token, optionally `flops`, `budget`, `trunk`).
-        law: id in sweep.laws.
+        law: id in sweep.laws, of a law of the loss; the columns that it reads are read too.
         objective: huber, lad, log_mse or mse (sweep.fit.objective).
         delta: threshold of huber, in ln loss.
         where: filter such as "outlier == 0".
@@ -66,8 +67,8 @@ def fit(
 
     Raises:
         InputError: a table that cannot be read or has bad values.
-        Refusal: `too_few_rows`, `equal_losses`, `collinear`, `few_for_intervals`, `loss_not_positive`: the answer would
-            not be worth having.
+        Refusal: `too_few_rows`, `equal_losses`, `collinear`, `unidentified`, `few_for_intervals`, `loss_not_positive`:
+            the answer would not be worth having.
     """
     if bootstrap < 0 or not 0 < level < 1 or (target_compute is not None and not target_compute > 0):
         raise InputError(
@@ -76,21 +77,23 @@ def fit(
         )
     began = time.perf_counter()
     goal, form = Objective(objective, delta), laws.get(law)
-    if form.inputs != ("params", "tokens") or len(form.shape) != 2 or not form.linear:
-        raise InputError(f"fit: law {law} cannot be fitted yet, only laws of params and tokens with two exponents")
-    runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite)
-    judged = [*runs.remarks, *refusals(runs, len(form.names), bootstrap)]
+    check_law(form)
+    runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite, law=form)
+    judged = [*runs.remarks, *refusals(runs, form, bootstrap)]
     enforce(judged, despite)
     read = time.perf_counter()
     target = float(target_compute or target_of(source) or 10 * runs.flops.max())
     count = min(bootstrap, max(FEWEST, WEIGHTS // len(runs)))
     settings = {"level": level, "seed": seed, "bootstrap": count, "where": where, "target": target}
-    found = answer(form, runs, goal, count, seed, progress)
+    solution = approach3.fit_law(form, runs, goal)
+    judged += filter(None, [unidentified(form, runs, solution)])
+    enforce(judged, despite)
+    found = answer(form, runs, goal, solution, count, seed, progress)
     record = record_of(form, runs, goal, found, settings | {"despite": overridden(judged)})
     record["target"]["approach3"] = at_target(form, found, record)
     interrupted = []
     if diagnostics:
-        fitted = Fitted(form, runs, goal, found.solution, target, record["flops_per_param_token"], level)
+        fitted = Fitted(form, runs, goal, solution, target, record["flops_per_param_token"], level, record["fixed"])
         try:
             record["diagnostics"] = diagnose(fitted, record, seed)
         except KeyboardInterrupt:
@@ -107,33 +110,20 @@ def fit(
     return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict], found.drawn)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Everything that is computed from a table: the law with its resamples and their doubt, and approaches 1 and 2.
-
-    Attributes:
-        usable: the law's coefficients on the resamples that gave an answer, [lanes] each.
-        drawn: how often each group is in each resample [lanes, groups]; [lanes, 0] where they are too few to use it.
-    """
-
-    solution: approach3.Solution
-    resamples: approach3.Resamples
-    usable: Any
-    drawn: np.ndarray
-    doubt: Doubt
-    isoflop: approach2.IsoFlop | None
-    interpolated: interpolation.Interpolated | None
-    envelope: approach1.Envelope
-
-
 def answer(
-    law: Law, runs: Runs, objective: Objective, count: int, seed: int, progress: Callable[[int, int], None] | None
+    law: Law,
+    runs: Runs,
+    objective: Objective,
+    solution: approach3.Solution,
+    count: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
 ) -> Answers:
-    """Fit the table by all three approaches, and `count` resamples of it."""
+    """The table by approaches 1 and 2 beside the law's solution, and `count` resamples of all three."""
     weight = bootstrap.draw(runs.group, count, seed)
     drawn, groups = bootstrap.by_group(weight, runs.group), len(np.unique(runs.group))
     drawn = drawn if len(drawn) >= 2 * groups else drawn[:, :0]  # as many as sweep.fit.interval needs to narrow
-    solution = approach3.fit_law(law, runs, objective)
+    alone = bool(law_alone(law, runs))
     resamples = approach3.refit(law, runs, objective, solution, weight, progress)
     return Answers(
         solution,
@@ -141,88 +131,21 @@ def answer(
         usable=type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients)),
         drawn=drawn,
         doubt=Doubt(drawn[resamples.usable], groups, len(runs), len(law.names)),
-        isoflop=approach2.isoflop(runs, weight),
-        interpolated=interpolation.interpolate(runs, seed),
-        envelope=approach1.envelope(runs, weight),
+        isoflop=None if alone else approach2.isoflop(runs, weight),
+        interpolated=None if alone else interpolation.interpolate(runs, seed),
+        envelope=None if alone else approach1.envelope(runs, weight),
     )
 
 
-def record_of(
-    law: Law, runs: Runs, objective: Objective, found: Answers, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The answers in the JSON keys of the command line, without diagnostics and warnings."""
-    level, target = settings["level"], settings["target"]
-    solution, doubt = found.solution, found.doubt
-    lanes = dict(zip(law.names, found.usable, strict=True))
-    a, b = law.allocation(solution.coefficients)
-    residuals = points(runs, solution.predicted)
-    record: dict[str, Any] = {
-        "law": law.id,
-        "formula": law.formula,
-        "objective": {
-            "kind": objective.kind,
-            "delta": objective.delta if objective.kind == "huber" else None,
-            "value": solution.value,
-        },
-        "params": dict(zip(law.names, solution.coefficients, strict=True)),
-        "status": solution.status,
-        "n": len(runs),
-        "groups": doubt.groups,
-        **{key: settings[key] for key in ("level", "bootstrap", "seed", "where", "despite")},
-        "se": {name: standard_error(v) for name, v in lanes.items()},
-        "interval": {name: doubt.interval(v, level) for name, v in lanes.items()},
-        "interval_method": ADJUSTED,
-        "percentile_interval": {name: doubt.interval(v, level, PERCENTILE) for name, v in lanes.items()},
-        "allocation": {"a": a, "b": b},
-        "approach1": blocks.approach1_block(found.envelope, level),
-        "approach2": isoflop_block.approach2_block(found.isoflop, found.interpolated, runs, solution, level, target),
-        "approach3": blocks.approach3_block(law, solution, found.resamples, doubt, level),
-        "source": runs.source,
-        "convention": runs.convention,
-        "units": vars(runs.units) | {"statement": runs.units.statement},
-        "flops_per_param_token": float(np.median(runs.flops / (runs.params * runs.tokens))),
-        "range": ranges(runs),
-        "excluded": [{"status": status, "n": count} for status, count in runs.excluded],
-        "points": residuals,
-        "residual_sd": float(np.std([p["residual"] for p in residuals], ddof=min(len(law.names), len(runs) - 1))),
-    }
-    record["target"] = {"flops": target, "approach1": None, "approach2": None, "approach3": None}
-    if record["approach1"]["status"] == "ok":
-        both = (found.envelope.params_line, found.envelope.tokens_line)
-        record["target"]["approach1"] = blocks.lines_target(*both, target, level)
-    if found.isoflop is not None and record["approach2"]["status"] == "ok":
-        both = (found.isoflop.params, found.isoflop.tokens)
-        record["target"]["approach2"] = blocks.lines_target(*both, target, level)
-    return record
-
-
-def at_target(law: Law, found: Answers, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the law says at the target; once there are diagnostics, wider by what its backtest missed."""
-    target = record["target"]["flops"]
-    return vars(optimum(law, found.solution.coefficients, found.usable, found.doubt, target, record))
-
-
-def ranges(runs: Runs) -> dict[str, list[float]]:
-    """[smallest, largest] of what the law was fitted on."""
-    values = {
-        "params": runs.params,
-        "tokens": runs.tokens,
-        "flops": runs.flops,
-        "tokens_per_param": runs.tokens / runs.params,
-        "loss": runs.loss,
-    }
-    return {name: [float(v.min()), float(v.max())] for name, v in values.items()}
-
-
-def points(runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
-    """One entry a run; residual = ln loss - ln predicted, positive where the run did worse than the law."""
-    residual = np.log(runs.loss) - np.log(predicted)
-    columns = (runs.budget, runs.params, runs.tokens, runs.flops, runs.loss, predicted, residual)
-    names = ("budget", "params", "tokens", "flops", "loss", "predicted", "residual")
-    rows: list[dict[str, Any]] = [
-        dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
-    ]
-    return [{"trial": t, **row} for t, row in zip(runs.trial, rows, strict=True)] if runs.trial else rows
+def check_law(law: Law) -> None:
+    """InputError for a law that predicts something else than a positive loss."""
+    if law.target != "loss":
+        raise InputError(f"fit: law {law.id} gives {law.output}; `sweep fit` fits laws of the loss, see `sweep laws`")
+    if not law.positive:
+        raise InputError(
+            f"fit: law {law.id} gives a {law.output}, which may be negative; every objective here needs its logarithm: "
+            "add the loss of the unigram model back and fit a law of the loss itself"
+        )
 
 
 def target_of(source: Any) -> float | None:

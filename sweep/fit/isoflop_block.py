@@ -28,12 +28,19 @@ NO_FAMILY = "no isoFLOP family: no `budget` column and no three sizes at equal F
 
 
 def approach2_block(
-    found: IsoFlop | None, variant: Interpolated | None, runs: Runs, solution: Solution, level: float, target: float
+    found: IsoFlop | None,
+    variant: Interpolated | None,
+    runs: Runs,
+    solution: Solution,
+    level: float,
+    target: float,
+    reason: str = "",
 ) -> dict[str, Any]:
-    """Exponents and families; fewer than three vertices give no line."""
+    """Exponents and families; fewer than three vertices give no line. `reason`: why the approach does not apply."""
     if found is None or variant is None:
-        empty = {"families": [], "interpolation": {**refused(NO_FAMILY), "families": []}}
-        return {**refused(NO_FAMILY), "code": "no_families", **empty}
+        why, code = reason or NO_FAMILY, "other_inputs" if reason else "no_families"
+        empty = {"families": [], "interpolation": {**refused(why), "families": []}}
+        return {**refused(why), "code": code, **empty}
     families = [family_block(found, i, runs, solution, level) for i in range(len(found.members))]
     extra = {"families": families, "interpolation": interpolation_block(variant, level, target)}
     good = [family for family in families if family["status"] == approach2.OK]

@@ -76,7 +76,7 @@ def report(problems: Sequence[Problem], data: Mapping[str, Any]) -> dict[str, An
 
 def judge(law: laws.Law, runs: Runs) -> tuple[Quick | None, list[Problem]]:
     """The quick fit of a law, where there are enough losses for one, and why the law would be refused."""
-    refused = list(refusals(runs, len(law.names)))
+    refused = list(refusals(runs, law))
     hopeless = any(p.code in ("too_few_rows", "equal_losses") for p in refused)
     return (None if hopeless else quick(law, runs)), refused
 

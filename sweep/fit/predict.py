@@ -18,8 +18,13 @@ from typing import Any
 import numpy as np
 
 from sweep import laws
+from sweep.config import nearest
+from sweep.errors import InputError
 from sweep.fit import bootstrap
+from sweep.fit.best import BY_COMPUTE, best_run
 from sweep.fit.interval import Doubt, widened
+from sweep.laws import inputs
+from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 
 FAR = 10  # times the largest fitted compute, beyond which a prediction is warned about
 
@@ -32,14 +37,14 @@ class Prediction:
         loss: of the law at its optimum, nats/token.
         interval: [low, high] for one new run: the doubt about the law and the scatter of runs around it, together;
             nulls without resamples.
-        extrapolation: `compute`, FLOPs over the largest fitted; `tokens_per_param`, factor outside the fitted range
-            of tokens per parameter, 1 inside.
+        extrapolation: `compute`, FLOPs over the largest fitted; `tokens_per_param`, and further inputs of the law,
+            factor outside the fitted range, 1 inside. None where compute or tokens per parameter are not known.
         warnings: {code, message}, empty inside the fitted range of a fit that was not refused.
     """
 
     loss: float
     interval: list[float | None]
-    extrapolation: dict[str, float]
+    extrapolation: dict[str, float | None]
     warnings: list[dict[str, str]]
 
 
@@ -57,39 +62,99 @@ class Optimum:
     warnings: list[dict[str, str]] = field(default_factory=list)
 
 
+def asked(law: laws.Law, given: Mapping[str, float | int | None], k: float | None) -> dict[str, float]:
+    """The inputs of `law` from what a question gives by name, with what follows from params and tokens.
+
+    Args:
+        given: params and tokens may be None where the law does not read them.
+        k: FLOPs per parameter and token.
+
+    Raises:
+        InputError: an input that the law does not read, that it lacks, or that is no positive number.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    for name in values:
+        if name not in (*law.inputs, *BY_COMPUTE):
+            raise InputError(f"predict: law {law.id} reads no {name}{nearest(name, law.inputs)}")
+    sizes = [name for name in ("params", "tokens") if name in values or name in law.inputs]
+    if any(not 0 < values.get(name, math.nan) < math.inf for name in sizes):
+        told = ", ".join(f"{name} {values.get(name)!r}" for name in sizes)
+        raise InputError(f"predict: {told}; {'both' if len(sizes) == 2 else 'it'} must be positive numbers")
+    if {"params", "tokens"} <= values.keys():
+        values = {"flops": (k or FLOPS_PER_PARAM_TOKEN) * values["params"] * values["tokens"]} | values
+        values["tokens_per_param"] = values["tokens"] / values["params"]
+    for name in law.inputs:
+        if name not in values:
+            ways = f"--input {name}=NUMBER" + (", or params and tokens" if name in BY_COMPUTE else "")
+            raise InputError(f"predict: law {law.id} needs {name} ({law.meanings[name]}): give {ways}")
+        if not math.isfinite(values[name]) or (values[name] <= 0 and name not in law.signed):
+            raise InputError(f"predict: {name} {values[name]!r}; it must be a positive number")
+    return {name: float(value) for name, value in values.items()}
+
+
 def predict(
-    law: laws.Law, coefficients: Any, lanes: Any, doubt: Doubt, record: Mapping[str, Any], question: tuple[float, float]
+    law: laws.Law, coefficients: Any, lanes: Any, doubt: Doubt, record: Mapping[str, Any], question: Mapping[str, float]
 ) -> Prediction:
-    """Loss of one new run of `question` = (params, tokens).
+    """Loss of one new run.
 
     Args:
         coefficients, lanes: of the fit, and of its usable resamples [lanes] each.
         record: of the fit; its `level` is the interval's.
+        question: of `asked`.
     """
-    params, tokens = question
     level, pair = record["level"], list[float | None]([None, None])
-    loss = float(law.loss(coefficients, params, tokens))
-    compute = record["flops_per_param_token"] * params * tokens / record["range"]["flops"][1]
-    low, high = record["range"]["tokens_per_param"]
-    ratio = tokens / params
-    outside = max(low / ratio, ratio / high, 1.0)
+    loss = float(inputs.predict(law, coefficients, question))
+    far = reach(law, record, question)
     with np.errstate(all="ignore"):
-        spread = np.log(law.loss(lanes, params, tokens))
+        spread = np.log(inputs.predict(law, lanes, question))
     if np.isfinite(spread).sum() >= 20 and doubt.groups >= 2:
         middle = np.nanmedian(spread)
-        wider = doubt.widening(spread, level) * (backtest_widening(record) if compute > 1 else 1.0)
+        beyond = (far["compute"] or 0.0) > 1
+        wider = doubt.widening(spread, level) * (backtest_widening(record) if beyond else 1.0)
         spread = middle + wider * (spread - middle)
         pair = bootstrap.interval(np.exp(spread) * noise(record, len(spread)), level)
-    warnings = despite(record)
-    if compute > FAR:
-        warnings.append(warning("extrapolation", f"extrapolation {compute:.3g}x in C beyond the largest fitted run"))
-    if outside > 1.001:
-        edge = f"largest D/N seen, {high:.3g}" if ratio > high else f"smallest D/N seen, {low:.3g}"
-        warnings.append(
-            warning("tokens_per_param", f"{ratio:.3g} tokens a parameter, {outside:.3g}x beyond the {edge}")
-        )
-    extrapolation = {"compute": float(compute), "tokens_per_param": float(outside)}
-    return Prediction(loss, pair, extrapolation, warnings)
+    extrapolation = {name: far[name] for name in ("compute", "tokens_per_param")}
+    extrapolation |= {name: factor for name, factor in far.items() if factor is not None}
+    return Prediction(loss, pair, extrapolation, [*despite(record), *about_reach(record, question, far)])
+
+
+def reach(law: laws.Law, record: Mapping[str, Any], question: Mapping[str, float]) -> dict[str, float | None]:
+    """How far a question lies from what was fitted.
+
+    `compute`: FLOPs over the largest fitted. `tokens_per_param` and each further input of the law: the factor outside
+    its fitted range, 1 inside. None where the question or the table does not say.
+    """
+    span = record["range"]
+    known = "flops" in question and "flops" in span
+    far: dict[str, float | None] = {"compute": question["flops"] / span["flops"][1] if known else None}
+    for name in ("tokens_per_param", *(x for x in law.inputs if x not in BY_COMPUTE)):
+        low, high = span.get(name, (math.nan, math.nan))
+        positive = name in question and low > 0
+        far[name] = max(low / question[name], question[name] / high, 1.0) if positive else None
+    return far
+
+
+def about_reach(
+    record: Mapping[str, Any], question: Mapping[str, float], far: Mapping[str, float | None]
+) -> list[dict[str, str]]:
+    """Warnings of a question outside the fitted range."""
+    found = []
+    for name, factor in far.items():
+        if name == "compute" and factor is not None and factor > FAR:
+            message = f"extrapolation {factor:.3g}x in C beyond the largest fitted run"
+            found.append(warning("extrapolation", message))
+        if name == "compute" or factor is None or factor <= 1.001:
+            continue
+        low, high = record["range"][name]
+        above = question[name] > high
+        if name == "tokens_per_param":
+            edge = f"largest D/N seen, {high:.3g}" if above else f"smallest D/N seen, {low:.3g}"
+            message = f"{question[name]:.3g} tokens a parameter, {factor:.3g}x beyond the {edge}"
+            found.append(warning("tokens_per_param", message))
+        else:
+            edge = f"largest seen, {high:.3g}" if above else f"smallest seen, {low:.3g}"
+            found.append(warning("input_range", f"{name} {question[name]:.3g}, {factor:.3g}x beyond the {edge}"))
+    return found
 
 
 def noise(record: Mapping[str, Any], count: int) -> np.ndarray:
@@ -103,19 +168,26 @@ def noise(record: Mapping[str, Any], count: int) -> np.ndarray:
 
 
 def optimum(
-    law: laws.Law, coefficients: Any, lanes: Any, doubt: Doubt, flops: float | int, record: Mapping[str, Any]
+    law: laws.Law,
+    coefficients: Any,
+    lanes: Any,
+    doubt: Doubt,
+    flops: float | int,
+    record: Mapping[str, Any],
+    fixed: Mapping[str, float] | None = None,
 ) -> Optimum:
-    """Optimum of the law for a budget in FLOPs; intervals are of the resamples on which it exists."""
-    k, level = record["flops_per_param_token"], record["level"]
-    with np.errstate(all="ignore"):  # a lane with an exponent at its bound has no optimum: not finite, left out
-        params, tokens = law.optimum(coefficients, flops, k)
-        lane_params, lane_tokens = law.optimum(lanes, flops, k)
-        lane_loss = law.loss(lanes, lane_params, lane_tokens)
-        loss = float(law.loss(coefficients, params, tokens))
-    of_n, of_d, of_loss = (doubt.interval(np.asarray(lane), level) for lane in (lane_params, lane_tokens, lane_loss))
-    if flops > record["range"]["flops"][1]:
-        of_loss = widened(of_loss, loss, backtest_widening(record))
-    return Optimum(float(params), float(tokens), loss, of_n, of_d, of_loss, warnings=despite(record))
+    """Optimum of the law for a budget in FLOPs; intervals are of the resamples on which it exists.
+
+    `fixed`: values of inputs that a budget does not decide, instead of the record's (sweep.fit.best). All is NaN by a
+    law without an optimum.
+    """
+    k, level, at = record["flops_per_param_token"], record["level"], {**record.get("fixed", {}), **(fixed or {})}
+    params, tokens, loss = best_run(law, coefficients, flops, k, at)
+    drawn = best_run(law, lanes, flops, k, at)
+    of_n, of_d, of_loss = (doubt.interval(np.asarray(lane), level) for lane in drawn)
+    if flops > record["range"].get("flops", (0, math.inf))[1]:
+        of_loss = widened(of_loss, float(loss), backtest_widening(record))
+    return Optimum(float(params), float(tokens), float(loss), of_n, of_d, of_loss, warnings=despite(record))
 
 
 def despite(record: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """A quick robust fit in NumPy, for a look at a table before the real one: which rows stand out, what it can tell.
 
-Starts from the best cell of the grid of `starts`, then a few steps of iteratively reweighted least squares with Huber
+Starts from the best cell of the law's design, then a few steps of iteratively reweighted least squares with Huber
 weights at 1.345 robust standard deviations (Huber 1964), differences for the Jacobian. Nothing is compiled.
 """
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.fit.starts import grid_starts
+from sweep.fit.designs import find_starts
 from sweep.laws import Law
-from sweep.laws.law import FLOOR
 from sweep.tables.load import Runs
 
 SAMPLE, ENOUGH = 600, 20_000  # rows that choose the start, and that are fitted: more say nothing new of a law
@@ -41,16 +40,17 @@ class Quick:
 def quick(law: Law, runs: Runs) -> Quick:
     """Fit `law` to `runs` roughly and robustly; n of at least the parameters."""
     rows = sample(runs.loss, ENOUGH)
-    features, shift = law.features(runs.params[rows], runs.tokens[rows])
+    everything = runs.inputs(law)
+    features, shift = law.features(*(x[..., rows] for x in everything))
     target = np.log(runs.loss[rows])
 
     def predicted(theta: np.ndarray, rows: np.ndarray | slice = rows) -> np.ndarray:
         with np.errstate(all="ignore"):
-            value = np.log(law.loss(law.coefficients(theta, shift), runs.params[rows], runs.tokens[rows]))
+            value = np.log(law.loss(law.coefficients(theta, shift), *(x[..., rows] for x in everything)))
         return np.nan_to_num(value, nan=1e3, posinf=1e3, neginf=-1e3)
 
     few = sample(target, SAMPLE)
-    theta = grid_starts(law, features[:, few], np.exp(target[few]), delta=0.01, count=1)[0]
+    theta = find_starts(law, features[:, few], np.exp(target[few]), delta=0.01, count=1)[0]
     residual, damping = target - predicted(theta), 1e-3
     for _ in range(STEPS):
         scale = TUNING * max(spread(residual), 1e-9)
@@ -60,7 +60,8 @@ def quick(law: Law, runs: Runs) -> Quick:
         gram, moment = (jacobian * weight) @ jacobian.T, (jacobian * weight) @ residual
         while damping < 1e6:
             lift = np.diag(damping * np.diag(gram) + 1e-14 * np.trace(gram))
-            trial = np.maximum(theta + np.clip(np.linalg.solve(gram + lift, moment), -3.0, 3.0), FLOOR)
+            step = np.clip(np.linalg.solve(gram + lift, moment), -3.0, 3.0)
+            trial = np.clip(theta + step, law.lower, law.upper)
             new = target - predicted(trial)
             if huber_sum(new, scale) < cost * (1 - 1e-9):
                 theta, residual, damping = trial, new, damping / 10
@@ -97,13 +98,13 @@ def spread(residual: np.ndarray) -> float:
 
 
 def described(law: Law, theta: np.ndarray, residual: np.ndarray, everywhere: np.ndarray, jacobian: np.ndarray) -> Quick:
-    """What the fit tells: condition, and which exponents (one an input, the last of the parameters) the table tells.
+    """What the fit tells: condition, and which exponents (powers that must not be negative) the table tells.
 
     Args:
         residual, jacobian: of the rows that were fitted [m], [k, m].
         everywhere: residuals of all rows [n].
     """
-    exponents = len(law.inputs)
+    exponents = [i for i, p in enumerate(law.parameters.values()) if p.scale == "linear" and p.lower == 0]
     size = np.sqrt(np.sum(jacobian**2, axis=1))
     safe = np.where(size > 0, size, 1.0)
     unit = jacobian / safe[:, None]
@@ -111,7 +112,7 @@ def described(law: Law, theta: np.ndarray, residual: np.ndarray, everywhere: np.
     values = np.maximum(values, values[-1] * 1e-15 + 1e-300)
     widen = np.sqrt(len(residual) / max(len(residual) - len(theta), 1))
     deviation = widen * max(spread(residual), 1e-12) * np.sqrt((vectors**2 / values).sum(axis=1)) / safe
-    ratio = np.where(size > 0, np.minimum(theta / deviation, 1e12), 0.0)[-exponents:]
-    told = dict(zip(law.names[-exponents:], ratio.tolist(), strict=True))
+    ratio = np.where(size > 0, np.minimum(theta / deviation, 1e12), 0.0)[exponents]
+    told = {law.names[i]: t for i, t in zip(exponents, ratio.tolist(), strict=True)}
     weak = [name for name, t in told.items() if t < TOLD]
     return Quick(everywhere, spread(residual), float(values[-1] / values[0]), told, weak)

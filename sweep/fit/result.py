@@ -13,6 +13,7 @@ import pyarrow as pa
 from sweep import files, laws
 from sweep.errors import InputError
 from sweep.fit import predict as ask
+from sweep.fit.best import best_run, exponents
 from sweep.fit.interval import ADJUSTED, Doubt
 from sweep.fit.predict import Optimum, Prediction, optimum, warning
 from sweep.tables import io
@@ -85,35 +86,57 @@ class Fit:
         Raises:
             InputError: no such quantity, level or method.
         """
-        values = {**self.params, **dict(zip("ab", self.law.allocation(self.coefficients), strict=True))}
+        values = {**self.params, **self.exponents(self.coefficients)}
         if name not in values:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(values)}")
         lanes = self.lane_coefficients
-        drawn = dict(zip("ab", self.law.allocation(lanes), strict=True)) | dict(zip(self.params, lanes, strict=True))
+        drawn = self.exponents(lanes) | dict(zip(self.params, lanes, strict=True))
         return self.doubt.interval(drawn[name], self.at_level(level)["level"], method, values[name])
 
-    def predict(self, params: float | int, tokens: float | int, level: float | None = None) -> Prediction:
+    def exponents(self, coefficients: Any) -> dict[str, Any]:
+        """`a` and `b` of N* and D* at the fit's target, of coefficients; empty where the law has no optimum."""
+        if not self.law.optimum_kind:
+            return {}
+        at = self.record["target"]["flops"], self.record["flops_per_param_token"], self.record["fixed"]
+        return dict(zip("ab", exponents(self.law, coefficients, *at), strict=True))
+
+    def predict(
+        self,
+        params: float | int | None = None,
+        tokens: float | int | None = None,
+        level: float | None = None,
+        **inputs: float | int,
+    ) -> Prediction:
         """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
 
-        Raises InputError for numbers that are not positive, and for a level outside (0, 1).
+        Args:
+            inputs: further inputs of the law by name, such as unique_tokens=25e9; a law may need no params or tokens.
+
+        Raises InputError for numbers that are not positive, an input that the law does not read or that it lacks, and
+        for a level outside (0, 1).
         """
-        if not (0 < params < math.inf and 0 < tokens < math.inf):
-            raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
-        question = (float(params), float(tokens))
+        given = {"params": params, "tokens": tokens, **inputs}
+        question = ask.asked(self.law, given, self.record["flops_per_param_token"])
         return ask.predict(
             self.law, self.coefficients, self.lane_coefficients, self.doubt, self.at_level(level), question
         )
 
-    def optimum(self, flops: float | int, level: float | None = None) -> Optimum:
+    def optimum(self, flops: float | int, level: float | None = None, **fixed: float | int) -> Optimum:
         """Compute-optimal (params, tokens) and loss for a budget in FLOPs, with intervals of the law itself.
 
-        FLOPs count as in the fitted table: k N D with its median k (`flops_per_param_token`).
+        FLOPs count as in the fitted table: k N D with its median k (`flops_per_param_token`). `fixed` are inputs of the
+        law that a budget does not decide, such as unique_tokens; by default those of the run of most compute.
+
+        Raises InputError for a budget that is not positive, a law without an optimum, an input that it does not have.
         """
         if not 0 < flops < math.inf:
             raise InputError(f"optimum: {flops!r} FLOPs; it must be a positive number")
-        return optimum(
-            self.law, self.coefficients, self.lane_coefficients, self.doubt, float(flops), self.at_level(level)
-        )
+        if not self.law.optimum_kind:
+            raise InputError(f"optimum: law {self.law.id} does not say how to split compute between params and tokens")
+        if unknown := fixed.keys() - self.record["fixed"].keys():
+            raise InputError(f"optimum: law {self.law.id} has no input {min(unknown)!r} that a budget leaves open")
+        at = self.coefficients, self.lane_coefficients, self.doubt, float(flops), self.at_level(level)
+        return optimum(self.law, *at, fixed)
 
     def at_level(self, level: float | None) -> dict[str, Any]:
         """The record with another level of intervals."""
@@ -124,22 +147,18 @@ class Fit:
     def table(self) -> pa.Table:
         """One row a quantity: name, value, se, low, high, verdict.
 
-        The law's parameters, the exponents `a` and `b`, and `params`, `tokens` and `loss` of the optimum at the fit's
-        target. `se` is the standard deviation over the resamples; null where there are too few.
+        The law's parameters and, where it has an optimum, the exponents `a` and `b`, and `params`, `tokens` and `loss`
+        of the optimum at the fit's target. `se` is the standard deviation over the resamples; null where too few.
         """
         lanes, flops = self.lane_coefficients, self.record["target"]["flops"]
-        best = self.optimum(flops)
-        with np.errstate(all="ignore"):
-            at = self.law.optimum(lanes, flops, self.record["flops_per_param_token"])
-            at = {"params": at[0], "tokens": at[1], "loss": self.law.loss(lanes, *at)}
-        pairs = [
-            *zip(self.params.items(), lanes, strict=True),
-            *zip(
-                zip("ab", self.law.allocation(self.coefficients), strict=True), self.law.allocation(lanes), strict=True
-            ),
-        ]
-        rows = [(name, value, drawn, self.interval(name)) for (name, value), drawn in pairs]
-        rows += [(name, getattr(best, name), values, getattr(best, f"{name}_interval")) for name, values in at.items()]
+        values = {**self.params, **self.exponents(self.coefficients)}
+        drawn = dict(zip(self.params, lanes, strict=True)) | self.exponents(lanes)
+        rows = [(name, value, drawn[name], self.interval(name)) for name, value in values.items()]
+        if self.law.optimum_kind:
+            best = self.optimum(flops)
+            k, fixed = self.record["flops_per_param_token"], self.record["fixed"]
+            at = zip(("params", "tokens", "loss"), best_run(self.law, lanes, flops, k, fixed), strict=True)
+            rows += [(name, getattr(best, name), x, getattr(best, f"{name}_interval")) for name, x in at]
         columns = {
             "name": [name for name, *_ in rows],
             "value": [plain(float(value)) for _, value, *_ in rows],
@@ -206,7 +225,10 @@ def read_record(file: Path) -> dict[str, Any]:
         record = json.loads(file.read_text())
         names = laws.get(record["law"]).names
         numbers = [*(record["params"][name] for name in names), record["level"], record["n"], record["groups"]]
-        numbers += [record["flops_per_param_token"], *record["range"]["flops"], *record["range"]["tokens_per_param"]]
+        numbers += [end for ends in record["range"].values() for end in ends]
+        if laws.get(record["law"]).optimum_kind:
+            numbers += [record["flops_per_param_token"], record["target"]["flops"], *record["fixed"].values()]
+            numbers += [*record["range"]["flops"], *record["range"]["tokens_per_param"]]
         numbers += [point["residual"] for point in record["points"]]
         if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
             raise ValueError("a number is missing")

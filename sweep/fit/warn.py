@@ -68,7 +68,8 @@ def about_diagnostics(d: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append(warning("objective_matters", message))
     block = d.get("suspects") or {}
     factor = block.get("params_factor")
-    if block.get("rows") and (factor is None or max(factor, 1 / factor) > MATTERS):
+    alone = answered.get("identifiability", {}).get("no_optimum", False)  # a law without N*: nothing to compare
+    if block.get("rows") and not alone and (factor is None or max(factor, 1 / factor) > MATTERS):
         message = block.get("reason") or (
             f"{len(block['rows'])} runs lie beyond {block['limit']:g} robust sd; without them N* at the target "
             + (f"changes by a factor {factor:.2f}" if factor else "does not exist")
@@ -89,7 +90,7 @@ def about_diagnostics(d: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append(warning("backtest_missed", message))
     if (block := answered.get("residuals")) and block["pattern"]:
         worst = block["worst"]
-        name = AXES[worst["by"]]
+        name = AXES.get(worst["by"], worst["by"])
         found.append(
             warning("residual_pattern", f"residuals {PATTERNS[worst['term']]} with {name} (t {worst['t']:+.1f})")
         )
@@ -132,7 +133,7 @@ def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
 def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
     """What the approaches say at the target."""
     found, target = [], record["target"]
-    reach = target["flops"] / record["range"]["flops"][1]
+    reach = target["flops"] / record["range"]["flops"][1] if target["flops"] else 0.0
     if reach > 10.001:
         found.append(warning("extrapolation", f"the target is {reach:.3g} x the largest fitted compute"))
     low, high = target["approach3"]["params_interval"]

@@ -41,19 +41,19 @@ def tissue(law: Tissue, lr_sum: Real, lr_annealing: Real) -> Real:
     return law.L0 + law.A * power(lr_sum, -law.alpha) - law.C * lr_annealing
 
 
-def multi_power(law: MultiPower, schedule: Real) -> Real:
+def multi_power(law: MultiPower, lr_history: Real) -> Real:
     """Loss in nats/token [n] of rows compressed by `schedules.compress` [1 + 6 GROUPS, n].
 
     Coefficients broadcast against the rows as everywhere: numbers, [lanes, 1], or [1, lanes] with rows [..., n, 1].
     """
-    xp = namespace(schedule, *law)
-    rows, lanes = schedule.shape[1:], max(xp.ndim(x) for x in law)
-    groups = xp.reshape(schedule[1:], (2, 3, GROUPS, *rows))
+    xp = namespace(lr_history, *law)
+    rows, lanes = lr_history.shape[1:], max(xp.ndim(x) for x in law)
+    groups = xp.reshape(lr_history[1:], (2, 3, GROUPS, *rows))
     shape = (2 * GROUPS, *(1,) * max(lanes - len(rows), 0), *rows)  # the groups ahead of all lanes
     changes, rates, since = (xp.reshape(groups[:, j], shape) for j in range(3))
     C, beta, gamma = (x if xp.ndim(x) == 0 else x[None] for x in (law.C, law.beta, law.gamma))
     effect = changes * (1 - power(1 + C * power(rates, -gamma) * since, -beta))
-    return law.L0 + law.A * power(schedule[0], -law.alpha) + law.B * xp.sum(effect, axis=0)
+    return law.L0 + law.A * power(lr_history[0], -law.alpha) + law.B * xp.sum(effect, axis=0)
 
 
 def named(*row: float) -> MultiPower:
@@ -85,7 +85,7 @@ LAWS = (
         id="multi_power",
         formula="L(s) = L0 + A / S1^alpha - B sum_k (lr_(k-1) - lr_k) [1 - (1 + C lr_k^-gamma S_k)^-beta]",
         coefficients=MultiPower,
-        inputs=("schedule",),
+        inputs=("lr_history",),
         loss=multi_power,
         source="Luo et al. 2025, arXiv 2503.12811",
         published={
@@ -105,5 +105,7 @@ LAWS = (
                 "V",
             ),
         },
+        linear=("L0", "A", "B"),
+        optional="L0",
     ),
 )

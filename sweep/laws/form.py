@@ -93,6 +93,7 @@ def build(
         output=output,
         target=target,
         positive=positive,
+        signed=tuple(x.name for x in form.inputs if not x.log),
         limits=dict(limits or {}),
         optimum_kind="closed form" if optimum else "search" if searched else "",
     )

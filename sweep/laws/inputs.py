@@ -56,7 +56,7 @@ KNOWN = {
         Input("flops_per_token", "non-embedding FLOPs a token"),
         Input("lr_sum", "sum of the learning rates up to this step"),
         Input("lr_annealing", "momentum-weighted sum of the drops of the learning rate up to this step", log=False),
-        Input("schedule", "learning rates up to this step, compressed (sweep.laws.schedules.compress)", log=False),
+        Input("lr_history", "learning rates up to this step, compressed (sweep.laws.schedules.compress)", log=False),
     )
 }
 RATES = ("run", "step", "lr")
@@ -65,7 +65,7 @@ DERIVED = {
     "tokens_per_param": Derived(("params", "tokens"), lambda params, tokens: tokens / params),
     "lr_sum": Derived(RATES, lambda *rates: schedules.of_rows(schedules.lr_sum, *rates)),
     "lr_annealing": Derived(RATES, lambda *rates: schedules.of_rows(schedules.annealing, *rates)),
-    "schedule": Derived(RATES, lambda *rates: schedules.of_rows(schedules.compress, *rates)),
+    "lr_history": Derived(RATES, lambda *rates: schedules.of_rows(schedules.compress, *rates)),
 }
 
 

@@ -122,6 +122,7 @@ class Law:
         published: coefficient sets by name, each name once in the registry.
         output: what the law predicts, with its unit.
         target: column of a table that holds it.
+        signed: inputs that may be zero or negative; the others are positive.
         positive: the output is positive, so that its logarithm may be fitted; else only `value` may.
         limits: input -> what remains when it grows without bound, for people.
         optimum_kind: `closed form`, `search`, or empty where no compute-optimal (params, tokens) exists.
@@ -174,6 +175,7 @@ class Law:
     output: str = "loss, nats/token"
     target: str = "loss"
     positive: bool = True
+    signed: tuple[str, ...] = ()
     limits: dict[str, str] = field(default_factory=dict)
     optimum_kind: str = ""
 

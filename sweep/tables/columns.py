@@ -1,7 +1,7 @@
 """Which rows and columns of a table a fit reads: filters, names, expressions, and what to say where one is missing."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -54,9 +54,14 @@ def chosen(table: pa.Table, where: str | None, name: str) -> tuple[np.ndarray, l
 
 
 def numbers(
-    table: pa.Table, keys: Iterable[str], names: Mapping[str, str], rows: np.ndarray, name: str
+    table: pa.Table,
+    keys: Iterable[str],
+    names: Mapping[str, str],
+    rows: np.ndarray,
+    name: str,
+    signed: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], list[Problem]]:
-    """Values [m] of the inputs `keys` at the chosen rows, and what is wrong with them."""
+    """Values [m] of the inputs `keys` at the chosen rows, and what is wrong with them; `signed` may be 0 or below."""
     values, problems = {}, []
     for key in keys:
         column, texts = names[key], None
@@ -68,7 +73,7 @@ def numbers(
             bad = np.zeros(len(rows), bool)
         else:
             raise missing(table, key, column, name, names)
-        problems += problems_of(values[key], bad, texts, rows, key, column, name)
+        problems += problems_of(values[key], bad, texts, rows, key, column, name, key in signed)
     return values, problems
 
 

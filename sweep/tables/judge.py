@@ -4,35 +4,37 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sweep.laws import Law
 from sweep.tables.load import Runs
 from sweep.tables.problem import Problem
 from sweep.tables.structure import distinct
 
+BASE = {"params", "tokens", "flops", "tokens_per_param"}
 FLAT = 0.02  # spread of ln N or ln D that tells nothing of an exponent
 ALIGNED = 0.05  # scatter of ln D around a rising line in ln N that tells nothing of the second one
 FEWEST_RUNS, FEWEST_GROUPS = 7, 4  # below, resampling has too little to draw from
 
 
-def refusals(runs: Runs, parameters: int, bootstrap: int = 0) -> Iterator[Problem]:
-    """Why a law of two inputs with `parameters` parameters cannot be fitted to `runs`, gravest first.
+def refusals(runs: Runs, law: Law, bootstrap: int = 0) -> Iterator[Problem]:
+    """Why `law` cannot be fitted to `runs`, gravest first; what only its derivatives show is sweep.fit.conditioning's.
 
     `too_few_rows` (parameters + 2 configurations needed), `equal_losses`, `collinear` (tokens follow from params, as in
     D = 20 N, or one of them does not vary), and, where intervals are asked, `few_for_intervals`.
     """
-    source = runs.source
-    count = distinct(runs.params, runs.tokens)
+    source, parameters = runs.source, len(law.names)
+    count = distinct(*runs.inputs(law))
     if count < parameters + 2:
         yield refusal(
             "too_few_rows",
             f"{source}: {count} configurations < {parameters} parameters + 2; need >= {parameters + 2} distinct "
-            "(params, tokens) to fit and to judge: add runs",
+            f"({', '.join(law.inputs)}) to fit and to judge: add runs",
         )
     if np.ptp(runs.loss) <= 1e-9 * runs.loss.max():
         yield refusal(
             "equal_losses",
             f"{source}: every loss is {runs.loss[0]:.6g}: there is nothing to fit; is this the column of final losses?",
         )
-    if message := collinear(runs):
+    if message := collinear(runs, law):
         yield refusal("collinear", f"{source}: {message}")
     groups = len(np.unique(runs.group))
     if bootstrap and (len(runs) < FEWEST_RUNS or groups < FEWEST_GROUPS):
@@ -48,12 +50,14 @@ def refusal(code: str, message: str) -> Problem:
     return Problem(code, message, level="refusal")
 
 
-def collinear(runs: Runs) -> str:
-    """Why the exponents of params and tokens cannot be told apart, or nothing."""
+def collinear(runs: Runs, law: Law) -> str:
+    """Why the exponents of a law in params, tokens or FLOPs cannot be told apart, or nothing."""
+    for name, values in zip(law.inputs, runs.inputs(law), strict=True):
+        if name in BASE and np.ptp(np.log(values)) < FLAT:
+            return f"every run has the same {name}; its exponent cannot be fitted: vary {name}"
+    if len(BASE & set(law.inputs)) < 2 or not np.isfinite(runs.params * runs.tokens).all():
+        return ""
     ln_n, ln_d = np.log(runs.params), np.log(runs.tokens)
-    for label, x in (("params", ln_n), ("tokens", ln_d)):
-        if np.ptp(x) < FLAT:
-            return f"every run has the same {label}; its exponent cannot be fitted: vary {label}"
     slope, middle = np.polyfit(ln_n - ln_n.mean(), ln_d - ln_d.mean(), 1)
     scatter = np.std(ln_d - ln_d.mean() - slope * (ln_n - ln_n.mean()) - middle)
     if slope <= 0 or scatter >= ALIGNED:

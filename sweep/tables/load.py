@@ -1,6 +1,6 @@
 """From any table to the numbers a fit needs, checked: a file, a run directory, a table in memory, or arrays."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,14 +10,16 @@ import pyarrow as pa
 
 from sweep.config import nearest
 from sweep.errors import InputError
-from sweep.tables import io, slips
+from sweep.laws import Law
+from sweep.laws import inputs as laws_inputs
+from sweep.tables import further, io, slips
 from sweep.tables.columns import bytes_of, chosen, missing, numbers
 from sweep.tables.curves import Curves, arrange
 from sweep.tables.expression import names_in
 from sweep.tables.numbers import plain
 from sweep.tables.problem import Problem, check_codes, enforce
 from sweep.tables.read import in_memory, read
-from sweep.tables.units import Units, check_units, doubt, doubt_flops, factor
+from sweep.tables.units import Units, check_units, doubt, factor
 
 NEEDED = ("params", "tokens", "loss")
 INPUTS = (*NEEDED, "flops", "budget", "trunk", "run")
@@ -29,7 +31,7 @@ class Runs:
     """Finished runs, one a row [n].
 
     Attributes:
-        params, tokens, flops: positive; FLOPs of training.
+        params, tokens, flops: positive; FLOPs of training. NaN where the table lacks them and the law needs none.
         loss: nats/token, positive.
         budget: nominal FLOPs of the isoFLOP family, NaN where there is none.
         group: rows of one group share a history (trunk) and are resampled together.
@@ -41,6 +43,7 @@ class Runs:
         curves: loss along training, where the source has it.
         units: how losses were read.
         remarks: what a reader should know of the table, and refusals that were overridden.
+        further: the other columns that the law reads, by name: [n], of a schedule [f, n].
     """
 
     params: np.ndarray
@@ -57,9 +60,18 @@ class Runs:
     curves: Curves | None = None
     units: Units = field(default_factory=Units)
     remarks: tuple[Problem, ...] = ()
+    further: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def inputs(self, law: Law) -> list[np.ndarray]:
+        """What `law` reads, in the order of the arguments of its `loss`: [n] each, of a schedule [f, n].
+
+        Raises InputError where the runs were loaded for another law and lack a column.
+        """
+        base = {"params": self.params, "tokens": self.tokens, "flops": self.flops}
+        return laws_inputs.columns(law, {**base, **self.further})
 
 
 class Seen(NamedTuple):
@@ -78,6 +90,7 @@ def load(
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
     despite: Sequence[str] = (),
+    law: Law | None = None,
 ) -> Runs:
     """Read, filter and check.
 
@@ -89,12 +102,16 @@ def load(
         units: of the loss: nats, bits (per token) or bpb (bits per byte); see sweep.tables.units.
         bytes_per_token: for bpb, a number or a column.
         despite: codes of refusals to override; `loss_not_positive` leaves those rows out.
+        law: whose further inputs are read (sweep.tables.further); None for params and tokens alone.
 
     Raises:
         InputError: an unreadable source, a missing column, or a value that no run has (row and column).
         Refusal: `loss_not_positive`.
     """
-    runs, problems, _ = examine(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite)
+    runs, problems, _ = examine(
+        source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite,
+        law=law,
+    )  # fmt: skip
     enforce(problems, despite)
     assert runs is not None  # only errors leave none
     return runs
@@ -108,6 +125,7 @@ def examine(
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
     despite: Sequence[str] = (),
+    law: Law | None = None,
 ) -> Seen:
     """`load`, with what is wrong as a list.
 
@@ -117,34 +135,45 @@ def examine(
     check_units(units, bytes_per_token)
     check_codes(despite)
     table, name, directory = read_source(source)
-    columns = dict(columns or {})
+    columns, keys = dict(columns or {}), (*INPUTS, *further.keys(law))
     for key in columns:
-        if key not in INPUTS:
-            raise InputError(f"--columns {key}=…: no such input{nearest(key, INPUTS)}")
+        if key not in keys:
+            raise InputError(f"--columns {key}=…: no such input{nearest(key, keys)}")
     by_name = isinstance(source, Mapping)  # who passes arrays by name has said which is which, by the API's contract
     own = {"status", *SWEEP_NAMES.values()} <= set(table.column_names)
-    names = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in INPUTS} | columns
+    names = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in keys} | columns
+
+    def has(key: str) -> bool:
+        return key in columns or names.get(key, key) in table.column_names
+
     if "run" in columns and columns["run"] not in table.column_names:
         raise missing(table, "run", columns["run"], name)
     rows, excluded = chosen(table, where, name)
-    read_too = [key for key in ("flops", "budget") if key in columns or names[key] in table.column_names]
-    values, problems = numbers(table, [*NEEDED, *read_too], names, rows, name)
+    curves, wanted = further.on_curves(law, has), further.needed(law, has)
+    read_too = [key for key in ("params", "tokens", "flops", "budget") if key in wanted or has(key)]
+    values, problems = numbers(table, ["loss", *read_too], names, rows, name)
     if "loss_not_positive" in despite and (values["loss"] <= 0).any():
         keep = ~(values["loss"] <= 0)
         excluded = [*excluded, ("loss_not_positive", int((~keep).sum()))]
         rows, values = rows[keep], {key: v[keep] for key, v in values.items()}
         if not keep.any():
             raise InputError(f"{name}: no loss is positive; nothing to fit")
+    more, found = further.read(table, law, wanted, names, rows, name)
+    problems += found
     if any(p.level == "error" or (p.level == "refusal" and p.code not in despite) for p in problems):
         return Seen(None, problems, len(rows))
+    values = dict.fromkeys(NEEDED, np.full(len(rows), np.nan)) | values
     each = bytes_of(table, bytes_per_token, rows, name)
     values["loss"] = values["loss"] * factor(units, each)
     how = "stated" if units else "schema" if own else "arrays" if by_name and names["loss"] == "loss" else "guessed"
-    run = None if own or {"trunk", "run"} & set(columns) else slips.run_column(table, rows, values["params"])
+    told = own or {"trunk", "run"} & set(columns) or not slips.known(values["params"])
+    run = None if told else slips.run_column(table, rows, values["params"])
+    if curves:
+        run = names["run"], slips.codes(table[names["run"]], rows)
     problems += slips.mixed(table, rows, names_in(where), name)
     if not own:
-        stated = {*columns, *(NEEDED if by_name else ())}
-        problems += suspicions(names, rows, values, stated, run, name)
+        stated = {*columns, *(NEEDED if by_name else ()), *(("run",) if curves else ())}
+        problems += slips.suspicions(names, rows, values, stated, run, name)
         if how == "guessed" and (question := doubt(values["loss"], names["loss"], name)):
             problems.append(question)
     group, remarks = grouping(table, names["trunk"], "trunk" in columns, rows, run, name)
@@ -167,8 +196,9 @@ def examine(
         curves=read_curves(directory, trial) if directory and trial else None,
         units=Units(units or "nats", how, span, None if bytes_per_token is None else str(bytes_per_token)),
         remarks=tuple(problems),
+        further=more,
     )
-    if "run" in columns:
+    if "run" in columns and not curves:
         runs = finals(runs, plain(table[columns["run"]])[rows])
     return Seen(runs, problems, len(runs))
 
@@ -212,29 +242,6 @@ def read_source(source: Any) -> tuple[pa.Table, str, Path | None]:
     raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a CSV or Parquet file")
 
 
-def suspicions(
-    names: Mapping[str, str],
-    rows: np.ndarray,
-    values: Mapping[str, np.ndarray],
-    stated: set[str],
-    run: tuple[str, np.ndarray] | None,
-    name: str,
-) -> Iterator[Problem]:
-    """What a foreign table betrays about itself (sweep.tables.slips); `stated` are the inputs that the user named."""
-    params, tokens, loss = (values[key] for key in NEEDED)
-    for key in ("params", "tokens"):
-        yield from slips.slips(values[key], rows + 1, names[key], name)
-    if "flops" in values:
-        ratio = values["flops"] / (6.0 * params * tokens)
-        yield from slips.slips_of_flops(ratio, rows + 1, name)
-        if question := doubt_flops(ratio, names["flops"], name):
-            yield question
-    if not {"params", "tokens"} <= stated:
-        yield from slips.swapped(params, tokens, names, name)
-    if not {"trunk", "run"} & stated:
-        yield from slips.curves(params, tokens, loss, run, name)
-
-
 def finals(points: Runs, run: np.ndarray) -> Runs:
     """One row a run, its point of most tokens, of a table of curve points that name their runs [m]."""
     found = arrange(run, points.params, points.tokens, points.loss, points.row, points.source)
@@ -243,6 +250,7 @@ def finals(points: Runs, run: np.ndarray) -> Runs:
     return replace(
         points,
         **kept,
+        further={name: values[..., last] for name, values in points.further.items()},
         group=np.unique(points.group[last], return_inverse=True)[1],
         trial=found.names,
         excluded=points.excluded + [("repeated points", found.repeated)] * bool(found.repeated),

@@ -95,6 +95,7 @@ def problems_of(
     key: str,
     column: str,
     name: str,
+    signed: bool = False,
 ) -> Iterator[Problem]:
     """What is wrong with the values [m] of one input; at most LISTED of a kind one by one, then how many more.
 
@@ -103,8 +104,10 @@ def problems_of(
         texts: the column as the table has it [n], to quote what is not a number.
         rows: index of the chosen rows in the table [m].
         key: the input: params, tokens, flops, loss, or budget, which may be missing and have any sign.
+        signed: the input may be zero or negative.
     """
-    wanted = "a finite number" if key == "budget" else "a positive finite number"
+    signed = signed or key == "budget"
+    wanted = "a finite number" if signed else "a positive finite number"
     low, high = RANGE.get(key, (0.0, np.inf))
     gap = np.isnan(values) & ~bad
     sized = np.isfinite(values) & (values > 0)
@@ -112,8 +115,8 @@ def problems_of(
         "not_a_number": bad,
         "missing": gap & (key != "budget"),
         "not_finite": np.isinf(values),
-        "loss_not_positive" if key == "loss" else "not_positive": (values <= 0) & (key != "budget"),
-        "out_of_range": sized & ((values < low) | (values > high)) & (key != "budget"),
+        "loss_not_positive" if key == "loss" else "not_positive": (values <= 0) & (not signed),
+        "out_of_range": sized & ((values < low) | (values > high)) & (not signed),
     }
     for code, mask in kinds.items():
         where = np.flatnonzero(mask)

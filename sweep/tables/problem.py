@@ -9,6 +9,7 @@ from sweep.errors import InputError, Refusal
 CODES = (
     "too_few_rows",
     "collinear",
+    "unidentified",
     "equal_losses",
     "loss_not_positive",
     "few_for_intervals",

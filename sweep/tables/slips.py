@@ -8,11 +8,43 @@ import pyarrow as pa
 
 from sweep.tables.numbers import is_number
 from sweep.tables.problem import Problem
+from sweep.tables.units import doubt_flops
 
 GAP, LONELY = 20.0, 3.0  # a slip is this factor away from the others, and this power more than they are from each other
 RUN_NAMES = ("run", "run_id", "run_name", "runid", "wandb_id")
 TEXT_NAMES = ("tokenizer", "tokeniser", "vocab", "vocab_size", "data", "dataset", "corpus")
 CURVE = 15  # rows of one run that make it a curve: ten checkpoints of a trunk may be finals, fifteen are a log
+
+
+def suspicions(
+    names: Mapping[str, str],
+    rows: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    stated: set[str],
+    run: tuple[str, np.ndarray] | None,
+    name: str,
+) -> Iterator[Problem]:
+    """What a foreign table betrays about itself; `stated` are the inputs that the user named."""
+    params, tokens, loss = (values[key] for key in ("params", "tokens", "loss"))
+    for key in ("params", "tokens"):
+        if known(values[key]):
+            yield from slips(values[key], rows + 1, names[key], name)
+    if not (known(params) and known(tokens)):
+        return
+    if "flops" in values:
+        ratio = values["flops"] / (6.0 * params * tokens)
+        yield from slips_of_flops(ratio, rows + 1, name)
+        if question := doubt_flops(ratio, names["flops"], name):
+            yield question
+    if not {"params", "tokens"} <= stated:
+        yield from swapped(params, tokens, names, name)
+    if not {"trunk", "run"} & stated:
+        yield from curves(params, tokens, loss, run, name)
+
+
+def known(values: np.ndarray) -> bool:
+    """Whether the table has the column of these values."""
+    return not np.isnan(values).any()
 
 
 def slips(values: np.ndarray, rows: np.ndarray, column: str, name: str) -> Iterator[Problem]:

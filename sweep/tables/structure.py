@@ -48,7 +48,7 @@ def sizes(params: np.ndarray) -> int:
     return 1 + int((np.diff(np.sort(np.log(params))) > SAME_SIZE).sum())
 
 
-def distinct(params: np.ndarray, tokens: np.ndarray) -> int:
-    """How many distinct (params, tokens) there are."""
-    order = np.lexsort((tokens, params))
-    return 1 + int(((np.diff(params[order]) != 0) | (np.diff(tokens[order]) != 0)).sum())
+def distinct(*inputs: np.ndarray) -> int:
+    """How many distinct rows the inputs [n], or [f, n], have together; such as (params, tokens)."""
+    rows = np.concatenate([np.atleast_2d(x) for x in inputs])
+    return 1 + int((np.diff(rows[:, np.lexsort(rows)], axis=1) != 0).any(axis=0).sum())

@@ -22,19 +22,25 @@ def describe(found: Fit) -> str:
         "",
         f"{r['formula']}     {r['level']:.0%} interval of {r['bootstrap']} resamples",
     ]
-    law = [f"  {name:6s} {show(value):>11s}   {span(r['interval'][name])}" for name, value in r["params"].items()]
+    wide = max(6, *map(len, r["params"]))
+    law = [f"  {name:{wide}s} {show(value):>11s}   {span(r['interval'][name])}" for name, value in r["params"].items()]
     return "\n".join([*head, *law, "", *side_by_side(r), *diagnosed(r), *notes(r)])
 
 
 def side_by_side(r: dict[str, Any]) -> list[str]:
     """The three approaches: exponents and what each says at the target."""
     target = r["target"]
+    if target["flops"] is None:
+        return ["no compute-optimal size: the table has no FLOPs and the law reads none"]
     lines = [f"{'':22s}{'a':>7s} {'':15s} {'b':>7s} {'':15s}  N*, D* at {target['flops']:.3g} FLOPs"]
     titles = ("1 envelope of curves", "2 isoFLOP parabolas", "3 the law above")
     for k, title in enumerate(titles, start=1):
         lines.append(row(title, r[f"approach{k}"], target[f"approach{k}"]))
         if k == 2:
             lines += under_parabolas(r, row)
+    fixed = ", ".join(f"{name} = {value:.4g}" for name, value in r["fixed"].items())
+    if fixed:
+        lines.append(f"at {fixed}, as in the run of the most compute")
     loss = target["approach3"]
     if loss["loss"] is not None:
         lines.append(f"loss at that optimum by the law: {loss['loss']:.4f} {span(loss['loss_interval'], 4)} nats/token")
@@ -44,7 +50,7 @@ def side_by_side(r: dict[str, Any]) -> list[str]:
 def row(title: str, block: dict[str, Any], answer: dict[str, Any] | None) -> str:
     """One approach: its exponents and its optimum at the target, or why it has no answer."""
     if block["a"] is None or answer is None:
-        return f"{title:22s}no answer: {block['reason']}"
+        return f"{title:22s}no answer: {block['reason'] or 'this law does not split compute'}"
     a, b = (f"{block[x]:7.3f} {span(block[f'{x}_interval'], 3):15s}" for x in ("a", "b"))
     n, d = (f"{show(answer[x])} {span(answer[f'{x}_interval'])}" for x in ("params", "tokens"))
     return f"{title:22s}{a} {b}  {n}, {d}"
@@ -55,7 +61,9 @@ def diagnosed(r: dict[str, Any]) -> list[str]:
     if "diagnostics" not in r:
         return []
     lines = [f"  {name:11s}{line}" for name, line in words(r["diagnostics"]).items()]
-    return ["", f"diagnostics (N*, L at {r['target']['flops']:.3g} FLOPs)", *lines]
+    split = r["target"]["approach3"]["params"] is not None
+    where = f"N*, L at {r['target']['flops']:.3g} FLOPs" if split else "L of the largest run"
+    return ["", f"diagnostics ({where})", *lines]
 
 
 def notes(r: dict[str, Any]) -> list[str]:

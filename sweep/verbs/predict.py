@@ -6,10 +6,10 @@ from typing import Any
 
 import tyro
 
+from sweep import laws
 from sweep.errors import InputError, Refusal
-from sweep.fit.predict import Prediction, warning
+from sweep.fit.predict import Prediction, asked, warning
 from sweep.fit.result import Fit
-from sweep.laws import LAWS
 from sweep.laws import inputs as laws_inputs
 from sweep.verbs.output import Output
 
@@ -24,28 +24,37 @@ class Args:
     Example: sweep predict fit/ --params 7e9 --tokens 2e12
 
     Example: sweep predict besiroglu --params 7e9 --tokens 2e12
+
+    Example: sweep predict muennighoff_repeated --params 7e9 --tokens 2e11 --input unique_tokens=25e9
     """
 
     fit: tyro.conf.Positional[str]
     """Directory of a fit or of a sweep, a fit.json, or the id of published coefficients such as besiroglu."""
-    params: float
+    params: float | None = None
     """Parameters of the run, counted as in the table that was fitted."""
-    tokens: float
+    tokens: float | None = None
     """Tokens it trains on."""
+    input: tuple[str, ...] = ()
+    """Further inputs of the law, such as unique_tokens=25e9 width=4096."""
     level: float | None = None
     """Of the interval; default: the fit's."""
 
 
 def run(args: Args) -> Output:
     """Ask the fit, or the published law."""
+    further = parse_inputs(args.input)
     if Path(args.fit).exists() or args.fit not in published():
         check_source(args.fit)
         found = Fit.load(args.fit)
-        answer = found.predict(args.params, args.tokens, args.level)
+        answer = found.predict(args.params, args.tokens, args.level, **further)
         level, name = args.level or found.record["level"], f"{found.law.id} fitted to {found.record['source']}"
         extrapolation: dict[str, Any] = answer.extrapolation
     else:
-        answer, level, name = of_published(args.fit, args.params, args.tokens), None, published()[args.fit][1].source
+        answer, level, name = (
+            of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further}),
+            None,
+            published()[args.fit][1].source,
+        )
         extrapolation = {"compute": None, "tokens_per_param": None}
     data = {
         "loss": answer.loss,
@@ -54,6 +63,7 @@ def run(args: Args) -> Output:
         "warnings": answer.warnings,
         "params": args.params,
         "tokens": args.tokens,
+        "inputs": further,
         "level": level,
         "law": name,
     }
@@ -62,7 +72,7 @@ def run(args: Args) -> Output:
 
 def published() -> dict[str, tuple[Any, Any]]:
     """Id of published coefficients -> (law, Published)."""
-    return {id: (law, entry) for law in LAWS.values() for id, entry in law.published.items()}
+    return {id: (law, entry) for law in laws.LAWS.values() for id, entry in law.published.items()}
 
 
 def check_source(source: str) -> None:
@@ -72,17 +82,27 @@ def check_source(source: str) -> None:
         raise InputError(f"{source}: no such fit, and no published coefficients of that id; published: {known}")
 
 
-def of_published(id: str, params: float, tokens: float) -> Prediction:
+def parse_inputs(pairs: tuple[str, ...]) -> dict[str, float]:
+    """{"unique_tokens": 25e9} of ("unique_tokens=25e9",). Raises InputError for what is no name=number."""
+    values = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise InputError(f"--input {pair}: write input=number, such as unique_tokens=25e9") from None
+    return values
+
+
+def of_published(id: str, given: dict[str, float | None]) -> Prediction:
     """The point that published coefficients give: they come without resamples and without a fitted range."""
-    if not (0 < params < float("inf") and 0 < tokens < float("inf")):
-        raise InputError(f"predict: params {params!r}, tokens {tokens!r}; both must be positive numbers")
     law, entry = published()[id]
     if law.target != "loss":
         raise InputError(f"predict: {id} gives {law.output}, not a loss")
     if not entry.verified:
         raise Refusal("unverified", f"{id}: {entry.source}; nobody could check these numbers")
     message = f"{id} is a published point: no interval and no fitted range are known; fit your own table for both"
-    loss = float(laws_inputs.predict(law, entry.coefficients, {"params": params, "tokens": tokens}))
+    loss = float(laws_inputs.predict(law, entry.coefficients, asked(law, given, None)))
     return Prediction(loss, [None, None], {}, [warning("no_interval", message)])
 
 
@@ -90,12 +110,14 @@ def describe(data: dict[str, Any]) -> str:
     """Loss, interval, reach and warnings for people."""
     low, high = data["interval"]
     between = f"   {data['level']:.0%} interval of one new run [{low:.4f}, {high:.4f}]" if low is not None else ""
+    sizes = [f"{data[name]:.4g} {name}" for name in ("params", "tokens") if data[name] is not None]
+    further = [f"{name} {value:.4g}" for name, value in data["inputs"].items()]
     lines = [
-        f"{data['law']}: {data['params']:.4g} params on {data['tokens']:.4g} tokens",
+        f"{data['law']}: {', '.join([' on '.join(sizes)] * bool(sizes) + further)}",
         f"loss {data['loss']:.4f} nats/token{between}",
     ]
     reach = data["extrapolation"]
-    if reach["compute"] is not None:
+    if reach["compute"] is not None and reach["tokens_per_param"] is not None:
         inside = reach["compute"] <= 1 and reach["tokens_per_param"] <= 1.001
         where = "inside" if inside else "beyond"
         lines.append(

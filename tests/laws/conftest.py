@@ -40,7 +40,7 @@ def example(law: Law):
 def sample(law: Law, n: int = 7, seed: int = 0) -> list[np.ndarray]:
     """Inputs of a law [n] each."""
     rng = np.random.default_rng(seed)
-    if law.inputs == ("schedule",):
+    if law.inputs == ("lr_history",):
         rates = schedules.two_stage(200, 2400, 3e-4, 1500, 9e-5)
         return [schedules.compress(rates, np.linspace(300, 2399, n).astype(int))]
     return [low * (high / low) ** rng.uniform(size=n) for low, high in (RANGES[name] for name in law.inputs)]

@@ -33,10 +33,16 @@ def test_issue_laws_are_there():
     assert set(wanted.split()) <= set(laws.ids())
 
 
-def test_a_law_that_the_fit_cannot_solve_yet_is_refused_in_one_line():
-    table = {"params": [1e8], "tokens": [1e9], "loss": [3.0]}
-    with pytest.raises(InputError, match="law bnsl cannot be fitted yet"):
-        fit(table, law="bnsl")
+@pytest.mark.parametrize(
+    ("law", "message"),
+    [
+        ("step_law", "law step_law gives peak learning rate; `sweep fit` fits laws of the loss"),
+        ("vocab", "law vocab gives a loss less that of a unigram model, nats/token, which may be negative"),
+    ],
+)
+def test_a_law_of_something_else_is_refused_in_one_line(law, message):
+    with pytest.raises(InputError, match=message):
+        fit({"params": [1e8], "tokens": [1e9], "loss": [3.0]}, law=law)
 
 
 def test_published_numbers_by_name():
@@ -102,7 +108,7 @@ def test_floats_numpy_and_jax_agree(law):
     many = law.loss(coefficients, *inputs)
     assert isinstance(many, np.ndarray)
     assert many.dtype == np.float64
-    if law.inputs != ("schedule",):
+    if law.inputs != ("lr_history",):
         one = [law.loss(coefficients, *(float(x[i]) for x in inputs)) for i in range(len(many))]
         np.testing.assert_allclose(one, many, rtol=1e-14)
     with jax.enable_x64(True):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sweep import laws
 from sweep.errors import InputError, Refusal
 from sweep.fit import fit
 from sweep.tables.judge import refusals
@@ -21,8 +22,8 @@ def ladder(slope, scatter=0.0):
     )
 
 
-def codes(runs, parameters=5, bootstrap=0):
-    return [p.code for p in refusals(runs, parameters, bootstrap)]
+def codes(runs, law="additive", bootstrap=0):
+    return [p.code for p in refusals(runs, laws.get(law), bootstrap)]
 
 
 def test_what_can_be_fitted_is_not_refused():
@@ -61,8 +62,8 @@ def test_collinear_by_another_slope_and_within_a_scatter():
 
 def test_intervals_of_six_rows():
     runs = load({k: v[:6] for k, v in ARRAYS.items()})
-    assert codes(runs, 3, 1000) == ["few_for_intervals"]
-    assert codes(runs, 3, 0) == []
+    assert codes(runs, "additive_tied", 1000) == ["few_for_intervals"]
+    assert codes(runs, "additive_tied", 0) == []
 
 
 def test_enforcement():

@@ -64,6 +64,8 @@ def origins(fitted: Fitted) -> np.ndarray:
     Each leaves three runs or more above it, and below it an identifiable table of twice as many runs as parameters.
     """
     runs = fitted.runs
+    if np.isnan(runs.flops).any():
+        return np.zeros((0, len(runs)), bool)
     level = np.where(np.isfinite(runs.budget), runs.budget, runs.flops)
     edges, first = [], np.inf
     for c in np.unique(level)[::-1]:  # from above, so that the largest budget is whole
@@ -113,6 +115,8 @@ def backtest(fitted: Fitted, seed: int = 0) -> Backtest | None:
 def backtest_block(fitted: Fitted, found: Backtest | None) -> dict[str, Any]:
     """What the backtest says: over all held-out runs, by origin, and run by run."""
     if found is None:
+        if np.isnan(fitted.runs.flops).any():
+            return nothing("the table has no FLOPs")
         return nothing("no largest budget can be left out: fewer than 3 runs above, or too few configurations below")
     everything = np.ones(len(found.row), bool)
     return {

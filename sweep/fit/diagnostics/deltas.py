@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from sweep.fit.designs import find_starts
 from sweep.fit.diagnostics.fitted import Fitted, Refits, best, refit
 from sweep.fit.objective import Objective
 from sweep.fit.solver import solve
-from sweep.fit.starts import grid_starts
 
 DELTAS = (1e-3, 1e-2, 1e-1, np.inf)
 SHARP = Objective("huber", 1e-4), Objective("lad")  # slow from afar: these start where delta = 1e-3 ended
@@ -24,7 +24,7 @@ def deltas(fitted: Fitted) -> dict[str, Any]:
     """Coefficients, a and the optimum at the target for each objective, and how far they lie apart."""
     starts = [fitted.theta[None]]
     for rank_by in (1e-3, np.inf):
-        starts.append(grid_starts(fitted.law, fitted.features, fitted.runs.loss, delta=rank_by, count=3))
+        starts.append(find_starts(fitted.law, fitted.features, fitted.runs.loss, delta=rank_by, count=3))
     starts = np.concatenate(starts)
     lane = np.repeat(np.arange(len(DELTAS)), len(starts))
     thresholds, every = np.array(DELTAS)[lane], np.ones(len(fitted.runs))
@@ -39,7 +39,8 @@ def deltas(fitted: Fitted) -> dict[str, Any]:
     rows += [row(fitted, logs, i, "huber", d) for i, d in enumerate(DELTAS[:-1])]
     rows += [row(fitted, lad, 0, "lad", None), row(fitted, logs, len(DELTAS) - 1, "log_mse", None)]
     rows.append(row(fitted, squares_of_loss(fitted, logs.theta[-2:]), 0, "mse", None))
-    usable = [r for r in rows if r["params"] and r["status"] != "not_converged"]
+    answer = "params" if fitted.law.optimum_kind else "loss"
+    usable = [r for r in rows if r[answer] and r["status"] != "not_converged"]
     return {"status": "ok", "rows": rows, **spread(usable)}
 
 
@@ -84,7 +85,8 @@ def row(fitted: Fitted, found: Refits, lane: int, kind: str, delta: float | None
 
 def spread(rows: list[dict[str, Any]]) -> dict[str, list[float] | None]:
     """[least, largest] of each answer over the rows."""
-    names = ("a", "params", "tokens", "loss")
-    if not rows:
-        return {f"{name}_range": None for name in names}
-    return {f"{name}_range": [float(min(r[name] for r in rows)), float(max(r[name] for r in rows))] for name in names}
+    ranges: dict[str, list[float] | None] = {}
+    for name in ("a", "params", "tokens", "loss"):
+        values = [r[name] for r in rows if r[name] is not None]
+        ranges[f"{name}_range"] = [float(min(values)), float(max(values))] if values else None
+    return ranges

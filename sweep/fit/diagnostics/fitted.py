@@ -1,15 +1,16 @@
 """What every diagnostic starts from: a solved fit, its residuals and their scale, and refits with other weights."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sweep.fit.approach3 import Solution, minimise
+from sweep.fit.best import BY_COMPUTE, best_run, exponents
+from sweep.fit.designs import find_starts
 from sweep.fit.objective import Objective
-from sweep.fit.starts import grid_starts
 from sweep.laws import Law
 from sweep.tables.load import Runs
 
@@ -24,6 +25,7 @@ class Fitted:
         target: FLOPs at which answers are compared.
         k: FLOPs per parameter and token.
         level: of the intervals.
+        fixed: values of the law's inputs that compute does not decide (sweep.fit.best).
     """
 
     law: Law
@@ -33,16 +35,28 @@ class Fitted:
     target: float
     k: float
     level: float
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def inputs(self) -> list[np.ndarray]:
+        """What the law reads of the runs, [n] each."""
+        return self.runs.inputs(self.law)
+
+    @cached_property
+    def reference(self) -> int:
+        """The run of which a law without an optimum tells the loss: of the largest compute, else the least loss."""
+        flops = self.runs.flops
+        return int(np.argmin(self.runs.loss) if np.isnan(flops).any() else np.argmax(flops))
 
     @cached_property
     def features(self) -> np.ndarray:
         """Of the law, centred, [f, n]."""
-        return self.law.features(self.runs.params, self.runs.tokens)[0]
+        return self.law.features(*self.inputs)[0]
 
     @cached_property
     def shift(self) -> np.ndarray:
         """What centring took off, [f]."""
-        return self.law.features(self.runs.params, self.runs.tokens)[1]
+        return self.law.features(*self.inputs)[1]
 
     @property
     def theta(self) -> np.ndarray:
@@ -59,18 +73,24 @@ class Fitted:
         """Robust scale of `residual`."""
         return robust_sd(self.residual, len(self.law.names))
 
-    def predict(self, coefficients: Any, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    def predict(self, coefficients: Any, rows: np.ndarray | slice | list[int] = slice(None)) -> np.ndarray:
         """ln loss of the chosen runs by every lane of coefficients, [lanes, m]."""
         lanes = type(coefficients)(*(np.asarray(v)[..., None] for v in coefficients))
         with np.errstate(all="ignore"):  # a lane that left the realm of numbers says so by not being finite
-            return np.log(self.law.loss(lanes, self.runs.params[rows], self.runs.tokens[rows]))
+            return np.log(self.law.loss(lanes, *(x[..., rows] for x in self.inputs)))
 
     def at_target(self, coefficients: Any) -> dict[str, np.ndarray]:
-        """Exponent a and the compute-optimal (params, tokens, loss) at the target, each [lanes]; NaN where none is."""
+        """Exponent a and the compute-optimal (params, tokens, loss) at the target, each [lanes]; NaN where none is.
+
+        Of a law without an optimum the loss alone, that of the reference run.
+        """
+        params, tokens, loss = best_run(self.law, coefficients, self.target, self.k, self.fixed)
+        a = np.asarray(exponents(self.law, coefficients, self.target, self.k, self.fixed)[0])
+        if not self.law.optimum_kind:
+            lanes = type(coefficients)(*(np.atleast_1d(v) for v in coefficients))
+            loss = np.exp(self.predict(lanes, [self.reference])[:, 0]).reshape(a.shape)
+            return {"a": a, "params": params, "tokens": tokens, "loss": loss}
         with np.errstate(all="ignore"):
-            params, tokens = self.law.optimum(coefficients, self.target, self.k)
-            loss = self.law.loss(coefficients, params, tokens)
-            a = np.asarray(self.law.allocation(coefficients)[0])
             exists = (a > 0) & (a < 1) & np.isfinite(params * tokens * loss)
             return {"a": a} | {
                 name: np.where(exists, value, np.nan)
@@ -120,7 +140,7 @@ def best(fitted: Fitted, lane: np.ndarray, ends: Any) -> Refits:
 def subset_starts(fitted: Fitted, kept: np.ndarray, count: int = 3) -> np.ndarray:
     """Starts for a fit of the rows `kept` [n]: this optimum, and the best cells of the grid on those rows alone."""
     rank_by = np.inf if fitted.objective.kind.endswith("mse") else fitted.objective.deltas[0]
-    cells = grid_starts(fitted.law, fitted.features[:, kept], fitted.runs.loss[kept], delta=rank_by, count=count)
+    cells = find_starts(fitted.law, fitted.features[:, kept], fitted.runs.loss[kept], delta=rank_by, count=count)
     return np.concatenate([fitted.theta[None], cells])
 
 
@@ -134,14 +154,18 @@ def robust_sd(residual: np.ndarray, parameters: int) -> float:
 
 
 def identifiable(fitted: Fitted, kept: np.ndarray) -> bool:
-    """Whether the rows `kept` [n] have enough distinct configurations, sizes and horizons for the law."""
-    params, tokens = fitted.runs.params[kept], fitted.runs.tokens[kept]
-    configurations = len(set(zip(params.tolist(), tokens.tolist(), strict=True)))
-    if configurations < len(fitted.law.names) + 2:
+    """Whether the rows `kept` [n] have enough distinct configurations for the law, and its inputs vary in them.
+
+    Of params and tokens also that one does not follow from the other.
+    """
+    inputs = [x[..., kept] for x in fitted.inputs]
+    if len(np.unique(np.concatenate([np.atleast_2d(x) for x in inputs]), axis=1).T) < len(fitted.law.names) + 2:
         return False
-    centred = np.log(np.stack([params, tokens]))
-    centred = centred - centred.mean(axis=1, keepdims=True)
-    spread = np.linalg.svd(centred / np.sqrt(len(params)), compute_uv=False)
+    logs = [np.log(x) for x, name in zip(inputs, fitted.law.inputs, strict=True) if name in BY_COMPUTE]
+    if not logs:
+        return True
+    centred = np.stack(logs) - np.mean(logs, axis=1, keepdims=True)
+    spread = np.linalg.svd(centred / np.sqrt(centred.shape[1]), compute_uv=False)
     return bool(spread[-1] > 0.02)  # else one size, one horizon, or tokens that follow from params
 
 

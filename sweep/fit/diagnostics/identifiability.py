@@ -30,15 +30,18 @@ def identifiability(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
         for x, y in PAIRS
         if x in names and y in names and error[i := names.index(x)] > 0 and error[j := names.index(y)] > 0
     }
-    slope = gradients(fitted, shape, lambda c: np.log(fitted.at_target(c)["params"])[..., None])
-    z = NormalDist().inv_cdf((1 + fitted.level) / 2)
-    factor = float(np.exp(2 * z * np.sqrt(np.squeeze(slope @ shape.covariance @ slope.T))))
-    ties = near_ties(fitted)
+    factor, ties = None, []
+    if fitted.law.optimum_kind:
+        slope = gradients(fitted, shape, lambda c: np.log(fitted.at_target(c)["params"])[..., None])
+        z = NormalDist().inv_cdf((1 + fitted.level) / 2)
+        factor = float(np.exp(2 * z * np.sqrt(np.squeeze(slope @ shape.covariance @ slope.T))))
+        ties = near_ties(fitted)
     return {
         "status": "ok",
         "condition": condition,
         "correlation": correlation,
         "params_ratio": factor,
+        "no_optimum": not fitted.law.optimum_kind,
         "starts": {"agree": fitted.solution.agree, "of": fitted.solution.starts},
         "near_ties": ties,
         "verdicts": verdicts(fitted, shape, factor, ties),
@@ -74,7 +77,9 @@ def near_ties(fitted: Fitted) -> list[dict[str, Any]]:
     ]
 
 
-def verdicts(fitted: Fitted, shape: Curvature, factor: float, ties: list[dict[str, Any]]) -> list[dict[str, str]]:
+def verdicts(
+    fitted: Fitted, shape: Curvature, factor: float | None, ties: list[dict[str, Any]]
+) -> list[dict[str, str]]:
     """What keeps the optimum from being a confident point: {code, message}."""
     found = []
     if fitted.solution.status == "at_bound":
@@ -84,7 +89,7 @@ def verdicts(fitted: Fitted, shape: Curvature, factor: float, ties: list[dict[st
     if least <= NOT_CURVED * largest:
         message = "the objective does not curve upward in every direction at the optimum: some combination is not seen"
         found.append(warning("hessian_not_pd", message))
-    if not factor < FLAT:
+    if factor is not None and not factor < FLAT:
         told = f"spans a factor {factor:.2g}" if np.isfinite(factor) else "is not held at all"
         found.append(warning("flat", f"the valley is flat: N* at the target {told} within its interval"))
     if ties:

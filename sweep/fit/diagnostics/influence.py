@@ -25,6 +25,7 @@ def influence(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
     found = refit(fitted, weight, [fitted.theta[None]] * len(tried))
     there, here = fitted.at_target(found.coefficients), fitted.at_target(fitted.solution.coefficients)
     moves = {"params": np.log(there["params"] / here["params"]), "loss": there["loss"] - here["loss"]}
+    lost = int(np.sum(~np.isfinite(moves["params"]))) if fitted.law.optimum_kind else 0
 
     def entry(lane: int) -> dict[str, Any]:
         rows = np.flatnonzero(index == tried[lane])
@@ -43,14 +44,14 @@ def influence(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
         "status": "ok",
         "refitted": len(tried),
         "groups": len(groups),
-        "no_optimum": int(np.sum(~np.isfinite(moves["params"]))),
+        "no_optimum": lost,
         "params": [entry(lane) for lane in first["params"].tolist()],
         "loss": [entry(lane) for lane in first["loss"].tolist()],
     }
 
 
 def foreseen(fitted: Fitted, shape: Curvature, index: np.ndarray) -> np.ndarray:
-    """Size [groups] of the move of ln N* at the target by one Newton step without each group."""
+    """Size [groups] of the move of ln N* at the target (or of a loss, by a law without N*) by a Newton step each."""
     target = fitted.runs.loss if fitted.objective.in_loss else np.log(fitted.runs.loss)
     predicted = fitted.solution.predicted
     residual = (predicted if fitted.objective.in_loss else np.log(predicted)) - target
@@ -59,5 +60,6 @@ def foreseen(fitted: Fitted, shape: Curvature, index: np.ndarray) -> np.ndarray:
     np.add.at(score, index, (shape.jacobian * np.clip(residual, -delta, delta)).T)
     step = score[:, shape.free] @ shape.covariance * (shape.slope / shape.square)  # (E psi' J'J)^-1 score
     near = np.eye(len(fitted.theta))[shape.free] * 1e-5
-    ends = fitted.at_target(fitted.law.coefficients(fitted.theta + np.stack([near, -near]), fitted.shift))["params"]
+    ends = fitted.at_target(fitted.law.coefficients(fitted.theta + np.stack([near, -near]), fitted.shift))
+    ends = ends["params" if fitted.law.optimum_kind else "loss"]
     return np.abs(step @ (np.log(ends[0] / ends[1]) / 2e-5))

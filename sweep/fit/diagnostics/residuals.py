@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.fit.diagnostics.fitted import Fitted
+from sweep.fit.best import BY_COMPUTE
+from sweep.fit.diagnostics.fitted import Fitted, nothing
 
 CLIP = 4.0  # robust sd: beyond it a run is a suspect and must not make a pattern by itself
 GROUPS = 8  # at most: budgets where there are few, else equal shares of the runs
@@ -16,14 +17,19 @@ PATTERN = 3.0  # |t| of a slope or a bend that is called a pattern
 
 
 def residual_patterns(fitted: Fitted) -> dict[str, Any]:
-    """Group means and trends of ln loss - ln predicted against budget, params and tokens per parameter."""
+    """Group means and trends of ln loss - ln predicted against budget, params, tokens per parameter, further inputs."""
     runs = fitted.runs
     residual = np.clip(fitted.residual, -CLIP * fitted.sd, CLIP * fitted.sd)
     by = {"flops": runs.flops, "params": runs.params, "tokens_per_param": runs.tokens / runs.params}
+    further = zip(fitted.law.inputs, fitted.inputs, strict=True)
+    by |= {name: x for name, x in further if x.ndim == 1 and name not in BY_COMPUTE}
+    by = {name: values for name, values in by.items() if np.all(values > 0)}  # what the table knows
     found = {
         name: {"groups": group_means(values, residual), **trend(np.log(values), residual, runs.group, fitted)}
         for name, values in by.items()
     }
+    if not found:
+        return nothing("the table has no input that is a positive number: there is nothing to order residuals by")
     t, name, term = max((abs(found[n][f"{term}_t"] or 0.0), n, term) for n in by for term in ("slope", "bend"))
     worst = {"by": name, "term": term, "t": found[name][f"{term}_t"]}
     return {"status": "ok", "pattern": bool(t > PATTERN), "limit": PATTERN, "worst": worst, **found}

@@ -22,25 +22,24 @@ def words(diagnostics: Mapping[str, Any], size: Callable[[Any], str] = show) -> 
 def identifiability_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """Conditioning in a line."""
     condition = "none: a term has vanished" if block["condition"] is None else f"{block['condition']:.3g}"
-    ratio = "not held" if block["params_ratio"] is None else f"within x{block['params_ratio']:.2f} from end to end"
+    held = f", N* within x{block['params_ratio']:.2f} from end to end" if block["params_ratio"] else ", N* not held"
+    held = "" if block["no_optimum"] else held
     ties = block["near_ties"]
     tied = f"; near ties at N* {', '.join(size(t['params']) for t in ties[:3])}" if ties else ""
     pairs = [f"({pair.replace(',', ', ')}) {c:+.3f}" for pair, c in block["correlation"].items() if abs(c) > 0.95]
     pairs = [pair for pair in pairs if not pair.startswith(("(A, alpha)", "(B, beta)"))]  # those always are
     correlated = f"; correlated {', '.join(pairs)}" if pairs else ""
-    return f"{condition}, N* {ratio}{correlated}{tied}"
+    return f"{condition}{held}{correlated}{tied}"
 
 
 def deltas_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """The objectives in a line."""
-    if block["params_range"] is None:
+    n, a, loss = block["params_range"], block["a_range"], block["loss_range"]
+    if n is None and loss is None:
         return "no objective has an optimum"
     ends = [f"{row['objective']}{'' if row['delta'] is None else format(row['delta'], ' g')}" for row in block["rows"]]
-    n, a, loss = block["params_range"], block["a_range"], block["loss_range"]
-    return (
-        f"N* {size(n[0])} to {size(n[1])} (x{n[1] / n[0]:.2f}), a {a[0]:.3f} to {a[1]:.3f}, L {loss[0]:.3f} to "
-        f"{loss[1]:.3f} over {ends[0]} … {ends[-1]}"
-    )
+    sizes = f"N* {size(n[0])} to {size(n[1])} (x{n[1] / n[0]:.2f}), a {a[0]:.3f} to {a[1]:.3f}, " if n and a else ""
+    return f"{sizes}L {loss[0]:.3f} to {loss[1]:.3f} over {ends[0]} … {ends[-1]}"
 
 
 def floor_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
@@ -64,12 +63,16 @@ def suspects_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
 def moved(entry: Mapping[str, Any]) -> str:
     """How N* and L move."""
     factor, change = entry["params_factor"], entry["loss_change"]
-    return "no optimum" if factor is None or change is None else f"N* x{factor:.3f}, L {change:+.4f}"
+    if change is None:
+        return "no optimum"
+    return f"L {change:+.4f}" if factor is None else f"N* x{factor:.3f}, L {change:+.4f}"
 
 
 def influence_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """The run that moves N* most in a line."""
     first, loss = block["params"][0], block["loss"][0]
+    if first["params_factor"] is None:
+        return f"L most by row {named(loss)}: {moved(loss)}"
     lost = f"; without {block['no_optimum']} others there is no optimum" if block["no_optimum"] else ""
     return f"N* most by row {named(first)}: {moved(first)}; L most by row {named(loss)}: {moved(loss)}{lost}"
 

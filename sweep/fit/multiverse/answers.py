@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sweep.fit.best import best_run, exponents
 from sweep.fit.diagnostics.fitted import robust_sd
 from sweep.fit.diagnostics.identifiability import FLAT
 from sweep.fit.multiverse.lanes import SHARPEST, Rung, rung
 from sweep.fit.multiverse.specifications import Group, Specification
 from sweep.fit.multiverse.work import Work
-from sweep.laws import Law
-from sweep.laws.inputs import predict
 
 NAMES = ("params", "tokens", "loss")
 UNSTABLE = 0.2  # share of the resamples that may end without an optimum
@@ -75,9 +73,8 @@ def residual_sd(work: Work, s: Specification) -> float:
     """Robust scatter of the residuals of ln loss over the runs that a specification fits."""
     group = work.design.groups[s.group]
     theta = work.full[s.group][rung(group.objectives[s.objective])].theta[s.base]
-    table = {"params": group.runs.params, "tokens": group.runs.tokens, "flops": group.runs.flops}
-    with np.errstate(all="ignore"):
-        predicted = predict(group.law, group.law.coefficients(theta, group.shift), table)
+    with np.errstate(all="ignore"):  # a fit that left the realm of numbers scatters without bound
+        predicted = group.law.loss(group.law.coefficients(theta, group.shift), *group.runs.inputs(group.law))
         residual = (np.log(group.runs.loss) - np.log(predicted))[group.bases[s.base].kept]
     return robust_sd(residual, len(group.law.names)) if np.isfinite(residual).all() else np.inf
 
@@ -123,21 +120,17 @@ def spread_status(resamples: np.ndarray, level: float) -> str:
 
 
 def asked(group: Group, theta: np.ndarray, target: float, k: float) -> tuple[np.ndarray, np.ndarray]:
-    """(code of the bound [lanes], answers at the target [3, lanes]) of theta [lanes, k]."""
-    coefficients = group.law.coefficients(theta, group.shift)
-    bound = group.law.bound(coefficients, float(group.runs.loss.min()))
-    return bound, at_target(group.law, coefficients, target, k)
+    """(code of the bound [lanes], params, tokens and loss at the target [3, lanes]) of theta [lanes, k].
 
-
-def at_target(law: Law, coefficients: Any, flops: float, k: float) -> np.ndarray:
-    """Compute-optimal (params, tokens, loss) [3, lanes] for a budget, k N D = C; NaN where there is no optimum."""
-    with np.errstate(all="ignore"):  # a lane that left the realm of numbers says so by not being finite
-        params, tokens = law.optimum(coefficients, flops, k)
-        loss = predict(law, coefficients, {"params": params, "tokens": tokens, "flops": flops})
-        a = np.asarray(law.allocation(coefficients, flops, k)[0])
-        found = np.stack(np.broadcast_arrays(params, tokens, loss))
+    NaN where no finite optimum with k N D = C exists.
+    """
+    law, coefficients = group.law, group.law.coefficients(theta, group.shift)
+    bound = law.bound(coefficients, float(group.runs.loss.min()))
+    found = np.stack(np.broadcast_arrays(*best_run(law, coefficients, target, k, group.fixed)))
+    a = np.asarray(exponents(law, coefficients, target, k, group.fixed)[0])
+    with np.errstate(all="ignore"):
         exists = (a > 0) & (a < 1) & np.isfinite(found).all(axis=0)
-    return np.where(exists, found, np.nan)
+    return bound, np.where(exists, found, np.nan)
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float]:

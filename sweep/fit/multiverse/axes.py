@@ -23,7 +23,6 @@ WORDS = {
     "flops": "the convention of counting FLOPs",
     "weights": "the weighting of runs",
 }
-BY_COMPUTE = {"params", "tokens", "flops", "tokens_per_param"}  # inputs that a budget and its split decide
 FEWEST = 20  # resamples that give an interval
 Choice = TypeVar("Choice")
 
@@ -86,13 +85,11 @@ def by_formula(law: Law) -> bool:
 
 
 def fitting(law: Law) -> Law:
-    """The law, where its optimum at a budget is decided by compute alone."""
-    if law.optimum_kind and law.target == "loss" and law.positive and set(law.inputs) <= BY_COMPUTE:
+    """The law, where it is one of the loss with an optimum at a budget."""
+    if law.optimum_kind and law.target == "loss" and law.positive:
         return law
-    usable = [x.id for x in laws.LAWS.values() if x.optimum_kind and set(x.inputs) <= BY_COMPUTE]
-    raise InputError(
-        f"--laws {law.id}: compute alone does not decide its optimal params and tokens; use {', '.join(usable)}"
-    )
+    usable = [x.id for x in laws.LAWS.values() if x.optimum_kind and x.target == "loss" and x.positive]
+    raise InputError(f"--laws {law.id}: it has no compute-optimal params and tokens; those that do: {', '.join(usable)}")
 
 
 def label(objective: Objective) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sweep.errors import InputError
+from sweep.fit.best import BY_COMPUTE
 from sweep.fit.multiverse.axes import Axes, choose, is_expression
 from sweep.fit.result import warning
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
@@ -47,6 +48,9 @@ def read(source: Any, columns: Mapping[str, str], options: Mapping[str, Any], ax
         InputError, Refusal: of `load`, or a convention that was asked for and is not there.
     """
     runs = load(source, columns, **options)
+    for law in axes.chosen_laws:
+        if not set(law.inputs) <= set(BY_COMPUTE):
+            runs = with_further(runs, load(source, columns, **options, law=law))
     names = read_source(source)[0].column_names
     own = convention_of(runs.convention["params"].removeprefix("column "))
     found, told = {own: runs.params}, []
@@ -95,6 +99,13 @@ def per_token(flops: np.ndarray, runs: Runs, params: np.ndarray) -> float:
     return FLOPS_PER_PARAM_TOKEN if flops is SIX else float(np.median(flops / (params * runs.tokens)))
 
 
+def with_further(runs: Runs, more: Runs) -> Runs:
+    """The runs with the further columns that another law reads."""
+    if not np.array_equal(runs.row, more.row):
+        raise InputError(f"{runs.source}: laws that read points of curves cannot be fitted beside laws of whole runs")
+    return replace(runs, further={**runs.further, **more.further})
+
+
 def canonical(runs: Runs) -> np.ndarray:
     """An order of the rows that does not depend on how the table lists them."""
     return np.lexsort((runs.flops, runs.loss, runs.tokens, runs.params))
@@ -107,9 +118,9 @@ def ordered(runs: Runs, order: np.ndarray) -> Runs:
     _, first, group = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
     trial = [runs.trial[i] for i in order.tolist()] if runs.trial else None
-    return replace(
-        runs, **{name: getattr(runs, name)[order] for name in names}, group=rank[group], trial=trial, curves=None
-    )
+    kept = {name: getattr(runs, name)[order] for name in names}
+    further = {name: values[..., order] for name, values in runs.further.items()}
+    return replace(runs, **kept, further=further, group=rank[group], trial=trial, curves=None)
 
 
 def taken(runs: Runs, kept: np.ndarray, params: np.ndarray) -> Runs:

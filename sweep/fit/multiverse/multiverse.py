@@ -56,10 +56,10 @@ def multiverse(
             f"multiverse: level {level}, target_compute {target_compute}; within (0, 1), and a positive number"
         )
     began, axes = time.perf_counter(), axes or Axes()
-    laws = axes.chosen_laws
+    least = min(axes.chosen_laws, key=lambda law: len(law.names))
     options = {"where": where, "units": units, "bytes_per_token": bytes_per_token, "despite": despite}
     counted = read(source, dict(columns or {}), options, axes)
-    judged = [*counted.runs.remarks, *refusals(counted.runs, min(len(law.names) for law in laws), axes.resamples)]
+    judged = [*counted.runs.remarks, *refusals(counted.runs, least, axes.resamples)]
     enforce(judged, despite)
     told = [*stamps(judged, despite, counted.runs.source), *counted.warnings]
     resamples = min(axes.resamples, max(FEWEST, ROWS // len(counted.runs)))

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweep.fit.best import fixed_inputs
 from sweep.fit.multiverse.axes import Axes, label
 from sweep.fit.multiverse.conventions import Counted, taken
 from sweep.fit.multiverse.subsets import subsets, weightings
 from sweep.fit.objective import Objective
 from sweep.laws import Law
-from sweep.laws.inputs import columns
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs
 
@@ -36,6 +36,7 @@ class Group:
     Attributes:
         runs: with parameters counted as in `count`.
         features, shift: of the law.
+        fixed: inputs that compute does not decide, at their medians.
     """
 
     law: Law
@@ -43,6 +44,7 @@ class Group:
     runs: Runs
     features: np.ndarray
     shift: np.ndarray
+    fixed: dict[str, float]
     bases: list[Base]
     objectives: list[Objective]
 
@@ -99,9 +101,8 @@ def design(counted: Counted, axes: Axes) -> Design:
                         choices = dict(zip(("law", "objective", "subset", "count", "flops", "weights"), names, strict=True))
                         place = where.get(id(base), -1)
                         found.append(Specification(choices, len(groups), place, j, k, reason))
-            table = {"params": params, "tokens": runs.tokens, "flops": runs.flops}
-            features, shift = law.features(*columns(law, table))
-            groups.append(Group(law, count, runs, features, shift, fine, objectives))
+            features, shift = law.features(*runs.inputs(law))
+            groups.append(Group(law, count, runs, features, shift, fixed_inputs(law, runs), fine, objectives))
     every = len(axes.chosen_laws) * len(objectives) * combinations * len(counted.flops_per)
     return Design(groups, found, every - len(found))
 
@@ -138,4 +139,4 @@ def distinct_counts(counted: Counted) -> tuple[list[str], dict[str, dict[str, fl
 
 def refused(law: Law, runs: Runs) -> str:
     """Code of the first refusal of a fit of these runs alone, or nothing."""
-    return next((p.code for p in refusals(runs, len(law.names))), "")
+    return next((p.code for p in refusals(runs, law)), "")
