@@ -27,6 +27,7 @@ class Run:
         fit: `fit/fit.json`, empty before a fit.
         lanes: bootstrap lanes of the fit.
         ledger: lines of `forecast.jsonl`.
+        multiverse: `fit/multiverse.json`, empty where none was made.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Run:
     fit: Row
     lanes: list[Row]
     ledger: list[Row]
+    multiverse: Row
 
     @property
     def config(self) -> Row:
@@ -70,6 +72,7 @@ def load(path: Path) -> Run:
         fit=read_json(path / "fit" / "fit.json") if (path / "fit" / "fit.json").exists() else {},
         lanes=read_parquet(path / "fit" / "lanes.parquet"),
         ledger=read_lines(path / "forecast.jsonl"),
+        multiverse=read_json(path / "fit" / "multiverse.json") if (path / "fit" / "multiverse.json").exists() else {},
     )
 
 

@@ -35,7 +35,9 @@ def describe(r: Record) -> str:
 def answers(r: Record) -> list[str]:
     """N*, D* and the loss at the target: over specifications, and with the resamples of each."""
     level = f"{r['level']:.0%}"
-    lines = [f"{'':12s}{'median':>9s}   {level + ' of fits':20s} {level + ' of their resamples':24s} resampling's share"]
+    lines = [
+        f"{'':12s}{'median':>9s}   {level + ' of fits':20s} {level + ' of their resamples':24s} resampling's share"
+    ]
     for name, title, write in (("params", "N*", size), ("tokens", "D*", size), ("loss", "loss", "{:.4f}".format)):
         block, share = r[name], r["variance"][name]["resampling_share"]
         pairs = [span(block[key], write) for key in ("interval", "resampled_interval")]
@@ -70,5 +72,7 @@ def curve(r: Record) -> list[str]:
     for rank in RANKS if len(good) >= len(RANKS) else ():
         row = good[round(rank * (len(good) - 1))]
         choices = ", ".join(row[axis] for axis in AXES)
-        lines.append(f"{f'at {rank:.0%}':12s}{size(row['params']):>9s} {size(row['tokens']):>9s}  {row['loss']:.4f}   {choices}")
+        lines.append(
+            f"{f'at {rank:.0%}':12s}{size(row['params']):>9s} {size(row['tokens']):>9s}  {row['loss']:.4f}   {choices}"
+        )
     return lines

@@ -1,4 +1,4 @@
-"""What every specification says at the target, how its resamples spread, and whether its own diagnostics let it pass."""
+"""What every specification says at the target, how its resamples spread, and whether its diagnostics let it pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def answer(work: Work, s: Specification, target: float, level: float, misfit: bo
 
 
 def resampled(work: Work, s: Specification, at: Rung, target: float) -> np.ndarray:
-    """Answers of a specification's resamples [3, lanes], NaN without a certificate; [3, 0] where they did not finish."""
+    """Answers of the resamples [3, lanes], NaN without a certificate; [3, 0] where they did not finish."""
     if s.group >= len(work.drawn) or not work.drawn[s.group].finished[s.base]:
         return np.empty((3, 0))
     drawn = work.drawn[s.group]

@@ -40,7 +40,8 @@ class Axes:
             loss, budget and tokens_per_param.
         counts: of parameters: names of conventions in the table, or columns.
         flops: conventions: `6nd`, or the table's own by name.
-        weights: `equal`, `by_family` (each the same), `by_compute` (its root), or expressions over the same columns as subsets.
+        weights: `equal`, `by_family` (each family the same), `by_compute` (root of FLOPs), or expressions over the same
+            columns as subsets.
         resamples: of runs, for every fit; 0 for none.
     """
 
@@ -89,7 +90,9 @@ def fitting(law: Law) -> Law:
     if law.optimum_kind and law.target == "loss" and law.positive:
         return law
     usable = [x.id for x in laws.LAWS.values() if x.optimum_kind and x.target == "loss" and x.positive]
-    raise InputError(f"--laws {law.id}: it has no compute-optimal params and tokens; those that do: {', '.join(usable)}")
+    raise InputError(
+        f"--laws {law.id}: it has no compute-optimal params and tokens; those that do: {', '.join(usable)}"
+    )
 
 
 def label(objective: Objective) -> str:

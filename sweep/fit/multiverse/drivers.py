@@ -1,7 +1,7 @@
 """Which choice moves the answer most: the variance over specifications, shared out among the axes.
 
-A linear model with one term for every choice (main effects) is fitted to the answers. An axis's share is what it adds to
-the explained variance, averaged over all orders in which the axes can be added (Lindeman, Merenda and Gold 1980;
+A linear model with one term for every choice (main effects) is fitted to the answers. An axis's share is what it adds
+to the explained variance, averaged over all orders in which the axes can be added (Lindeman, Merenda and Gold 1980;
 Shapley 1953). In a balanced design that is the sum of squares of the analysis of variance; where specifications are
 missing it still shares out exactly what the main effects explain. The remainder is what only combinations of choices
 explain: interaction.

@@ -2,7 +2,7 @@
 
 Thresholds of an objective in ln loss are rungs of a ladder. The wide ones, down to 1e-3, are solved in one call; each
 sharper one starts where the one before it ended, and least absolute deviations are its last rung: from afar, a sharp
-threshold is slow. Runs left out have weight zero, so all subsets and weightings share one padded shape and its programs.
+threshold is slow. Runs left out have weight zero, so all subsets and weightings share one shape and its programs.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

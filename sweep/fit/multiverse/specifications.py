@@ -1,8 +1,8 @@
-"""All combinations of choices as problems to solve: those that differ, what each belongs to, and those that make no sense.
+"""All combinations of choices as problems to solve: those that differ, and those that a fit refuses.
 
 A problem is a law, an objective and row weights under a count of parameters. A specification is a problem with a
-convention of FLOPs: that changes what a budget buys, not the fit. Combinations that change nothing (a subset that leaves
-out no run, weights that are equal) are dropped and counted.
+convention of FLOPs: that changes what a budget buys, not the fit. Combinations that change nothing (a subset that
+leaves out no run, weights that are equal) are dropped and counted.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.fit.best import fixed_inputs
-from sweep.fit.multiverse.axes import Axes, label
+from sweep.fit.multiverse.axes import AXES, Axes, label
 from sweep.fit.multiverse.conventions import Counted, taken
 from sweep.fit.multiverse.subsets import subsets, weightings
 from sweep.fit.objective import Objective
@@ -98,7 +98,7 @@ def design(counted: Counted, axes: Axes) -> Design:
                 for j, objective in enumerate(objectives):
                     for flops, k in per[count].items():
                         names = (law.id, label(objective), base.subset, count, flops, base.weights)
-                        choices = dict(zip(("law", "objective", "subset", "count", "flops", "weights"), names, strict=True))
+                        choices = dict(zip(AXES, names, strict=True))
                         place = where.get(id(base), -1)
                         found.append(Specification(choices, len(groups), place, j, k, reason))
             features, shift = law.features(*runs.inputs(law))

@@ -1,4 +1,4 @@
-"""The work itself: every group on its full rows, then every group's resamples; what is finished stays when it is stopped."""
+"""The work itself: every group on its full rows, then on resamples; what is finished stays when it is stopped."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ STAGES = 3  # programs of the solver for each law and unit of the residuals, at 
 
 @dataclass
 class Drawn:
-    """A group's resamples by rung: theta [bases, resamples, k], certified [bases, resamples]; bases that are finished."""
+    """A group's resamples by rung: theta [bases, resamples, k], certified [bases, resamples]; finished [bases]."""
 
     theta: dict[Rung, np.ndarray]
     converged: dict[Rung, np.ndarray]
