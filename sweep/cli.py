@@ -26,6 +26,8 @@ VERBS = {
     "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
     "check": ("sweep.verbs.check", "look at a loss table: units, slips, duplicates, what can be fitted"),
     "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
+    "compare": ("sweep.verbs.compare", "laws by held-out error, or arms of a table by what their compute buys"),
+    "backtest": ("sweep.verbs.backtest", "fit below each budget, predict above it: how wrong would it have been"),
     "multiverse": ("sweep.verbs.multiverse", "every defensible fit at once: how much the answer moves, and by what"),
     "predict": ("sweep.verbs.predict", "the loss of one run from a fit, with its interval"),
     "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),

@@ -100,11 +100,11 @@ def minimise(
     return lanes
 
 
-def fit_law(law: Law, runs: Runs, objective: Objective) -> Solution:
-    """The best optimum from the best cells of the start grid, with its verdict."""
+def fit_law(law: Law, runs: Runs, objective: Objective, starts: np.ndarray | None = None) -> Solution:
+    """The best optimum from the best cells of the law's grid or design, or from starts [s, k], with its verdict."""
     features, shift = law.features(*runs.inputs(law))
     rank_by = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
-    starts = find_starts(law, features, runs.loss, delta=rank_by)
+    starts = find_starts(law, features, runs.loss, delta=rank_by) if starts is None else starts
     if len(runs) > LARGE:
         starts = ahead(law, runs, features, objective, starts)
     lanes = followed(law, runs, features, objective, starts)

@@ -6,7 +6,7 @@ import altair as alt
 
 from sweep.fit.multiverse.axes import AXES
 from sweep.report import theme
-from sweep.report.charts import literal
+from sweep.report.charts import literal, y_of
 from sweep.report.load import Row
 
 SHOWN = 220  # specifications drawn, spread evenly over the curve
@@ -48,10 +48,9 @@ def answers(rows: Sequence[Row], record: Row, x: alt.X) -> alt.LayerChart:
     low, high = record["params"]["interval"]
     band = alt.Chart(theme.data([{"lo": low, "hi": high}])).mark_rect(opacity=0.1, color=theme.INK, strokeWidth=0)
     base = alt.Chart(theme.data(shown)).encode(x=x)
-    at = {"scale": y.scale, "axis": None}
     return alt.layer(
-        band.encode(y=alt.Y("lo:Q", **at), y2="hi:Q"),
-        base.mark_rule(strokeWidth=1, opacity=0.35, color=theme.APPROACH[2]).encode(y=alt.Y("lo:Q", **at), y2="hi:Q"),
+        band.encode(y=y_of("lo", y), y2="hi:Q"),
+        base.mark_rule(strokeWidth=1, opacity=0.35, color=theme.APPROACH[2]).encode(y=y_of("lo", y), y2="hi:Q"),
         base.mark_circle(size=14, opacity=1, color=theme.APPROACH[2]).encode(y=y),
     )
 

@@ -91,6 +91,7 @@ def load(
     bytes_per_token: str | float | int | None = None,
     despite: Sequence[str] = (),
     law: Law | None = None,
+    by: str | None = None,
 ) -> Runs:
     """Read, filter and check.
 
@@ -103,6 +104,7 @@ def load(
         bytes_per_token: for bpb, a number or a column.
         despite: codes of refusals to override; `loss_not_positive` leaves those rows out.
         law: whose further inputs are read (sweep.tables.further); None for params and tokens alone.
+        by: column of the arms of a comparison: its several values are meant.
 
     Raises:
         InputError: an unreadable source, a missing column, or a value that no run has (row and column).
@@ -110,7 +112,7 @@ def load(
     """
     runs, problems, _ = examine(
         source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite,
-        law=law,
+        law=law, by=by,
     )  # fmt: skip
     enforce(problems, despite)
     assert runs is not None  # only errors leave none
@@ -126,6 +128,7 @@ def examine(
     bytes_per_token: str | float | int | None = None,
     despite: Sequence[str] = (),
     law: Law | None = None,
+    by: str | None = None,
 ) -> Seen:
     """`load`, with what is wrong as a list.
 
@@ -150,8 +153,8 @@ def examine(
         raise missing(table, "run", columns["run"], name)
     rows, excluded = chosen(table, where, name)
     curves, wanted = further.on_curves(law, has), further.needed(law, has)
-    read_too = [key for key in ("params", "tokens", "flops", "budget") if key in wanted or has(key)]
-    values, problems = numbers(table, ["loss", *read_too], names, rows, name)
+    ours = [key for key in (*NEEDED, "flops", "budget") if key == "loss" or key in wanted or has(key)]
+    values, problems = numbers(table, ours, names, rows, name)
     if "loss_not_positive" in despite and (values["loss"] <= 0).any():
         keep = ~(values["loss"] <= 0)
         excluded = [*excluded, ("loss_not_positive", int((~keep).sum()))]
@@ -170,7 +173,7 @@ def examine(
     run = None if told else slips.run_column(table, rows, values["params"])
     if curves:
         run = names["run"], slips.codes(table[names["run"]], rows)
-    problems += slips.mixed(table, rows, names_in(where), name)
+    problems += slips.mixed(table, rows, {*names_in(where), *([by] if by else [])}, name)
     if not own:
         stated = {*columns, *(NEEDED if by_name else ()), *(("run",) if curves else ())}
         problems += slips.suspicions(names, rows, values, stated, run, name)

@@ -38,6 +38,7 @@ class Backtest:
         predicted: loss, nats/token.
         spread: standard deviation of ln predicted over resampled fits below the origin.
         sd: claimed for one new run, `spread` and the scatter of runs together.
+        resampled: ln predicted by the resampled fits below the origin, [m, lanes].
     """
 
     row: np.ndarray
@@ -47,6 +48,7 @@ class Backtest:
     predicted: np.ndarray
     spread: np.ndarray
     sd: np.ndarray
+    resampled: np.ndarray
 
     @property
     def score(self) -> np.ndarray:
@@ -82,19 +84,24 @@ def origins(fitted: Fitted) -> np.ndarray:
     return level[None] <= np.array(chosen)[:, None]
 
 
-def backtest(fitted: Fitted, seed: int = 0) -> Backtest | None:
-    """Fits below each origin with their predictions above it; None where nothing can be left out."""
-    runs, kept = fitted.runs, origins(fitted)
+def backtest(fitted: Fitted, seed: int = 0, kept: np.ndarray | None = None, count: int = RESAMPLES) -> Backtest | None:
+    """Fits below each origin with their predictions above it; None where nothing can be left out.
+
+    Args:
+        kept: runs to fit for each origin [origins, n]; default: `origins`.
+        count: resamples of each origin. They depend on the seed and the runs only, so laws can be compared in pairs.
+    """
+    runs, kept = fitted.runs, origins(fitted) if kept is None else kept
     if not len(kept):
         return None
     cuts = np.array([runs.flops[rows].max() for rows in kept])
     below = refit(fitted, kept.astype(float), [subset_starts(fitted, rows) for rows in kept])
-    weight = np.zeros((len(cuts), RESAMPLES, len(runs)))
+    weight = np.zeros((len(cuts), count, len(runs)))
     for i, rows in enumerate(kept):
-        weight[i][:, rows] = draw(runs.group[rows], RESAMPLES, seed)
-    lanes = refit(fitted, weight.reshape(-1, len(runs)), list(np.repeat(below.theta, RESAMPLES, axis=0)[:, None]))
+        weight[i][:, rows] = draw(runs.group[rows], count, seed)
+    lanes = refit(fitted, weight.reshape(-1, len(runs)), list(np.repeat(below.theta, count, axis=0)[:, None]))
     predicted = fitted.predict(below.coefficients)  # [cuts, n]
-    resampled = fitted.predict(lanes.coefficients).reshape(len(cuts), RESAMPLES, len(runs))
+    resampled = fitted.predict(lanes.coefficients).reshape(len(cuts), count, len(runs))
     z = NormalDist().inv_cdf((1 + fitted.level) / 2)
     parts = []
     for i, rows in enumerate(kept):
@@ -107,7 +114,7 @@ def backtest(fitted: Fitted, seed: int = 0) -> Backtest | None:
         same = np.full(len(out), cuts[i])
         parts.append(
             (out, same, runs.flops[out] / cuts[i], residual[out], np.exp(predicted[i][out]), spread,
-             np.maximum(np.hypot(spread, noise), ROUNDING))
+             np.maximum(np.hypot(spread, noise), ROUNDING), resampled[i][:, out].T)
         )  # fmt: skip
     return Backtest(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 

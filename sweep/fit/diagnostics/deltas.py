@@ -41,7 +41,7 @@ def deltas(fitted: Fitted) -> dict[str, Any]:
     rows.append(row(fitted, squares_of_loss(fitted, logs.theta[-2:]), 0, "mse", None))
     answer = "params" if fitted.law.optimum_kind else "loss"
     usable = [r for r in rows if r[answer] and r["status"] != "not_converged"]
-    return {"status": "ok", "rows": rows, **spread(usable)}
+    return {"status": "ok", "no_optimum": not fitted.law.optimum_kind, "rows": rows, **spread(usable)}
 
 
 def squares_of_loss(fitted: Fitted, theta: np.ndarray) -> Refits:

@@ -37,7 +37,7 @@ class Fitted:
     level: float
     fixed: Mapping[str, float] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def inputs(self) -> list[np.ndarray]:
         """What the law reads of the runs, [n] each."""
         return self.runs.inputs(self.law)

@@ -35,7 +35,7 @@ def identifiability_line(block: Mapping[str, Any], size: Callable[[Any], str]) -
 def deltas_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """The objectives in a line."""
     n, a, loss = block["params_range"], block["a_range"], block["loss_range"]
-    if n is None and loss is None:
+    if loss is None or (n is None and not block["no_optimum"]):
         return "no objective has an optimum"
     ends = [f"{row['objective']}{'' if row['delta'] is None else format(row['delta'], ' g')}" for row in block["rows"]]
     sizes = f"N* {size(n[0])} to {size(n[1])} (x{n[1] / n[0]:.2f}), a {a[0]:.3f} to {a[1]:.3f}, " if n and a else ""
