@@ -69,13 +69,19 @@ def answers(record: Row) -> Markup:
 
 def drivers(record: Row) -> Markup:
     """Share of the variance of each answer by axis, and the median N* of its choices."""
-    rows = []
-    for row in record["drivers"]:
-        medians = sorted(row["choices"], key=lambda c: c["params"])
-        told = ", ".join(f"{c['choice']} {numbers.count(c['params'])}" for c in medians)
-        rows.append((stacked(row["words"], told), *(numbers.percent(row[name]) for name, *_ in QUANTITIES)))
+    rows = [
+        (stacked(row["words"], ends(row["choices"])), *(numbers.percent(row[name]) for name, *_ in QUANTITIES))
+        for row in record["drivers"]
+        if len(row["choices"]) != 1  # an axis without a choice moves nothing
+    ]
     head = ("what moves the answer, with the median N* of each choice", "ln N*", "ln D*", "ln loss")
     return table(head, rows, numeric=range(1, 4), caption="Share of the variance over the fits that pass.")
+
+
+def ends(choices: list[Row]) -> str:
+    """Choices with their median N*, in order of it; the first and the last two of many."""
+    told = [f"{c['choice']} {numbers.count(c['params'])}" for c in sorted(choices, key=lambda c: c["params"])]
+    return ", ".join(told if len(told) <= 6 else [*told[:2], "…", *told[-2:]])
 
 
 def failures(record: Row) -> Markup | None:

@@ -36,7 +36,7 @@ class Group:
     Attributes:
         runs: with parameters counted as in `count`.
         features, shift: of the law.
-        fixed: inputs that compute does not decide, at their medians.
+        fixed: inputs that compute does not decide (sweep.fit.best).
     """
 
     law: Law

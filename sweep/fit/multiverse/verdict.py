@@ -22,7 +22,7 @@ def verdict(record: Mapping[str, Any]) -> str:
     return text + f"; {first['words']} moves it most ({first['params']:.0%} of the variance of ln N*)."
 
 
-def size(count: float) -> str:
+def size(count: float | int) -> str:
     """A count of parameters in three digits: 40.1B."""
     for scale, prefix in PREFIXES:
         if count >= 0.9995 * scale:
