@@ -25,11 +25,12 @@ Tell = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Ends:
-    """Where the lanes of one rung ended: theta [m, k], the solver's objective [m], certified [m]."""
+    """Where the lanes of one rung ended: theta [m, k], the solver's objective, certified, passes over the rows [m]."""
 
     theta: np.ndarray
     value: np.ndarray
     converged: np.ndarray
+    steps: np.ndarray
 
 
 def rung(objective: Objective, sharpest: float = 0.0) -> Rung:
@@ -72,7 +73,7 @@ def climb(
         value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
         for i, r in enumerate(together):
             mine = slice(i * m, (i + 1) * m)
-            ends[r] = Ends(lanes.theta[mine], value[mine], lanes.converged[mine])
+            ends[r] = Ends(lanes.theta[mine], value[mine], lanes.converged[mine], lanes.steps[mine])
         tell(m * len(together))
     return ends
 
@@ -102,7 +103,7 @@ def best(ends: Ends, count: int) -> Ends:
     """Of `count` lanes in a row the one of least objective."""
     first = np.arange(0, len(ends.value), count)
     chosen = first + np.argmin(ends.value.reshape(-1, count), axis=1)
-    return Ends(ends.theta[chosen], ends.value[chosen], ends.converged[chosen])
+    return Ends(ends.theta[chosen], ends.value[chosen], ends.converged[chosen], ends.steps[chosen])
 
 
 def resampled(

@@ -23,7 +23,8 @@ def test_alike_bases_are_one(runs):
     every, equal = np.ones(35, bool), np.ones(35)
     some = np.arange(35) < 30
     found = distinct(
-        {"all": every, "no_suspects": every, "some": some}, {"equal": equal, "double": 2 * equal, "by": 1 + equal * some}
+        {"all": every, "no_suspects": every, "some": some},
+        {"equal": equal, "double": 2 * equal, "by": 1 + equal * some},
     )
     assert [(b.subset, b.weights) for b in found] == [("all", "equal"), ("all", "by"), ("some", "equal")]
     assert all(np.isclose(b.weight[b.kept].mean(), 1) for b in found)
