@@ -22,7 +22,7 @@ from sweep.fit.best import fixed_inputs
 from sweep.fit.diagnostics.curvature import moments
 from sweep.fit.efficiency import Arm, pair
 from sweep.fit.fit import check_law
-from sweep.fit.joint import fit_joint, of_arm, part
+from sweep.fit.joint import fit_joint, of_arm
 from sweep.fit.objective import Objective, huber
 from sweep.fit.record import flops_per_param_token
 from sweep.fit.result import plain, warning
@@ -124,12 +124,10 @@ def arms_of(runs: Runs, names: Sequence[str], law: Law, objective: Objective, by
     """The arms, the one with the most runs first, each fitted apart; a Refusal where one cannot be."""
     distinct, counts = np.unique(names, return_counts=True)
     if len(distinct) < 2:
-        raise InputError(
-            f"{runs.source}: column {by} has one value, {str(distinct[0])!r}; two arms are needed to compare"
-        )
+        raise InputError(f"{runs.source}: column {by} has one value, {str(distinct[0])!r}; two arms are needed")
     arms = []
     for name in distinct[np.argsort(-counts, kind="stable")]:
-        mine = part(runs, np.flatnonzero(np.array(names) == name))
+        mine = runs.take(np.flatnonzero(np.array(names) == name))
         mine = replace(mine, source=f"{runs.source}, arm {name}")
         enforce(refusals(mine, law), ())
         arms.append(

@@ -6,7 +6,6 @@ that their objectives tell whether the arms share exponents.
 
 import functools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -84,11 +83,3 @@ def fit_joint(
     best = np.argsort(score, kind="stable")[:STARTS]
     starts = joint.theta([values[name][best] for name in joint.names], np.zeros(1))
     return joint, fit_law(joint, together, objective, np.clip(starts, joint.lower, joint.upper))
-
-
-def part(runs: Runs, rows: np.ndarray) -> Runs:
-    """Some rows of the runs."""
-    arrays = ("params", "tokens", "flops", "loss", "budget", "group", "row")
-    further = {name: x[..., rows] for name, x in runs.further.items()}
-    kept = {name: getattr(runs, name)[rows] for name in arrays}
-    return replace(runs, **kept, further=further, trial=None, curves=None)

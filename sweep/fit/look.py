@@ -8,10 +8,13 @@ import numpy as np
 
 from sweep import laws
 from sweep.fit.approach2 import families
-from sweep.fit.quick import Quick, quick
+from sweep.fit.best import BY_COMPUTE
+from sweep.fit.conditioning import LIMIT
+from sweep.fit.quick import SAMPLE, Quick, quick, sample
 from sweep.fit.result import plain
+from sweep.tables.further import fed
 from sweep.tables.judge import refusals
-from sweep.tables.load import Runs, examine
+from sweep.tables.load import Runs, examine, read_source
 from sweep.tables.problem import Problem
 from sweep.tables.structure import distinct
 
@@ -41,16 +44,17 @@ def look(
     runs, problems, count = examine(source, columns, where, **units)
     if runs is None:
         return plain(report(problems, {"rows": count, "identifiable": {}, "families": []}))
-    law = laws.get("additive")  # the one that can be fitted
+    law = laws.get("additive")  # the one whose residuals are looked at
     main, refused = judge(law, runs)
+    judged = {law.id: (main, [p.code for p in refused]), **others(source, columns, where, runs, units)}
     members = [family(runs, budget, rows) for budget, rows in families(runs)]
     copies, again = repeats(runs)
     found = suspects(runs, main)
     data = {
         "rows": len(runs),
         "source": runs.source,
-        "identifiable": {law.id: not refused and main is not None and not main.weak},
-        "laws": {law.id: told(main, refused)},
+        "identifiable": {id: identifiable(found, why) for id, (found, why) in judged.items()},
+        "laws": {id: told(found, why) for id, (found, why) in judged.items()},
         "families": members,
         "ranges": ranges(runs),
         "units": asdict(runs.units) | {"statement": runs.units.statement},
@@ -81,11 +85,38 @@ def judge(law: laws.Law, runs: Runs) -> tuple[Quick | None, list[Problem]]:
     return (None if hopeless else quick(law, runs)), refused
 
 
-def told(found: Quick | None, refused: Sequence[Problem]) -> dict[str, Any]:
+def others(
+    source: Any, columns: Mapping[str, str] | None, where: str | None, runs: Runs, units: Mapping[str, Any]
+) -> dict[str, tuple[Quick | None, list[str]]]:
+    """Every other law of the loss that the columns feed: a quick fit of some hundred rows, and why it is refused."""
+    names, found = {*read_source(source)[0].column_names, *(columns or {}), "params", "tokens"}, {}
+    for id, law in laws.LAWS.items():
+        if id == "additive" or law.target != "loss" or not law.positive or not fed(law, names):
+            continue
+        own = runs
+        if not set(law.inputs) <= set(BY_COMPUTE):
+            own, problems, _ = examine(source, columns, where, law=law, **units)
+            if own is None:
+                found[id] = None, [next(p.code for p in problems if p.level != "remark")]
+                continue
+        few = own.take(sample(own.loss, SAMPLE // 2))
+        quick_fit, refused = judge(law, few)
+        found[id] = quick_fit, [p.code for p in refused]
+    return found
+
+
+def identifiable(found: Quick | None, refused: Sequence[str]) -> bool:
+    """Whether a table tells all of a law's exponents, and its coefficients apart."""
+    return not refused and found is not None and not found.weak and found.condition < LIMIT**2
+
+
+def told(found: Quick | None, refused: Sequence[str]) -> dict[str, Any]:
     """Whether and how well a table tells a law apart from others, with the reason where it does not."""
-    reason = ", ".join(p.code for p in refused) or (
-        f"{', '.join(found.weak)} within two standard errors of zero" if found and found.weak else ""
-    )
+    reason = ", ".join(refused)
+    if not reason and found and found.weak:
+        reason = f"{', '.join(found.weak)} within two standard errors of zero"
+    if not reason and not identifiable(found, refused):
+        reason = "unidentified"
     if found is None:
         return {"reason": reason, "condition": None, "t_ratio": None, "residual_sd": None}
     return {"reason": reason, "condition": found.condition, "t_ratio": found.t_ratio, "residual_sd": found.sd}

@@ -58,7 +58,7 @@ def default_laws(source: Any, columns: Mapping[str, str] | None, where: str | No
     names |= {"params"} if "params_with_head" in names else set()  # of a table that a sweep wrote
     found, rows = [], None
     for id, law in laws.LAWS.items():
-        if law.target != "loss" or not law.positive or id in BY_NAME or not fed(law, names):
+        if law.target != "loss" or not law.positive or id in BY_NAME or not further.fed(law, names):
             continue
         if not {"params", "tokens"} <= set(law.inputs) and set(law.inputs) <= set(BY_COMPUTE):
             continue
@@ -68,14 +68,6 @@ def default_laws(source: Any, columns: Mapping[str, str] | None, where: str | No
     if not found:
         raise InputError("compare: the table feeds no law of the loss; it needs params and tokens, see `sweep laws`")
     return found
-
-
-def fed(law: Law, names: set[str]) -> bool:
-    """Whether columns of these names give a law all that it reads."""
-    try:
-        return set(further.needed(law, names.__contains__)) <= names
-    except InputError:
-        return False
 
 
 def roll(

@@ -108,3 +108,8 @@ def plural(n: int, noun: str) -> str:
     if n == 1:
         return f"1 {noun}"
     return f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"
+
+
+def spread(value: Number | None, error: Number | None) -> str:
+    """A loss with its standard error where there is one."""
+    return f"{loss(value)} ± {loss(error)}" if known(error) else loss(value)

@@ -4,7 +4,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.laws import additive
+import numpy as np
+
+from sweep.fit.best import best_run
+from sweep.fit.result import coefficients_of
+from sweep.laws import LAWS
 from sweep.report import theme
 from sweep.report.load import PARAM_CONVENTIONS, Row, Run
 
@@ -120,20 +124,18 @@ def residuals(run: Run) -> list[dict[str, Any]]:
 
 
 def optima(run: Run) -> list[float]:
-    """Compute-optimal parameters at the target under every converged bootstrap lane of an additive law.
+    """Compute-optimal parameters at the target under every converged bootstrap lane of the fit's law.
 
     N D at the target is that of the fit's own optimum, so its way of counting FLOPs carries over.
     """
-    target = (run.fit.get("target") or {}).get("approach3") or {}
-    if not target.get("params") or not target.get("tokens"):
+    target, law = (run.fit.get("target") or {}).get("approach3") or {}, LAWS.get(run.fit.get("law") or "additive")
+    lanes = converged(run.lanes)
+    if not (lanes and law and law.optimum_kind and target.get("params") and target.get("tokens")):
         return []
+    values = {name: np.array([lane.get(name) or 0.0 for lane in lanes], float) for name in law.names}
     product = target["params"] * target["tokens"]
-    found = []
-    for lane in converged(run.lanes):
-        law = additive.Additive(*(lane.get(name) or 0.0 for name in additive.Additive._fields))
-        if min(law[1:]) > 0:  # an E of zero is no obstacle
-            found.append(additive.optimum(law, product, k=1.0)[0])
-    return found
+    params, *_ = best_run(law, coefficients_of(law, values), product, 1.0, run.fit.get("fixed"))
+    return params[np.isfinite(params) & (params > 0)].tolist()
 
 
 def converged(lanes: list[Row]) -> list[Row]:

@@ -4,7 +4,6 @@ from sweep.report import numbers
 from sweep.report.load import PARAM_CONVENTIONS, Row, Run
 from sweep.report.markup import Markup, Piece, facts, join, missing, section, table, tag
 from sweep.report.points import DONE, conventions
-from sweep.report.sections import spread
 from sweep.report.verdict import statuses
 
 MEANINGS = {
@@ -61,7 +60,7 @@ def trials(run: Run) -> Markup:
             numbers.count(row.get(f"params_{params}")),
             numbers.count(row.get("tokens")),
             numbers.flops(row.get(f"flops_{flops}")),
-            spread(row.get("loss"), row.get("loss_se")),
+            numbers.spread(row.get("loss"), row.get("loss_se")),
             numbers.short(row.get("lr")),
             str(row.get("seed") if row.get("seed") is not None else numbers.MISSING),
             str(row.get("steps") or numbers.MISSING),

@@ -221,16 +221,20 @@ def residual_figures(run: Run) -> list[Piece]:
 def bootstrap(run: Run) -> Markup:
     """The clouds of the bootstrap."""
     title = "Bootstrap"
-    good = [lane for lane in converged(run.lanes) if lane.get("alpha") and lane.get("beta")]
+    good, plane = converged(run.lanes), {"alpha", "beta"} <= set(run.fit.get("params") or ("alpha", "beta"))
+    if plane:
+        good = [lane for lane in good if lane.get("alpha") and lane.get("beta")]
     if len(good) < 2:
         return section("bootstrap", title, missing("No bootstrap lanes were found, so nothing here has an interval."))
     drawn = run.fit.get("bootstrap") or len(run.lanes)
     note = f"{drawn - len(good)} of {drawn} gave no usable fit and are left out." if drawn > len(good) else ""
-    cloud = figure(
-        "exponents",
-        lambda width: diagnostics.exponent_cloud(good, run.fit, width),
-        f"The two exponents under {len(good)} resamples of the trials; the cross is the fit. {note}".strip(),
-    )
+    cloud = tag("p", f"{len(good)} resamples of the trials; this law has no plane of two exponents. {note}")
+    if plane:
+        cloud = figure(
+            "exponents",
+            lambda width: diagnostics.exponent_cloud(good, run.fit, width),
+            f"The two exponents under {len(good)} resamples of the trials; the cross is the fit. {note}".strip(),
+        )
     sizes = optima(run)
     if len(sizes) < 2:
         return section("bootstrap", title, cloud, missing("No optimum at the target, so its spread is not drawn."))
@@ -263,7 +267,7 @@ def forecast(run: Run) -> Markup:
                 numbers.count(line.get("tokens")),
                 numbers.flops(line.get("flops")),
                 stacked(numbers.loss(line.get("loss")), numbers.interval(line.get("interval"), numbers.loss)),
-                spread(result.get("loss"), result.get("loss_se")),
+                numbers.spread(result.get("loss"), result.get("loss_se")),
                 numbers.signed(result.get("error")),
                 inside,
                 f"{numbers.times(far.get('compute'))} C, {numbers.times(far.get('tokens_per_param'))} D/N",
@@ -272,11 +276,6 @@ def forecast(run: Run) -> Markup:
     head = ("forecast", "N", "D", "FLOPs", "loss", "outcome", "error", "", "beyond the fit")
     drawing = figure("forecast", lambda width: diagnostics.forecast_chart(found, width), caption, full=True)
     return section("forecast", title, drawing, table(head, rows, numeric=range(1, 7)))
-
-
-def spread(loss: numbers.Number | None, error: numbers.Number | None) -> str:
-    """A loss with its standard error where there is one."""
-    return f"{numbers.loss(loss)} ± {numbers.loss(error)}" if numbers.known(error) else numbers.loss(loss)
 
 
 def learning_rates(run: Run) -> Markup:

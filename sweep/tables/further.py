@@ -55,6 +55,14 @@ def needed(law: Law | None, has: Callable[[str], bool]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def fed(law: Law, names: set[str]) -> bool:
+    """Whether columns of these names give a law all that it reads."""
+    try:
+        return set(needed(law, names.__contains__)) <= names
+    except InputError:
+        return False
+
+
 def absent(law: Law, name: str, needs: Collection[str]) -> InputError:
     """The error of an input that the table neither has nor supplies."""
     others = f", or give {' and '.join(needs)}" if needs else ""

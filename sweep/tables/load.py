@@ -65,6 +65,14 @@ class Runs:
     def __len__(self) -> int:
         return len(self.loss)
 
+    def take(self, rows: np.ndarray) -> "Runs":
+        """The runs of these rows [m], without the curves of whole runs."""
+        arrays = ("params", "tokens", "flops", "loss", "budget", "group", "row")
+        kept = {name: getattr(self, name)[rows] for name in arrays}
+        further = {name: x[..., rows] for name, x in self.further.items()}
+        trial = None if self.trial is None else [self.trial[i] for i in rows]
+        return replace(self, **kept, further=further, trial=trial, curves=None)
+
     def inputs(self, law: Law) -> list[np.ndarray]:
         """What `law` reads, in the order of the arguments of its `loss`: [n] each, of a schedule [f, n].
 

@@ -60,7 +60,7 @@ def describe(args: Args, data: dict[str, Any]) -> str:
         lines = [
             head(args.table, data),
             line("units", [data["units"]["statement"], flops(data)]),
-            line("design", [*identifiable(data), structure(data)]),
+            line("design", [identifiable(data), structure(data), other_laws(data)]),
             line("suspect", suspect(data)),
             line("missing", data["missing"]),
         ]
@@ -116,16 +116,18 @@ def flops(data: dict[str, Any]) -> str:
     return f"C is {low:.3g} to {high:.3g} x 6ND: {told}"
 
 
-def identifiable(data: dict[str, Any]) -> list[str]:
-    """Each law: can the table tell its exponents?"""
-    parts = []
-    for law, able in data["identifiable"].items():
-        about = data["laws"][law]
-        condition = "" if about["condition"] is None else f"condition {short(about['condition'])}"
-        why = about["reason"]
-        detail = ", ".join(filter(None, [why, condition]))
-        parts.append(f"{'' if able else 'NOT '}identifiable for {law} ({detail})")
-    return parts
+def identifiable(data: dict[str, Any]) -> str:
+    """Can the table tell the exponents of the additive law?"""
+    about = data["laws"]["additive"]
+    condition = "" if about["condition"] is None else f"condition {short(about['condition'])}"
+    detail = ", ".join(filter(None, [about["reason"], condition]))
+    return f"{'' if data['identifiable']['additive'] else 'NOT '}identifiable for additive ({detail})"
+
+
+def other_laws(data: dict[str, Any]) -> str:
+    """The other laws that the columns feed and the table can tell."""
+    able = [law for law, yes in data["identifiable"].items() if yes and law != "additive"]
+    return f"also identifiable for {', '.join(able)}" if able else ""
 
 
 def structure(data: dict[str, Any]) -> str:

@@ -55,7 +55,7 @@ def test_a_good_table(tmp_path, capsys):
     assert lines[-1] == f"next         sweep fit {table} --columns params=N tokens=D loss=val"
     code, out, _ = run(capsys, table, *COLUMNS, "--json")
     data = json.loads(out)
-    assert (code, data["rows"], data["identifiable"]) == (0, 21, {"additive": True})
+    assert (code, data["rows"], data["identifiable"]["additive"]) == (0, 21, True)
 
 
 def test_bad_values_exit_1_and_refusals_exit_2(tmp_path, capsys):
