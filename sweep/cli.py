@@ -30,6 +30,12 @@ VERBS = {
     "backtest": ("sweep.verbs.backtest", "fit below each budget, predict above it: how wrong would it have been"),
     "multiverse": ("sweep.verbs.multiverse", "every defensible fit at once: how much the answer moves, and by what"),
     "predict": ("sweep.verbs.predict", "the loss of one run from a fit, with its interval"),
+    "plan": ("sweep.verbs.plan", "what to train for a budget, a loss or a demand, at what cost, how sure"),
+    "forecast": ("sweep.verbs.forecast", "a dated, hashed prediction of a run that has not been trained"),
+    "forecast score": ("sweep.verbs.forecast_score", "what became of a forecast, and how often forecasts were right"),
+    "forecast list": ("sweep.verbs.forecast_list", "every forecast with its outcome, and the calibration"),
+    "forecast verify": ("sweep.verbs.forecast_verify", "was a line of the ledger edited, and which"),
+    "suggest": ("sweep.verbs.suggest", "the next trials worth running, for what they cost"),
     "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
@@ -54,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     verb = ""
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            print(OVERVIEW.format(verbs="\n".join(f"  {name:12s}{text}" for name, (_, text) in VERBS.items())))
+            print(OVERVIEW.format(verbs="\n".join(f"  {name:17s}{text}" for name, (_, text) in VERBS.items())))
             return 0
         verb, rest = split_verb(words)
         output = call(verb, rest)

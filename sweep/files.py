@@ -1,10 +1,15 @@
-"""Files appear whole or not at all: written beside, flushed to disk, renamed. Everything durable is written here."""
+"""Files appear whole or not at all: written beside, flushed to disk, renamed. Everything durable is written here.
+
+A file that only grows is appended to instead (`extend`): under a lock, and cut back where the disk fails half-way.
+"""
 
 import contextlib
+import errno
+import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from sweep.errors import InputError
 
@@ -36,3 +41,52 @@ def write_text(path: str | Path, text: str) -> None:
     """UTF-8 text, whole or not at all."""
     with whole(path) as sink:
         sink.write(text.encode())
+
+
+class Growth(NamedTuple):
+    """What to do with the end of a file: keep so many of its bytes, then add these."""
+
+    keep: int
+    added: bytes
+
+
+def extend(path: str | Path, growth: Callable[[bytes], Growth]) -> None:
+    """Append to a file, whole or not at all; processes that append to one file wait for each other.
+
+    Args:
+        growth: told what the file holds, with the lock held, it says what to keep of it (all, but for an end that
+            another writer's death left torn) and what to add.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    file = Path(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a+b", buffering=0) as sink:
+            fcntl.flock(sink, fcntl.LOCK_EX)
+            sink.seek(0)
+            held = sink.readall()
+            keep, added = growth(held)
+            if keep < len(held):
+                sink.truncate(keep)
+            try:
+                if sink.write(added) != len(added):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(sink.fileno())
+            except BaseException:
+                sink.truncate(keep)
+                raise
+        if not held:
+            sync_folder(file.parent)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}; make room, or mend its permissions") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the name of a new file to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -54,12 +54,18 @@ def test_there_is_something_to_check():
 def options(verb: str) -> set[str]:
     """Every option of a verb as typed: its own, and the fields of a config where it takes one."""
     module = importlib.import_module(cli.VERBS[verb][0])
-    kinds = {f.name: f.type for f in dataclasses.fields(module.Args)}
+    kinds = {typed(f): f.type for f in dataclasses.fields(module.Args)}
     if getattr(module, "CONFIG", False):
         kinds |= {name: kind_of(name) for name in config.field_names(config.Sweep)}
     names = {f"--{name}".replace("_", "-") for name in kinds}
     switches = {name for name, kind in kinds.items() if kind is bool}
     return names | {"--" + re.sub(r"([^.]+)$", r"no-\1", name).replace("_", "-") for name in switches}
+
+
+def typed(field: dataclasses.Field) -> str:
+    """An option's name: the field's, or the one that its annotation gives it (`for` cannot name a field)."""
+    given = [x.name for x in getattr(field.type, "__metadata__", ()) if getattr(x, "name", None)]
+    return given[0] if given else field.name
 
 
 def kind_of(field: str) -> type:

@@ -2,11 +2,16 @@
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from sweep.errors import InputError
-from sweep.files import whole, write_text
+from sweep.files import Growth, extend, whole, write_text
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_text_is_written_with_the_folders_on_the_way(tmp_path):
@@ -52,3 +57,42 @@ def test_beneath_a_file_and_over_a_folder(tmp_path):
         with pytest.raises(InputError, match="cannot be written"):
             write_text(place, "x")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_a_file_grows_whole_lines_at_a_time(tmp_path):
+    seen = []
+
+    def add(held: bytes) -> Growth:
+        seen.append(held)
+        return Growth(len(held), b"line\n")
+
+    for _ in range(2):
+        extend(tmp_path / "new" / "t", add)
+    assert (tmp_path / "new" / "t").read_bytes() == b"line\nline\n"
+    assert seen == [b"", b"line\n"]
+
+
+def test_a_torn_end_can_be_left_out(tmp_path):
+    (tmp_path / "t").write_bytes(b"line\nhal")
+    extend(tmp_path / "t", lambda held: Growth(5, b"next\n"))
+    assert (tmp_path / "t").read_bytes() == b"line\nnext\n"
+
+
+def test_a_disk_that_fills_half_way_leaves_the_file_as_it_was(tmp_path):
+    """In a process whose files may not exceed 64 bytes, where the first bytes of a long line are really written."""
+    (tmp_path / "t").write_bytes(b"line\n")
+    program = (
+        "import resource, signal, sys; from sweep.errors import InputError; from sweep.files import Growth, extend\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+        "try: extend(sys.argv[1], lambda held: Growth(len(held), b'x' * 100))\n"
+        "except InputError as error: print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program, tmp_path / "t"], capture_output=True, text=True, cwd=ROOT)
+    assert "t: cannot be written" in said.stdout, said.stderr
+    assert (tmp_path / "t").read_bytes() == b"line\n"
+
+
+def test_growth_beneath_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        extend(tmp_path / "file" / "t", lambda held: Growth(0, b"x"))

@@ -127,12 +127,13 @@ def derivative(function, theta: np.ndarray) -> np.ndarray:
 
 
 def spread(jacobian: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Standard deviations of `wanted` [k, 5] at unit noise: sqrt(w (J'J)^-1 w'), infinite along what J cannot see.
+    """Standard deviations of `wanted` [q, k] at unit noise: sqrt(w (J'J)^-1 w'), infinite along what J cannot see.
 
     By the singular values of J with scaled columns, since forming J'J would square its condition number.
     """
-    rows = np.zeros((max(len(jacobian), 5), 5))
-    rows[: len(jacobian)] = jacobian  # at least five rows, so that directions never seen have a singular value: zero
+    k = jacobian.shape[1]
+    rows = np.zeros((max(len(jacobian), k), k))
+    rows[: len(jacobian)] = jacobian  # at least k rows, so that directions never seen have a singular value: zero
     scale = np.linalg.norm(rows, axis=0)
     scale[scale == 0] = 1.0
     _, singular, directions = np.linalg.svd(rows / scale, full_matrices=False)

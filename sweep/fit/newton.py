@@ -1,4 +1,4 @@
-"""The compiled part of the solver: damped semismooth Newton on blocks of lanes, lanes along the minor axis.
+"""The compiled part of the solver: damped semismooth Newton on blocks of lanes.
 
 A lane minimises sum_i w_i huber(r_i, delta), huber(r, d) = r^2 / 2 where |r| <= d, else d (|r| - d / 2), with r the
 residual of ln loss (or of loss). With J the Jacobian of the residuals and p = clip(r, -delta, delta):
@@ -15,8 +15,9 @@ the float64 program keeps that, where the matrix with it is positive definite. T
 pass and uses the absolute values of the eigenvalues (saddle-free Newton, Dauphin et al. 2014), so that steps descend
 and follow a bent valley.
 
-All arrays of rows are [rows, lanes]: each sum over rows is then a vector operation over lanes, on a CPU as on an
-accelerator. One pass reads the weights once and keeps nothing of the size of the rows between steps.
+All arrays of rows are [lanes, rows]. The sums over rows of a lane, all of them, are one small product of matrices,
+(bend J, pull, summands of the objective) times (J, 1): a library's routine, where sums one by one would write out each
+product first. One pass reads the weights once and keeps nothing of the size of the rows between steps.
 """
 
 import functools
@@ -42,8 +43,8 @@ class Problem(NamedTuple):
 
     Attributes:
         features: of the law, centred, [f, n].
-        target: ln loss, or loss where the objective is in loss, [n, 1] or [n, lanes].
-        weight: of the rows, [n, lanes].
+        target: ln loss, or loss where the objective is in loss, [1, n] or [lanes, n].
+        weight: of the rows, [lanes, n].
         delta: threshold of the Huber function [lanes], in the unit of the residual; infinity for least squares.
     """
 
@@ -77,8 +78,8 @@ class Carry(NamedTuple):
 
 
 def predict(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """(prediction [n, lanes], Jacobian [k, n, lanes]) at theta [k, lanes], in ln loss or in loss."""
-    predicted, jacobian = law.log_loss(theta[:, None, :], features[:, :, None])
+    """(prediction [lanes, n], Jacobian [k, lanes, n]) at theta [k, lanes], in ln loss or in loss."""
+    predicted, jacobian = law.log_loss(theta[:, :, None], features[:, None, :])
     if in_loss:
         predicted = jnp.exp(predicted)
         jacobian = jacobian * predicted[None]
@@ -88,7 +89,7 @@ def predict(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array) -> t
 def sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Problem, damping: jax.Array) -> Sums:
     """One pass over the rows at theta [k, lanes]."""
     features, target, weight = problem[:3]
-    delta, damping = problem.delta[None], damping[None]
+    delta, damping = problem.delta[:, None], damping[:, None]
     tiny = jnp.finfo(theta.dtype).tiny
     predicted, jacobian = predict(law, in_loss, features, theta)
     residual = predicted - target
@@ -98,11 +99,13 @@ def sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Probl
     inside = jnp.where(size <= delta, weight, 0.0)
     bend = inside + damping * weight * (inner / jnp.maximum(size, tiny))
     k = len(theta)
-    bent = [bend * jacobian[i] for i in range(k)]
+    left = jnp.concatenate([bend[None] * jacobian, pull[None], (weight * inner * (size - 0.5 * inner))[None]])
+    right = jnp.concatenate([jacobian, jnp.ones_like(predicted)[None]])
+    products = jnp.einsum("iln,jln->ijl", left, right, precision="highest")
     return Sums(
-        jnp.sum(weight * inner * (size - 0.5 * inner), axis=0),
-        jnp.stack([jnp.sum(pull * jacobian[i], axis=0) for i in range(k)]),
-        jnp.stack([jnp.sum(bent[i] * jacobian[j], axis=0) for i, j in pairs(k)]),
+        products[k + 1, k],
+        products[k, :k],
+        jnp.stack([products[i, j] for i, j in pairs(k)]),
         law_curvature(law, in_loss, features, theta, pull) if curved else None,
     )
 
@@ -111,7 +114,7 @@ def law_curvature(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array
     """sum_i pull_i d2 r_i as lower triangles [k (k + 1) / 2, lanes]: the derivative of the gradient at a fixed pull."""
 
     def gradient(point: jax.Array) -> jax.Array:
-        return jnp.sum(predict(law, in_loss, features, point)[1] * pull[None], axis=1)
+        return jnp.einsum("kln,ln->kl", predict(law, in_loss, features, point)[1], pull, precision="highest")
 
     rows = []
     for i in range(len(theta)):
@@ -122,14 +125,14 @@ def law_curvature(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array
 
 def chunked_sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Problem, damping: jax.Array) -> Sums:
     """`sums`, for large tables chunk by chunk, so that memory holds the weights and little else."""
-    rows = problem.weight.shape[0]
+    rows = problem.weight.shape[1]
     if rows <= CHUNK:
         return sums(law, in_loss, curved, theta, problem, damping)
     features, target, weight, delta = problem
 
     def part(first: jax.Array) -> Sums:
-        cut = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=CHUNK)
-        chunk = Problem(cut(features, axis=1), cut(target), cut(weight), delta)
+        cut = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=CHUNK, axis=1)
+        chunk = Problem(cut(features), cut(target), cut(weight), delta)
         return sums(law, in_loss, curved, theta, chunk, damping)
 
     def add(total: Sums, first: jax.Array) -> tuple[Sums, None]:
@@ -197,7 +200,7 @@ def solve_block(
 ) -> Carry:
     """The lanes of a block after at most `most` passes: theta [k, lanes], damping [lanes], kept as in `direction`."""
     k, dtype = len(theta), theta.dtype
-    weight = jnp.sum(problem.weight, axis=0)
+    weight = jnp.sum(problem.weight, axis=1)
     evaluate = functools.partial(chunked_sums, law, in_loss, curved)
 
     def one_pass(carry: Carry) -> Carry:
@@ -262,7 +265,7 @@ def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str,
 
         def one(lanes):
             theta, damping, kept, delta, weight, own = lanes
-            given = Problem(features, own.T if own_target else target[:, None], weight.T, delta)
+            given = Problem(features, own if own_target else target[None], weight, delta)
             end = solve_block(law, in_loss, curved, theta.T, damping, kept.T, given, most)
             point = end.theta
             if dtype == "float32":  # it only leads the way: its last step is free

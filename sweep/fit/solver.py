@@ -20,10 +20,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from sweep.fit import expansion
 from sweep.fit.newton import CHUNK, End, program
 from sweep.laws import Law
 
 CONVERGED = 1e-9  # largest relative further decrease that the final Newton decrement may still promise
+CALMED = 1e-4  # of the damping, for the float64 program that takes over
 ROWS = 16  # tables are padded to a multiple of this, large ones to a multiple of CHUNK
 
 
@@ -35,10 +37,11 @@ class Stage(NamedTuple):
     most: int
 
 
-SCOUT = Stage("float32", False, 7)
-STAGES = (Stage("float64", False, 3), Stage("float64", False, 12))
-LAST = Stage("float64", True, 6)
-SCOUT_LANES, SCOUT_DELTA = 256, 1e-4  # fewer lanes do not repay compiling; float32 rounds residuals to 1e-7
+NEAR, SCOUT = Stage("near", False, 8), Stage("float32", False, 7)
+STAGES = tuple(Stage("float64", False, most) for most in (2, 3, 12))
+LAST = Stage("float64", True, 7)
+NEAR_LANES, SCOUT_LANES = 64, 256  # fewer lanes do not repay compiling
+LEAST_DELTA = 1e-4  # float32 rounds residuals to 1e-7
 
 
 class State(NamedTuple):
@@ -141,23 +144,26 @@ def solve(
     def run(stage: Stage, chosen: np.ndarray) -> None:
         """Take the chosen lanes through a stage, and write down where they are."""
         own = shared[0] is None
-        block = {SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
+        block = {NEAR: plan.scout_block, SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
         call = plan.few_call if stage is LAST else plan.call
         most = stage.most * (theta.shape[1] ** 2 if stage.curved else 1)
-        compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
         for part in np.split(chosen, range(call, len(chosen), call)):
             spare = call - len(part)  # lanes without weight, which cost nothing
-            mine = {name: pad_lanes(values[part], spare, fill) for name, values in lane_data.items()}
-            goal = mine["target"] if own else shared[0]
-            start = (pad_lanes(values[part], spare) for values in (end.theta, *state))
-            reached = compiled(*start, mine["delta"], mine["weight"], goal, shared[1], most)
-            record(end, state, stage, part, reached)
+            mine = {name: taken(values, part, spare, fill) for name, values in lane_data.items()}
+            common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1], most)
+            if stage is NEAR:
+                compiled = expansion.program(law, in_loss, own, block, plan.devices)
+                approach(end, state, part, compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common))
+            else:
+                compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
+                start = (taken(values, part, spare) for values in (end.theta, *state))
+                record(end, state, stage, part, compiled(*start, *common))
             if progress:
                 progress(int(end.finished.sum()), lanes)
 
     with jax.enable_x64(True):
         try:
-            for stage, chosen in schedule(end, delta, plan.group, rivals):
+            for stage, chosen in schedule(end, delta, plan, rows, rivals):
                 run(stage, chosen)
         except KeyboardInterrupt:
             if not partial:
@@ -165,12 +171,17 @@ def solve(
     return end
 
 
-def schedule(end: Lanes, delta: np.ndarray, group: int, rivals: int) -> Iterator[tuple[Stage, np.ndarray]]:
+def schedule(end: Lanes, delta: np.ndarray, plan: Layout, rows: int, rivals: int) -> Iterator[tuple[Stage, np.ndarray]]:
     """(stage, unfinished lanes) in turn: group by group, then the hard lanes of all groups together."""
     every = np.arange(len(end.theta))
-    scouted = len(every) >= SCOUT_LANES and delta.min() >= SCOUT_DELTA
-    for members in np.split(every, range(group, len(every), group)):
-        for stage in (SCOUT, *STAGES) if scouted else STAGES:
+    lead = delta.min() >= LEAST_DELTA
+    for members in np.split(every, range(plan.group, len(every), plan.group)):
+        if lead:
+            near, others = alike(end.theta, members) if rows <= CHUNK else ([], members)
+            yield from ((NEAR, lanes) for lanes in near)
+            if len(others) and len(every) >= SCOUT_LANES:
+                yield SCOUT, others
+        for stage in STAGES:
             if len(left := members[~end.finished[members]]):
                 yield stage, left
     known = np.where(end.finished, end.objective, np.inf).reshape(-1, rivals).min(axis=1)
@@ -179,13 +190,30 @@ def schedule(end: Lanes, delta: np.ndarray, group: int, rivals: int) -> Iterator
         yield LAST, left
 
 
+def alike(theta: np.ndarray, members: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Lanes of one start each, where they are many, and the lanes of all other starts."""
+    _, start, count = np.unique(theta[members], axis=0, return_inverse=True, return_counts=True)
+    many = np.flatnonzero(count >= NEAR_LANES)
+    return [members[np.isin(start, which)] for which in many], members[~np.isin(start, many)]
+
+
+def approach(end: Lanes, state: State, part: np.ndarray, reached: expansion.Near) -> None:
+    """Write where the expansion led the lanes `part` into `end` and `state`, in place."""
+    theta, damping, kept, steps = (np.asarray(x)[: len(part)] for x in reached)
+    good = np.isfinite(np.concatenate([theta, kept], axis=1)).all(axis=1)
+    end.steps[part] += steps
+    end.theta[part[good]] = theta[good]
+    state.damping[part] = np.where(good, damping * CALMED, 1.0)
+    state.kept[part] = np.where(np.isfinite(kept), kept, 0.0)
+
+
 def record(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: End) -> None:
     """Write where a stage left the lanes `part` into `end` and `state`, in place: only float64 ends a lane."""
     reached = End(*(np.asarray(x)[: len(part)] for x in reached))
     good = np.isfinite(reached.objective)
     end.steps[part] += reached.steps
     end.theta[part[good]] = reached.theta[good]
-    state.damping[part] = np.where(good, reached.damping * (1e-4 if stage is SCOUT else 1.0), 1.0)
+    state.damping[part] = np.where(good, reached.damping * (CALMED if stage is SCOUT else 1.0), 1.0)
     state.kept[part] = np.where(np.isfinite(reached.kept), reached.kept, 0.0)
     if stage.dtype == "float64":
         end.objective[part], end.gradient[part] = reached.objective, reached.gradient
@@ -198,7 +226,9 @@ def pad(rows: np.ndarray, fill: int) -> np.ndarray:
     return np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, fill)], mode="edge")
 
 
-def pad_lanes(values: np.ndarray, spare: int, fill: int = 0) -> np.ndarray:
-    """[lanes + spare, (n + fill)]: zeros, so that spare lanes and rows have no weight."""
-    wide = [(0, spare)] + [(0, fill)] * (values.ndim - 1)
-    return np.pad(np.asarray(values, float), wide)
+def taken(values: np.ndarray, part: np.ndarray, spare: int, fill: int = 0) -> np.ndarray:
+    """[lanes + spare, (n + fill)] of the lanes `part`: zeros beyond, so that spare lanes and rows have no weight."""
+    first, last = part[0], part[-1] + 1
+    chosen = values[first:last] if last - first == len(part) else values[part]  # lanes in a row need no copy
+    chosen = np.asarray(chosen, float)
+    return np.pad(chosen, [(0, spare)] + [(0, fill)] * (values.ndim - 1)) if spare or fill else chosen

@@ -33,11 +33,25 @@ def optimum(predict: Callable[[Any, Any], Any], flops: Any, k: Any) -> tuple[Any
         loss = predict(middle * np.exp(u), middle * np.exp(-u))
         return np.where(np.isnan(loss), np.inf, loss)
 
-    coarse = np.stack(np.broadcast_arrays(*(along(u) for u in GRID)))
-    valley = (coarse[1:-1] < coarse[:-2]) & (coarse[1:-1] <= coarse[2:])
-    best = 1 + np.argmin(np.where(valley, coarse[1:-1], np.inf), axis=0)
-    inside = np.any(valley, axis=0)
-    low, high = GRID[best - 1], GRID[best + 1]
+    u = valley(along, GRID)
+    return (middle * np.exp(u))[()], (middle * np.exp(-u))[()]
+
+
+def valley(along: Callable[[Any], Any], grid: Any) -> Any:
+    """x of the least `along(x)` inside an evenly spaced `grid`, by the grid and then golden section.
+
+    Args:
+        along: of scalars or lanes; its value may carry lanes, and no NaN (inf where there is none).
+
+    Returns:
+        Array (or float) of the lanes; NaN where the least is at an edge of the grid.
+    """
+    lanes = np.shape(along(grid[0]))
+    coarse = np.broadcast_to(along(grid.reshape(-1, *(1,) * len(lanes))), (len(grid), *lanes))
+    deep = (coarse[1:-1] < coarse[:-2]) & (coarse[1:-1] <= coarse[2:])
+    best = 1 + np.argmin(np.where(deep, coarse[1:-1], np.inf), axis=0)
+    inside = np.any(deep, axis=0)
+    low, high = grid[best - 1], grid[best + 1]
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = along(left), along(right)
     for _ in range(ITERATIONS):
@@ -45,8 +59,7 @@ def optimum(predict: Callable[[Any, Any], Any], flops: Any, k: Any) -> tuple[Any
         low, high = np.where(lower, low, left), np.where(lower, right, high)
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         at_left, at_right = along(left), along(right)
-    u = np.where(inside, (low + high) / 2, np.nan)
-    return (middle * np.exp(u))[()], (middle * np.exp(-u))[()]
+    return np.where(inside, (low + high) / 2, np.nan)[()]
 
 
 def allocation(size: Callable[[Any], tuple[Any, Any]], flops: Any) -> tuple[Any, Any]:

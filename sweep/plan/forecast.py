@@ -1,76 +1,122 @@
 """The ledger of forecasts: `forecast.jsonl`, one line a prediction, one line an outcome, only ever appended.
 
-A forecast is dated and hashed before the run it speaks of is trained; the outcome is scored whatever it says.
+A forecast is dated and hashed before the run it speaks of is trained; the outcome is scored whatever it says. Lines are
+chained (`sweep.plan.chain`): a past line that was edited shows, and nothing is added to such a ledger.
 """
 
 import datetime
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sweep.config import content_hash
 from sweep.errors import InputError
+from sweep.files import Growth, extend
+from sweep.plan import chain
+from sweep.plan.chain import Ledger, Record, kinds
 
 FILE = "forecast.jsonl"
+NEEDED = {
+    "forecast": ("id", "date", "trial", "params", "tokens", "loss", "interval", "level"),
+    "outcome": ("forecast", "date", "trial", "status", "loss", "error", "inside"),
+}
 
 
-def write_forecast(directory: Path, *, trial: str, flops: float, prediction: dict[str, Any]) -> dict[str, Any]:
+def write_forecast(directory: Path, *, trial: str | None, flops: float, prediction: Record) -> Record:
     """Append a forecast for `trial`, or return the one that already stands: a forecast is never made twice.
 
     Args:
-        trial: identity of the run that will decide.
+        trial: identity or name of the run that will decide; without one, the forecast that stands is one that says
+            exactly the same.
         flops: training FLOPs of that run.
-        prediction: params, tokens, loss (nats/token), interval, level, law, fit, extrapolation, warnings.
+        prediction: params, tokens, loss (nats/token), interval, level, law, fit, reach, extrapolation, warnings.
+
+    Raises:
+        Refusal: `broken_chain`, the ledger was edited.
     """
-    for line in read(directory):
-        if line["kind"] == "forecast" and line["trial"] == trial:
-            return line
     record = {"trial": trial, "flops": flops, **prediction}
-    return append(directory, {"kind": "forecast", "id": content_hash(record), "date": now(), **record})
+    id = content_hash(record)
+
+    def same(line: Record) -> bool:
+        return line["kind"] == "forecast" and (line["id"] == id if trial is None else line["trial"] == trial)
+
+    return append(directory, {"kind": "forecast", "id": id, "date": now(), **record}, same)
 
 
-def write_outcome(directory: Path, forecast: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+def write_outcome(directory: Path, forecast: Record, row: dict[str, Any]) -> Record:
     """Append the outcome of a forecast from its row of the loss table, or return the one that stands.
 
     A run that diverged or failed is an outcome too: its loss is null and nothing is scored.
+
+    Raises:
+        Refusal: `broken_chain`, the ledger was edited.
     """
-    for line in read(directory):
-        if line["kind"] == "outcome" and line["forecast"] == forecast["id"]:
-            return line
     loss = row["loss"]
     low, high = forecast["interval"]
     scored = loss is not None
-    return append(
-        directory,
-        {
-            "kind": "outcome",
-            "forecast": forecast["id"],
-            "date": now(),
-            "trial": row["trial"],
-            "status": row["status"],
-            "loss": loss,
-            "loss_se": row["loss_se"],
-            "error": loss - forecast["loss"] if scored else None,
-            "inside": low <= loss <= high if scored and low is not None and high is not None else None,
-        },
-    )
+    outcome = {
+        "kind": "outcome",
+        "forecast": forecast["id"],
+        "date": now(),
+        "trial": row["trial"],
+        "status": row["status"],
+        "loss": loss,
+        "loss_se": row["loss_se"],
+        "error": loss - forecast["loss"] if scored else None,
+        "inside": low <= loss <= high if scored and low is not None and high is not None else None,
+    }
+    return append(directory, outcome, lambda line: line["kind"] == "outcome" and line["forecast"] == forecast["id"])
 
 
-def read(directory: Path) -> list[dict[str, Any]]:
+def append(directory: Path, record: Record, same: Callable[[Record], bool]) -> Record:
+    """Seal and append a record unless a line says the `same`; returns the line that stands."""
+    standing: list[Record] = []
+
+    def growth(held: bytes) -> Growth:
+        ledger = checked(chain.parse(held, directory / FILE))
+        ledger.refuse_broken()
+        standing.extend(line for line in ledger.records if same(line))
+        if standing:
+            return Growth(len(held), b"")
+        standing.append(chain.seal(record, ledger.head))
+        begin = b"" if held[: ledger.whole].endswith(b"\n") or not ledger.whole else b"\n"
+        return Growth(ledger.whole, begin + chain.text(standing[0]).encode() + b"\n")
+
+    extend(directory / FILE, growth)
+    return standing[0]
+
+
+def ledger_of(directory: Path) -> Ledger:
+    """The ledger of a directory, each line judged; empty where there is none."""
+    return checked(chain.read(directory / FILE))
+
+
+def checked(ledger: Ledger) -> Ledger:
+    """The ledger, or InputError where a line that shows no edit is neither a forecast nor an outcome."""
+    for line in ledger.lines:
+        needed = NEEDED.get(str(line.record.get("kind")))
+        if not line.problem and (needed is None or not line.record.keys() >= set(needed)):
+            raise InputError(
+                f"{ledger.file}: line {line.number}: not a ledger of forecasts (neither forecast nor outcome); restore "
+                "it from a copy"
+            )
+    return ledger
+
+
+def read(directory: Path) -> list[Record]:
     """Every line of the ledger, oldest first. Raises InputError for a line that is not JSON."""
-    file = directory / FILE
-    if not file.exists():
-        return []
-    try:
-        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}: not a ledger of forecasts ({error}); restore it from a copy") from error
+    return ledger_of(directory).records
 
 
-def append(directory: Path, record: dict[str, Any]) -> dict[str, Any]:
-    with (directory / FILE).open("a") as file:
-        file.write(json.dumps(record, allow_nan=False) + "\n")
-    return record
+def outcomes(records: list[Record]) -> dict[str, Record]:
+    """Id of a forecast -> its outcome."""
+    return {line["forecast"]: line for line in kinds(records, "outcome")}
+
+
+def still_open(records: list[Record]) -> list[Record]:
+    """Forecasts without an outcome."""
+    known = outcomes(records)
+    return [line for line in kinds(records, "forecast") if line["id"] not in known]
 
 
 def now() -> str:

@@ -1,15 +1,19 @@
-"""From a fit to a forecast of the run at its predicted optimum, before that run is trained."""
+"""From a fit to a forecast of one run, before that run is trained: at a point that is named, or at the optimum."""
 
 import math
 from pathlib import Path
 from typing import Any
 
-from sweep.config import Sweep
+from sweep.config import Sweep, content_hash
 from sweep.design.families import single_trial
 from sweep.design.trial import Trial
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
 from sweep.fit import Fit
 from sweep.plan.forecast import write_forecast
+from sweep.plan.match import near
+from sweep.plan.reach import reach
+
+IDENTITY = ("law", "objective", "params", "n", "level", "seed")  # of a fit: what its forecasts follow from
 
 
 def foretell(
@@ -25,9 +29,7 @@ def foretell(
             run cannot be built.
     """
     optimum = fitted.optimum(sweep.target)
-    if fitted.status == "not_converged" or not 0 < optimum.params < math.inf:
-        why = "did not converge" if fitted.status == "not_converged" else "has no optimum at the target"
-        raise Refusal("no_forecast", f"{directory}: the fit {why}; train more families before a forecast")
+    refuse_baseless(fitted, str(directory), optimum.params)
     trial = single_trial(
         sweep,
         optimum.params,
@@ -38,15 +40,55 @@ def foretell(
         platform=platform,
     )
     params, tokens = trial.params.with_head, trial.tokens
-    predicted = fitted.predict(params=params, tokens=tokens)
-    prediction = {
-        "params": params,
-        "tokens": tokens,
+    prediction = prediction_of(fitted, params, tokens)
+    return trial, write_forecast(directory, trial=trial.id, flops=trial.flops_exact, prediction=prediction)
+
+
+def foretell_run(
+    fitted: Fit,
+    directory: Path,
+    *,
+    name: str | None,
+    params: float | int,
+    tokens: float | int,
+    level: float | None = None,
+) -> dict[str, Any]:
+    """The forecast of a run of `params` parameters on `tokens` tokens, written to the ledger of `directory`.
+
+    Args:
+        name: of the run, unique in the ledger; the forecast of that name that stands is returned.
+
+    Raises:
+        Refusal: `no_forecast`, the fit did not converge; `broken_chain`, the ledger was edited.
+    """
+    refuse_baseless(fitted, str(directory))
+    if name is not None and any(point.get("trial") == name for point in fitted.record["points"]):
+        raise InputError(f"forecast: {name} is a run of the fit, its loss is known; name a run that has none")
+    flops = fitted.record["flops_per_param_token"] * params * tokens
+    prediction = prediction_of(fitted, params, tokens, level)
+    return write_forecast(directory, trial=name, flops=float(flops), prediction=prediction)
+
+
+def refuse_baseless(fitted: Fit, where: str, optimum: float | int = 1) -> None:
+    """Raise Refusal `no_forecast` for a fit that did not converge, or whose `optimum` (params) is at no finite size."""
+    if fitted.status == "not_converged" or not 0 < optimum < math.inf:
+        why = "did not converge" if fitted.status == "not_converged" else "has no optimum at the target"
+        raise Refusal("no_forecast", f"{where}: the fit {why}; train more families before a forecast")
+
+
+def prediction_of(fitted: Fit, params: float | int, tokens: float | int, level: float | None = None) -> dict[str, Any]:
+    """What a forecast says, and from which fit: plain JSON types."""
+    record, asked = fitted.record, {"params": params, "tokens": tokens}
+    predicted = fitted.predict(**asked, level=level)
+    return {
+        **asked,
         "loss": predicted.loss,
         "interval": predicted.interval,
-        "level": fitted.record["level"],
-        "law": fitted.record["law"],
+        "level": level or record["level"],
+        "law": record["law"],
+        "fit": content_hash({key: record.get(key) for key in IDENTITY}),
+        "reach": reach(record["points"], params, tokens),
+        "repeats": sum(near((p["params"], p["tokens"]), asked) for p in record["points"]),
         "extrapolation": predicted.extrapolation,
         "warnings": predicted.warnings,
     }
-    return trial, write_forecast(directory, trial=trial.id, flops=trial.flops_exact, prediction=prediction)

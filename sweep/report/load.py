@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.errors import InputError
+from sweep.plan import chain, forecast
 
 Row = dict[str, Any]
 PARAM_CONVENTIONS = ("total", "non_embedding", "with_head")
@@ -28,6 +29,7 @@ class Run:
         lanes: bootstrap lanes of the fit.
         ledger: lines of `forecast.jsonl`.
         multiverse: `fit/multiverse.json`, empty where none was made.
+        edited: numbers of its lines that were edited (sweep.plan.chain).
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Run:
     lanes: list[Row]
     ledger: list[Row]
     multiverse: Row
+    edited: list[int]
 
     @property
     def config(self) -> Row:
@@ -64,6 +67,7 @@ def load(path: Path) -> Run:
         raise InputError(
             f"{path}: nothing trained yet; `sweep run` with this sweep's config and --out {path} trains it"
         )
+    ledger = chain.read(path / forecast.FILE)
     return Run(
         path=path,
         sweep=sweep,
@@ -71,8 +75,9 @@ def load(path: Path) -> Run:
         curves=read_parquet(path / "curves.parquet"),
         fit=read_json(path / "fit" / "fit.json") if (path / "fit" / "fit.json").exists() else {},
         lanes=read_parquet(path / "fit" / "lanes.parquet"),
-        ledger=read_lines(path / "forecast.jsonl"),
         multiverse=read_json(path / "fit" / "multiverse.json") if (path / "fit" / "multiverse.json").exists() else {},
+        ledger=[finite(line) for line in ledger.records],
+        edited=[line.number for line in ledger.broken],
     )
 
 
@@ -87,21 +92,6 @@ def read_json(path: Path) -> Row:
     if not isinstance(value, dict):
         raise InputError(f"{path}: not a JSON object; write the file again")
     return finite(value)
-
-
-def read_lines(path: Path) -> list[Row]:
-    """JSON lines, none where there is no file. Raises InputError naming the line."""
-    if not path.exists():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(finite(json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}: line {number} is not JSON ({error.msg}); mend or remove that line") from error
-    return [row for row in rows if isinstance(row, dict)]
 
 
 def read_parquet(path: Path) -> list[Row]:

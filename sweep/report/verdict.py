@@ -94,6 +94,9 @@ def outcome(run: Run) -> str:
     """The last forecast that was scored against what happened; the last one open where none was."""
     found = forecasts(run)
     scored = [item for item in found if item.outcome and item.outcome.get("loss") is not None]
+    if run.edited:
+        lines = ", ".join(map(str, run.edited))
+        return f"The ledger of forecasts was edited (line {lines}): do not trust its forecasts and outcomes."
     if not found:
         return ""
     line, result = ((scored or found)[-1].line, (scored or found)[-1].outcome or {})

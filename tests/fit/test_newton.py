@@ -19,9 +19,9 @@ def problem(rows=40, lanes=3, delta=1e-2):
     params, tokens = 10 ** rng.uniform(7, 10, rows), 10 ** rng.uniform(9, 12, rows)
     features, shift = additive.features(params, tokens)
     target = np.log(additive.loss(TRUTH, params, tokens)) + 0.01 * rng.standard_normal(rows)
-    weight = rng.integers(0, 3, (rows, lanes)).astype(float)
+    weight = rng.integers(0, 3, (lanes, rows)).astype(float)
     theta = additive.theta(TRUTH, shift)[:, None] + 0.01 * rng.standard_normal((5, lanes))
-    return theta, newton.Problem(features, target[:, None], weight, np.full(lanes, delta))
+    return theta, newton.Problem(features, target[None], weight, np.full(lanes, delta))
 
 
 @pytest.mark.parametrize("delta", [1e-2, np.inf])
@@ -36,11 +36,11 @@ def test_sums_are_derivatives_of_the_objective(in_loss, delta):
 
         def value(point, lane):
             predicted = LAW.log_loss(point, given.features)[0]
-            r = jnp.abs((jnp.exp(predicted) if in_loss else predicted) - given.target[:, 0])
+            r = jnp.abs((jnp.exp(predicted) if in_loss else predicted) - given.target[0])
             huber = jnp.where(
                 r <= delta, r**2 / 2, (delta if np.isfinite(delta) else 0.0) * r - jnp.minimum(delta, 1e9) ** 2 / 2
             )
-            return jnp.sum(given.weight[:, lane] * huber)
+            return jnp.sum(given.weight[lane] * huber)
 
         assert found.curvature is not None
         ours = found.damped + found.curvature

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweep.errors import InputError
+from sweep.plan import chain
 from sweep.report.load import load
 from tests.report.simulated import build, losses
 
@@ -69,3 +70,12 @@ def test_name_comes_from_the_config_or_else_the_folder(tmp_path):
     assert load(path).name == "simulated <law>"
     (path / "sweep.json").write_text("{}")
     assert load(path).name == "folder"
+
+
+def test_an_edited_and_a_torn_ledger(tmp_path):
+    path = build(tmp_path / "run")
+    sealed = chain.seal({"kind": "forecast", "id": "f3", "loss": 2.0}, chain.read(path / "forecast.jsonl").head)
+    with (path / "forecast.jsonl").open("a") as file:
+        file.write(chain.text(sealed | {"loss": 3.0}) + '\n{"kind": "outco')
+    run = load(path)
+    assert (len(run.ledger), run.edited) == (4, [4])

@@ -69,3 +69,9 @@ def test_small_models_carry_the_note_and_large_ones_do_not(run):
 def test_the_verdict_is_few_paragraphs_answer_first(run):
     assert verdict(run)[0] == answer(run)
     assert len(verdict(run)) == 4
+
+
+def test_an_edited_ledger_is_not_told_as_if_it_were_whole(run):
+    text = outcome(dataclasses.replace(run, edited=[2]))
+    assert text.startswith("The ledger of forecasts was edited (line 2)")
+    assert numbers.loss(run.ledger[0]["loss"]) not in text

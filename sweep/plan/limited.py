@@ -1,0 +1,61 @@
+"""When text is short: passes over the unique tokens, the rule that holds them, and what more would be worth."""
+
+import math
+from typing import Any
+
+from sweep.fit.predict import warning
+from sweep.plan.question import Question, Run
+from sweep.plan.source import Source
+from sweep.plan.surface import UNLIMITED
+
+BINDING = 1.001  # tokens this much below the optimum's without a limit say that the limit binds
+
+
+def data_block(source: Source, question: Question, run: Run, unique: float | None) -> dict[str, Any] | None:
+    """What the limit of unique tokens does to a plan; None where none was given."""
+    if unique is None:
+        return None
+    free, double = (Question.answer(question, source.limited(u).surface) for u in (UNLIMITED, 2 * unique))
+    if source.surface.repeats:
+        rule = "repeats are priced by the law"
+        binding = run.tokens > unique
+    else:
+        rule = "tokens <= unique tokens: the law has no term for repetition"
+        binding = free.tokens > run.tokens * BINDING
+    return {
+        "unique_tokens": unique,
+        "epochs": float(run.tokens / unique),
+        "rule": rule,
+        "binding": bool(binding),
+        "double": worth(run, double),
+        "unlimited": worth(run, free),
+    }
+
+
+def repeated(source: Source, run: Run) -> list[dict[str, str]]:
+    """A warning where a run passes over the text again under a law that knows no repetition."""
+    most = source.surface.most_tokens
+    if run.tokens <= most * BINDING:
+        return []
+    message = (
+        f"{run.tokens:.3g} tokens are {run.tokens / most:.3g} passes over the {most:.3g} unique ones, and the law has "
+        "no term for repetition: the loss will be higher than it says"
+    )
+    return [warning("repeats_data", message)]
+
+
+def worth(run: Run, more: Run) -> dict[str, Any]:
+    """The run with more data, and what it gains: nats/token where the budget is fixed, cost where the loss is."""
+    return {
+        "params": finite(more.params),
+        "tokens": finite(more.tokens),
+        "loss": finite(more.loss),
+        "total": finite(more.total),
+        "loss_gain": finite(run.loss - more.loss),
+        "cost_saving": finite(1 - more.total / run.total),
+    }
+
+
+def finite(value: Any) -> float | None:
+    """A float, or None where there is none."""
+    return float(value) if math.isfinite(value) else None

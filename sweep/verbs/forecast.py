@@ -1,0 +1,127 @@
+"""`sweep forecast`: a prediction that is written down, dated and hashed, before the run that decides it."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from sweep.errors import InputError, Refusal
+from sweep.fit.result import Fit, record_at
+from sweep.plan import forecast as ledger
+from sweep.plan.foretell import foretell_run, refuse_baseless
+from sweep.plan.reach import INTERPOLATION
+from sweep.verbs.output import Output
+
+SAYS = {
+    INTERPOLATION: "interpolation: inside the fitted runs; its outcome tests the scatter of runs, not the law's reach",
+    "extrapolation": "extrapolation: outside the fitted runs",
+}
+
+
+@dataclass(frozen=True)
+class Args:
+    """Write down what a fit says of a run before it is trained, in forecast.jsonl beside the fit.
+
+    Lines are only appended, and each holds the hash of the one before: an edit of a past line shows. Give a run
+    (--params and --tokens) or a budget (--compute: the run at the optimum). A forecast is made once.
+
+    Example: sweep forecast fit/ --params 7e9 --tokens 2e12 --name big
+
+    Then: sweep forecast score fit/ --trial big --loss 2.013
+    """
+
+    fit: tyro.conf.Positional[str]
+    """Directory of a fit or of a sweep."""
+    params: float | None = None
+    """Parameters of the run, counted as in the table that was fitted."""
+    tokens: float | None = None
+    """Tokens it trains on."""
+    compute: float | None = None
+    """Instead of both: the compute-optimal run of so many FLOPs."""
+    name: str | None = None
+    """Of the run, such as its trial id in a sweep's loss table: `forecast score` finds it by that."""
+    level: float | None = None
+    """Of the interval; default: the fit's."""
+
+
+def run(args: Args) -> Output:
+    """Predict, and append to the ledger."""
+    fitted, home = Fit.load(args.fit), ledger_home(args.fit)
+    params, tokens = question(args, fitted)
+    line = foretell_run(fitted, home, name=args.name, params=params, tokens=tokens, level=args.level)
+    stood = (line["params"], line["tokens"]) != (params, tokens)
+    if stood:
+        raise InputError(
+            f"{home / ledger.FILE}: {args.name} stands since {line['date']} for {line['params']:.4g} params on "
+            f"{line['tokens']:.4g} tokens; a forecast is made once, choose another --name"
+        )
+    found = ledger.ledger_of(home)
+    number = next(x.number for x in found.lines if x.record.get("hash") == line.get("hash"))
+    data = {**line, "file": str(found.file), "line": number, "unsealed": found.unsealed}
+    return Output(data, describe(data, args.fit))
+
+
+def question(args: Args, fitted: Fit) -> tuple[float, float]:
+    """(params, tokens) that are asked for. Raises InputError for none or too many of the options."""
+    given = [x is not None for x in (args.params, args.tokens, args.compute)]
+    if given not in ([True, True, False], [False, False, True]):
+        raise InputError("forecast: give --params and --tokens, or --compute alone")
+    if args.name is not None and not args.name.strip():
+        raise InputError("forecast: --name is empty")
+    if args.compute is None:
+        assert args.params is not None
+        assert args.tokens is not None
+        return args.params, args.tokens
+    best = fitted.optimum(args.compute)
+    refuse_baseless(fitted, args.fit, best.params)
+    if min(best.params, best.tokens) < 1 or not math.isfinite(best.tokens):
+        raise Refusal("no_forecast", f"{args.fit}: no run at {args.compute:g} FLOPs; ask for a larger budget")
+    return float(round(best.params)), float(round(best.tokens))
+
+
+def ledger_home(fit: str) -> Path:
+    """Where the ledger of a fit lies: beside its fit.json, or in the directory of the sweep whose fit/ it is."""
+    path = Path(fit)
+    folder = path.parent if path.is_file() else path
+    if not folder.is_dir():
+        raise InputError(f"{fit}: no such directory; give that of a fit or of a sweep")
+    if folder.resolve().name == "fit" and (folder.parent / "sweep.json").exists():
+        return folder.parent
+    if (folder / "sweep.json").exists() or (folder / ledger.FILE).exists():
+        return folder
+    return record_at(path).parent
+
+
+def describe(data: dict[str, Any], fit: str) -> str:
+    """The forecast for people."""
+    low, high = data["interval"]
+    between = f"   {data['level']:.0%} interval of one new run [{low:.4f}, {high:.4f}]" if low is not None else ""
+    beyond = data["extrapolation"]
+    handle = f"--trial {data['trial']}" if data["trial"] else f"--id {data['id']}"
+    lines = [
+        f"forecast {data['id']}{' ' + data['trial'] if data['trial'] else ''}, {data['date']}",
+        f"loss {data['loss']:.4f} nats/token{between}",
+        f"for {data['params']:.4g} params on {data['tokens']:.4g} tokens, {data['flops']:.3g} FLOPs: "
+        f"{beyond['compute']:.3g}x the largest fitted compute"
+        + f", {beyond['tokens_per_param']:.3g}x outside its tokens per parameter"
+        * (beyond["tokens_per_param"] > 1.001),
+        SAYS[data["reach"]] + f"; the fit holds {data['repeats']} runs of this very size" * bool(data["repeats"]),
+        *(f"warning {w['code']}: {w['message']}" for w in data["warnings"]),
+    ]
+    if low is None:
+        lines.append("warning no_interval: the fit has no resamples; the outcome will have an error and no score")
+    if data["unsealed"]:
+        lines.append(old(data["unsealed"]))
+    lines.append(f"written {data['file']} line {data['line']}, hash {data.get('hash', 'none')}")
+    lines.append(f"keep the hash elsewhere; next: sweep forecast score {fit} {handle} --loss LOSS")
+    return "\n".join(lines)
+
+
+def old(count: int) -> str:
+    """What lines without hashes are."""
+    return (
+        f"warning unsealed: the first {count} lines were written before ledgers had hashes; an edit of them before the "
+        "first line with a hash would not show"
+    )
