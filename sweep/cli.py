@@ -28,6 +28,7 @@ VERBS = {
     "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
     "compare": ("sweep.verbs.compare", "laws by held-out error, or arms of a table by what their compute buys"),
     "backtest": ("sweep.verbs.backtest", "fit below each budget, predict above it: how wrong would it have been"),
+    "multiverse": ("sweep.verbs.multiverse", "every defensible fit at once: how much the answer moves, and by what"),
     "predict": ("sweep.verbs.predict", "the loss of one run from a fit, with its interval"),
     "plan": ("sweep.verbs.plan", "what to train for a budget, a loss or a demand, at what cost, how sure"),
     "forecast": ("sweep.verbs.forecast", "a dated, hashed prediction of a run that has not been trained"),

@@ -28,6 +28,7 @@ class Run:
         fit: `fit/fit.json`, empty before a fit.
         lanes: bootstrap lanes of the fit.
         ledger: lines of `forecast.jsonl`.
+        multiverse: `fit/multiverse.json`, empty where none was made.
         edited: numbers of its lines that were edited (sweep.plan.chain).
     """
 
@@ -38,6 +39,7 @@ class Run:
     fit: Row
     lanes: list[Row]
     ledger: list[Row]
+    multiverse: Row
     edited: list[int]
 
     @property
@@ -73,6 +75,7 @@ def load(path: Path) -> Run:
         curves=read_parquet(path / "curves.parquet"),
         fit=read_json(path / "fit" / "fit.json") if (path / "fit" / "fit.json").exists() else {},
         lanes=read_parquet(path / "fit" / "lanes.parquet"),
+        multiverse=read_json(path / "fit" / "multiverse.json") if (path / "fit" / "multiverse.json").exists() else {},
         ledger=[finite(line) for line in ledger.records],
         edited=[line.number for line in ledger.broken],
     )

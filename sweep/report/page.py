@@ -1,13 +1,14 @@
 """The page: one HTML file with everything inlined, that opens with the network off and prints."""
 
 import datetime
-import importlib.resources
 from pathlib import Path
 
 from sweep import files
-from sweep.report import record, sections, theme
+from sweep.report import record, sections
+from sweep.report.document import document
 from sweep.report.load import Run, load
-from sweep.report.markup import Markup, escape, tag
+from sweep.report.markup import Markup
+from sweep.report.multiverse import multiverse
 from sweep.report.trust import trust
 from sweep.report.verdict import verdict
 
@@ -30,26 +31,7 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
 
 def html(run: Run, date: str) -> str:
     """The page of a run as one string, dated `date`."""
-    style = importlib.resources.files("sweep.report").joinpath("style.css").read_text(encoding="utf-8")
-    style += f"\n@media screen and (prefers-color-scheme: dark) {{\n{theme.dark_style()}\n}}\n"
-    sentences = verdict(run)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{run.name} – scaling-law sweep"),
-        tag("link", rel="icon", href="data:,"),
-        tag("style", Markup(style)),
-    )
-    opening = tag(
-        "header",
-        tag("p", f"{run.name} · {date}", class_="eyebrow"),
-        tag("h1", sentences[0]),
-        *[tag("p", sentence, class_="lede") for sentence in sentences[1:]],
-    )
-    body = tag("body", tag("main", opening, *chapters(run, date)))
-    return "<!doctype html>\n" + escape(tag("html", head, body, lang="en")) + "\n"
+    return document(run.name, date, verdict(run), chapters(run, date))
 
 
 def chapters(run: Run, date: str) -> list[Markup]:
@@ -62,6 +44,7 @@ def chapters(run: Run, date: str) -> list[Markup]:
         sections.law(run),
         sections.bootstrap(run),
         trust(run),
+        multiverse(run),
         sections.learning_rates(run),
         record.failures(run),
         record.counting(run),

@@ -93,8 +93,8 @@ def row_of(parsed: Page, start: str) -> list[str]:
 def test_tags_balance_and_every_section_is_there(parsed):
     assert parsed.open == []
     assert list(parsed.sections)[1:] == [
-        "isoflop", "frontier", "forecast", "curves", "law", "bootstrap", "trust", "learning-rates", "failed",
-        "conventions", "trials", "provenance",
+        "isoflop", "frontier", "forecast", "curves", "law", "bootstrap", "trust", "multiverse", "learning-rates",
+        "failed", "conventions", "trials", "provenance",
     ]  # fmt: skip
 
 

@@ -1,0 +1,119 @@
+"""`sweep multiverse`: every defensible fit of a table at once, and how much the answer moves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from sweep.errors import InputError, Partial
+from sweep.fit.multiverse import Axes, multiverse
+from sweep.verbs.fit import parse_columns
+from sweep.verbs.meter import Meter
+from sweep.verbs.multiverse_text import describe
+from sweep.verbs.output import Output
+
+
+@dataclass(frozen=True)
+class Args:
+    """Fit a table in every way that somebody could defend, and say what they agree on and which choice moves it most.
+
+    Laws x objectives x subsets of the runs x conventions of counting x weights, each resampled: about a thousand
+    specifications. An option cuts its axis to the choices it names, or widens it. Lists take commas or spaces.
+
+    Example: sweep multiverse losses.csv --target-compute 1e24 --out multiverse
+
+    Example: sweep multiverse losses.csv --laws additive,gamma --objectives huber --deltas 1e-3,1e-2 --weights equal
+    """
+
+    table: tyro.conf.Positional[str]
+    """CSV or Parquet file, or the directory of a sweep."""
+    target_compute: float | None = None
+    """FLOPs at which the answer is wanted; default: the sweep's target, else 10 x the largest fitted."""
+    laws: tuple[str, ...] = ()
+    """Laws to fit (`sweep laws`); default: those of params and tokens with an optimum in closed form."""
+    objectives: tuple[str, ...] = ()
+    """huber, lad, log_mse, mse; default: all."""
+    deltas: tuple[str, ...] = ()
+    """Thresholds of huber; default: 1e-4, 1e-3, 1e-2."""
+    subsets: tuple[str, ...] = ()
+    """all, no_suspects, largest, late, middle, early (windows of tokens per parameter), families (each left out), or
+    conditions such as "tokens_per_param > 5"; default: all of these."""
+    counts: tuple[str, ...] = ()
+    """Counts of parameters: total, non_embedding, with_head, or columns; default: those in the table."""
+    flops: tuple[str, ...] = ()
+    """Counts of FLOPs: 6nd, exact, flops (the column); default: those in the table."""
+    weights: tuple[str, ...] = ()
+    """equal, by_family, by_compute, or expressions such as "flops**0.25"; default: the first three."""
+    resamples: int = 200
+    """Of the runs, for every fit; 0 for none."""
+    where: str | None = None
+    """Keep the rows that satisfy this, such as "outlier == 0"."""
+    columns: tuple[str, ...] = ()
+    """Names in your table, or expressions, as in `sweep fit`."""
+    units: str | None = None
+    """Of the loss: nats, bits (both per token) or bpb (bits per byte)."""
+    bytes_per_token: str | None = None
+    """With --units bpb: a number or a column."""
+    despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Code of a refusal to override; repeatable."""
+    seed: int = 0
+    """Of the resampling."""
+    level: float = 0.9
+    """Share of the specifications inside an interval."""
+    out: str | None = None
+    """Directory for multiverse.json, .parquet and .csv; default for the directory of a sweep: its fit/."""
+    html: str | None = None
+    """File for a page of its own; `sweep report` shows it too, once it is in the sweep's fit/."""
+
+
+def run(args: Args) -> Output:
+    """Fit, save where asked to, and describe."""
+    with Meter(Console(stderr=True)) as meter:
+        found = multiverse(
+            args.table,
+            target_compute=args.target_compute,
+            axes=axes_of(args),
+            where=args.where,
+            columns=parse_columns(args.columns),
+            units=args.units,
+            bytes_per_token=args.bytes_per_token,
+            despite=args.despite,
+            seed=args.seed,
+            level=args.level,
+            progress=meter,
+        )
+    record = found.to_json()
+    out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
+    saved = found.save(out) if out else []
+    if args.html:
+        from sweep.report.multiverse import write  # here, so that others do not wait for the chart library
+
+        saved.append(write(record, Path(args.html)))
+    text = describe(record) + "".join(f"\nsaved {path}" for path in saved)
+    partial = any(w["code"] == "partial" for w in record["warnings"])
+    return Output(record, text, Partial.exit_code if partial else 0)
+
+
+def axes_of(args: Args) -> Axes:
+    """The axes as the options cut or widen them. Raises InputError for a delta that is no number."""
+    try:
+        deltas = tuple(float(x) for x in split(args.deltas))
+    except ValueError:
+        raise InputError(f"--deltas {' '.join(args.deltas)}: positive numbers, such as 1e-4,1e-3") from None
+    given = {"objectives": split(args.objectives), "deltas": deltas}
+    return Axes(
+        laws=split(args.laws),
+        subsets=split(args.subsets),
+        counts=split(args.counts),
+        flops=split(args.flops),
+        weights=split(args.weights),
+        resamples=args.resamples,
+        **{name: values for name, values in given.items() if values},
+    )
+
+
+def split(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Items of lists that are written with commas, spaces or both; an expression with parentheses is one item."""
+    items = [item for text in texts for item in ([text] if "(" in text else text.split(","))]
+    return tuple(item.strip() for item in items if item.strip())
