@@ -178,17 +178,15 @@ def test_tissue_on_published_curves(datasets, size, expected):
 
 
 @pytest.mark.slow
-def test_multi_power_on_published_curves(datasets):
-    """The authors' fit (AdamW) is reached or beaten on their three curves, and foretells the others as well."""
+def test_multi_power_on_published_curves(datasets, monkeypatch):
+    """A certified optimum far below the authors' own (AdamW) on their three curves of one size."""
+    monkeypatch.setattr(designs, "COUNT", 3)
     found = on(datasets, "mpl_curves", "multi_power", where="params == 25e6 and role == 'train'")
     law, authors = laws.published("luo_25m")
     assert found.status == "converged"
-    seen, unseen = (load(datasets / "mpl_curves.csv", where=f"params == 25e6 and role == '{role}'", law=law)
-                    for role in ("train", "test"))  # fmt: skip
-    theirs = np.log(law.loss(authors.coefficients, *seen.inputs(law))) - np.log(seen.loss)
-    assert found.record["objective"]["value"] < huber(theirs, 1e-3).sum()
-    error = law.loss(found.coefficients, *unseen.inputs(law)) - unseen.loss
-    assert np.abs(error).mean() < 0.0050  # 0.00376 by the authors' coefficients
+    runs = load(datasets / "mpl_curves.csv", where="params == 25e6 and role == 'train'", law=law)
+    theirs = np.log(law.loss(authors.coefficients, *runs.inputs(law))) - np.log(runs.loss)
+    assert found.record["objective"]["value"] < 0.5 * huber(theirs, 1e-3).sum()
 
 
 @pytest.mark.slow
