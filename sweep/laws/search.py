@@ -46,7 +46,8 @@ def valley(along: Callable[[Any], Any], grid: Any) -> Any:
     Returns:
         Array (or float) of the lanes; NaN where the least is at an edge of the grid.
     """
-    coarse = np.stack(np.broadcast_arrays(*(along(x) for x in grid)))
+    lanes = np.shape(along(grid[0]))
+    coarse = np.broadcast_to(along(grid.reshape(-1, *(1,) * len(lanes))), (len(grid), *lanes))
     deep = (coarse[1:-1] < coarse[:-2]) & (coarse[1:-1] <= coarse[2:])
     best = 1 + np.argmin(np.where(deep, coarse[1:-1], np.inf), axis=0)
     inside = np.any(deep, axis=0)

@@ -5,7 +5,7 @@ it (Sardana et al. 2024, arXiv 2401.00448). A pair with worth below 1 is larger 
 it right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from sweep.plan import optimum, quantity, sureness
 from sweep.plan.breakeven import load_of
 from sweep.plan.known import MODELS, Model
 from sweep.plan.prices import Costs, costs
-from sweep.plan.question import Question
+from sweep.plan.question import Question, Run
 from sweep.plan.source import Source, source_of
 
 OPTION = "--explain"
@@ -50,7 +50,7 @@ def explain(
     if source.surface.repeats:
         source = source.limited(quantity.positive(OPTION, 1e30))
     prices = costs(train, serve, None, None, serve is not None)
-    models = [explained(source, name, model, prices) for name, model in models_of(what).items()]
+    models = explained(source, models_of(what), prices)
     return plain(
         {
             "law": source.surface.law.id,
@@ -78,42 +78,55 @@ def models_of(what: str) -> dict[str, Model]:
     return {"this model": Model(params, tokens, "", "as given")}
 
 
-def explained(source: Source, name: str, model: Model, prices: Costs) -> dict[str, Any]:
-    """One model under the law."""
-    surface = source.surface
-    question = Question(costs=prices)
-    run = question.run(surface, model.params, model.tokens)
+def explained(source: Source, models: Mapping[str, Model], prices: Costs) -> list[dict[str, Any]]:
+    """Models under the law, all in one call."""
+    surface, question = source.surface, Question(costs=prices)
+    size, seen = (np.array([getattr(model, name) for model in models.values()]) for name in ("params", "tokens"))
+    run = question.run(surface, size, seen)
     per_token = load_of(question.serving(1e12)) / 1e12
-    demand = float(optimum.right_load(surface, *model[:2])) / per_token
-    pair = [None, None]
-    if source.lanes is not None:
-        with np.errstate(all="ignore"):
-            pair = source.interval(optimum.right_load(source.lanes, *model[:2]) / per_token)
+    right = optimum.right_load(surface, size, seen) / per_token
     same = surface.frontier(run.flops)
-    params, tokens = optimum.solve(surface, optimum.Wish(loss=run.loss))
-    reach, warnings = sureness.extrapolation(source, run)
-    return {
-        "name": name,
-        "date": model.date or None,
-        "source": model.source,
-        "params": model.params,
-        "tokens": model.tokens,
-        "tokens_per_param": model.tokens / model.params,
-        "flops": float(run.flops),
-        "loss": float(run.loss),
-        "worth": float(surface.worth(*model[:2])),
-        "inference_tokens": demand if demand >= 0 else None,
-        "inference_tokens_interval": [None if x is None or x < 0 else x for x in pair],
-        "compute_optimal": {
-            "at_equal_flops": {"params": same[0], "tokens": same[1], "loss": surface.loss(*same)},
-            "at_equal_loss": {"params": params, "tokens": tokens, "flops": surface.k * params * tokens},
-        },
-        "size_factor": float(model.params / same[0]),
-        "loss_increase": float(run.loss - surface.loss(*same)),
-        "flops_factor": float(run.flops / (surface.k * params * tokens)),
-        "extrapolation": reach,
-        "warnings": warnings if source.evidence else [],
+    equal = optimum.solve(surface, optimum.Wish(loss=run.loss))
+    columns = {
+        "loss": run.loss,
+        "flops": run.flops,
+        "worth": surface.worth(size, seen),
+        "size_factor": size / same[0],
+        "loss_increase": run.loss - surface.loss(*same),
+        "flops_factor": run.flops / (surface.k * equal[0] * equal[1]),
     }
+    rows = []
+    for i, (name, model) in enumerate(models.items()):
+        reach, warnings = sureness.extrapolation(source, Run(*(x[i] for x in run)))
+        pair = right_interval(source, model, per_token)
+        rows.append(
+            {
+                "name": name,
+                "date": model.date or None,
+                "source": model.source,
+                "params": model.params,
+                "tokens": model.tokens,
+                "tokens_per_param": model.tokens / model.params,
+                **{key: float(values[i]) for key, values in columns.items()},
+                "inference_tokens": float(right[i]) if right[i] >= 0 else None,
+                "inference_tokens_interval": [None if x is None or x < 0 else x for x in pair],
+                "compute_optimal": {
+                    "at_equal_flops": dict(zip(("params", "tokens"), (float(x[i]) for x in same), strict=True)),
+                    "at_equal_loss": dict(zip(("params", "tokens"), (float(x[i]) for x in equal), strict=True)),
+                },
+                "extrapolation": reach,
+                "warnings": warnings if source.evidence else [],
+            }
+        )
+    return rows
+
+
+def right_interval(source: Source, model: Model, per_token: float) -> list[float | None]:
+    """Interval of the demand under which a model is right, from the lanes."""
+    if source.lanes is None:
+        return [None, None]
+    with np.errstate(all="ignore"):
+        return source.interval(optimum.right_load(source.lanes, model.params, model.tokens) / per_token)
 
 
 def describe(r: dict[str, Any]) -> str:
@@ -126,14 +139,18 @@ def describe(r: dict[str, Any]) -> str:
         m = r["models"][0]
         own = [line("warning", f"{w['code']}: {w['message']}") for w in m["warnings"]]
         return "\n".join([f"{r['source']}", "", *single(m), *own, *told])
-    lines = [f"{'':15s} {'date':7s} {'params':>7s} {'tokens':>7s} {'D/N':>6s}  {'right at':>9s} served   size   compute   D/N beyond"]
+    lines = [
+        f"{'':15s} {'date':7s} {'params':>7s} {'tokens':>7s} {'D/N':>6s}  {'right at':>9s} served"
+        "   size   compute   D/N beyond"
+    ]
     for m in r["models"]:
         right = short(m["inference_tokens"]) if m["inference_tokens"] is not None else "no demand"
         beyond = m["extrapolation"]["tokens_per_param"]
         lines.append(
             f"{m['name']:15s} {m['date'] or '':7s} {short(m['params']):>7s} {short(m['tokens']):>7s} "
             f"{m['tokens_per_param']:6,.0f}  {right:>9s}{span(m['inference_tokens_interval'])}        "
-            f"{m['size_factor']:5.2f}x  {m['flops_factor'] or float('inf'):6.2f}x   {'' if beyond is None else f'{beyond:.3g}x'}"
+            f"{m['size_factor']:5.2f}x  {m['flops_factor'] or float('inf'):6.2f}x"
+            f"   {'' if beyond is None else f'{beyond:.3g}x'}"
         )
     notes = [
         "size: params over those of the compute-optimal model of the same FLOPs",

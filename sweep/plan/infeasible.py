@@ -51,8 +51,13 @@ def refuse(source: Source, question: Question, run: Run) -> None:
         )
     if wish.loss is not None and question.fixed:
         fixed = ", ".join(f"{name} {value:.3g}" for name, value in question.fixed.items())
-        raise Refusal("unreachable", f"{fixed} never reaches a loss of {float(wish.loss):.4g}; {least_of(surface, wish)}")
-    raise Refusal("no_optimum", f"{source.name}: the law has no best size here (an exponent at its bound, or a search without a minimum)")
+        raise Refusal(
+            "unreachable", f"{fixed} never reaches a loss of {float(wish.loss):.4g}; {least_of(surface, wish)}"
+        )
+    raise Refusal(
+        "no_optimum",
+        f"{source.name}: the law has no best size here (an exponent at its bound, or a search without a minimum)",
+    )
 
 
 def least_of(surface: Any, wish: Any) -> str:

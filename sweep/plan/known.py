@@ -4,7 +4,7 @@ Sizes and tokens are as their makers state them, rounded as they round them. The
 so a law of other data speaks of them only loosely.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -43,7 +43,7 @@ class Evidence(NamedTuple):
     source: str
 
 
-def evidence_of(ranges: Mapping[str, tuple[float, float]], source: str) -> Evidence:
+def evidence_of(ranges: Mapping[str, Sequence[float]], source: str) -> Evidence:
     """Evidence of the `range` block of a fit."""
     return Evidence(*(tuple(ranges[name]) for name in Evidence._fields[:-1]), source)  # pyright: ignore
 

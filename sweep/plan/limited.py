@@ -1,4 +1,4 @@
-"""When text is short: passes over the unique tokens, the limit or the law of repetition, and what more would be worth."""
+"""When text is short: passes over the unique tokens, the rule that holds them, and what more would be worth."""
 
 import math
 from typing import Any

@@ -55,7 +55,9 @@ def solve(surface: Surface, wish: Wish) -> tuple[Any, Any]:
     fixed = {name for name in ("spend", "loss", "params", "tokens", "ratio") if getattr(wish, name) is not None}
     if fixed not in ANSWERS:
         named = ", ".join(sorted(fixed)) or "nothing is"
-        raise InputError(f"plan: {named} given; give a target such as --compute 1e22 or --loss 2.1, or hold --params and --tokens fixed")
+        raise InputError(
+            f"plan: {named} given; give a target such as --compute 1e22 or --loss 2.1, or hold --params and --tokens"
+        )
     with np.errstate(all="ignore"):
         params, tokens = two_fixed(surface, wish) if len(fixed) == 2 else one_fixed(surface, wish, *fixed)
     return params, tokens
@@ -114,6 +116,7 @@ def at_loss(surface: Surface, loss: Any, load: Any) -> tuple[Any, Any]:
     """Least N (D + S) with the loss reached."""
     law = surface.additive
     if law is None:
+
         def along(x: Any) -> Any:
             spend = np.exp(x) * (surface.tokens_for(np.exp(x), loss) + load)
             return np.where(np.isnan(spend), np.inf, spend)

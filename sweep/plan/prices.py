@@ -103,7 +103,9 @@ def costs(train: str | None, serve: str | None, prompt: str | None, unit: str | 
     if given[0] is None and (given[1] or given[2]):
         raise InputError(f"{SERVE} and {PROMPT} need {TRAIN}: say what training costs, such as h100:2.00@mfu=0.40")
     if given[0] and served and not given[1]:
-        raise InputError(f"{TRAIN} with tokens to serve needs {SERVE}: say what serving costs, such as h100:2.00@mfu=0.10")
+        raise InputError(
+            f"{TRAIN} with tokens to serve needs {SERVE}: say what serving costs, such as h100:2.00@mfu=0.10"
+        )
     needed = [x for x in given if x]
     if unit in (USD, HOURS) and not needed:
         raise InputError(f"a budget in {unit} needs {TRAIN} DEVICE:DOLLARS@mfu=SHARE, such as h100:2.00@mfu=0.40")

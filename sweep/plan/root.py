@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 LOW, HIGH = 0.0, 110.0  # ln of counts: from 1 to 6e47, beyond any model and any corpus
-ITERATIONS = 64  # 110 / 2^64 is below the rounding of a logarithm
+ITERATIONS = 56  # 110 / 2^56 is below the rounding of a logarithm
 
 
 def rising(function: Callable[[Any], Any], low: Any = LOW, high: Any = HIGH) -> Any:
     """x with function(x) = 0, of a function that rises from below zero to above it; NaN where it does not.
 
     Args:
-        function: elementwise; its value may carry lanes, which broadcast.
+        function: elementwise; its value may carry lanes, which broadcast with the bracket.
         low, high: bracket, scalars or lanes.
     """
     with np.errstate(all="ignore"):

@@ -128,7 +128,9 @@ def of_fit(found: Fit, given: dict[str, float], level: float | None, overridden:
         told.append(warning("not_converged", "the fit did not converge; planned despite it"))
     for code in refused:
         if code not in overridden:
-            raise Refusal(code, f"{record['source']}: the fit was refused ({code}); plan with --despite {code} if you must")
+            raise Refusal(
+                code, f"{record['source']}: the fit was refused ({code}); plan with --despite {code} if you must"
+            )
     k = record["flops_per_param_token"]
     lanes, doubt = Surface(law, found.lane_coefficients, k, given), found.doubt
     return Source(
@@ -150,7 +152,8 @@ def check_law(law: laws.Law, given: Mapping[str, float]) -> None:
         raise InputError(f"law {law.id} gives {law.output}, not a loss to plan with")
     if not law.optimum_kind or not set(law.inputs) & {"tokens", "tokens_per_param"}:
         raise InputError(
-            f"law {law.id} does not say how to split compute between params and tokens; use one that does, such as additive"
+            f"law {law.id} does not say how to split compute between params and tokens; "
+            "use one that does, such as additive"
         )
     others = set(law.inputs) - SPLIT - {UNIQUE}
     if missing := sorted(others - set(given)):

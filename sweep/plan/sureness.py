@@ -10,7 +10,7 @@ import numpy as np
 from sweep.fit.predict import warning
 from sweep.plan import optimum, root
 from sweep.plan.prices import FLOPS, Costs
-from sweep.plan.question import Question, Run
+from sweep.plan.question import SPENT, Question, Run
 from sweep.plan.source import Source
 from sweep.plan.surface import UNIQUE, Surface
 
@@ -35,8 +35,10 @@ def along(surface: Surface, spend: float, load: float, x: Any) -> Any:
     return np.where(tokens > 0, surface.loss(params, np.where(tokens > 0, tokens, 1.0)), np.inf)
 
 
-def flat_band(surface: Surface, question: Question, params: float, tokens: float, tolerance: float) -> list[float | None]:
-    """[smallest, largest] size within `tolerance` nats/token of the best at the same spend; None where it has no end."""
+def flat_band(
+    surface: Surface, question: Question, params: float, tokens: float, tolerance: float
+) -> list[float | None]:
+    """[smallest, largest] size within `tolerance` nats/token of the best for the same spend; None without an end."""
     load, spend = question.load, params * (tokens + question.load)
     with np.errstate(all="ignore"):
         most, middle = surface.loss(params, tokens) + tolerance, math.log(params)
@@ -74,8 +76,8 @@ def sensitivity(source: Source, question: Question, params: float) -> list[dict[
     if "params" in question.fixed:
         return []
     rows = []
-    for name, low, high, (less, more) in moved(source, question):
-        sizes = [float(asked.answer(at.surface).params) for at, asked in (less, more)]
+    for name, (low, high), cases in moved(source, question):
+        sizes = [float(asked.answer(at.surface).params) for at, asked in cases]
         rows.append({"input": name, "low": low, "high": high, "params": sizes})
     pair = source.interval(question.answer(source.lanes).params) if source.lanes else [None, None]
     if None not in pair:
@@ -92,28 +94,32 @@ def span(row: dict[str, Any]) -> float:
     return math.inf if low is None or high is None else abs(math.log(high / low))
 
 
-Case = tuple[Source, Question]
+Moved = tuple[str, list[str], list[tuple[Source, Question]]]
 
 
-def moved(source: Source, question: Question) -> Iterator[tuple[str, str, str, tuple[Case, Case]]]:
-    """(name, low, high, the two cases) of each input that may be off."""
-    if question.target == "loss":
-        ends = [dataclasses.replace(question, value=question.value + step) for step in (-LOSS_STEP, LOSS_STEP)]
-        yield "target loss", *(f"{q.value:.4g}" for q in ends), tuple((source, q) for q in ends)
-    elif question.target:
-        ends = [dataclasses.replace(question, value=question.value * factor) for factor in FACTORS]
-        yield "budget", *(f"{q.value:.3g}" for q in ends), tuple((source, q) for q in ends)
+def moved(source: Source, question: Question) -> Iterator[Moved]:
+    """(name, [low, high] in words, the two cases) of each input that may be off."""
+    if question.target:
+        steps = (
+            (-LOSS_STEP, LOSS_STEP) if question.target == "loss" else tuple(question.value * (f - 1) for f in FACTORS)
+        )
+        ends = [dataclasses.replace(question, value=question.value + step) for step in steps]
+        name = "budget" if question.target in SPENT else "quality target"
+        yield name, [f"{q.value:.4g}" for q in ends], [(source, q) for q in ends]
     if question.served:
         ends = [question.scaled(factor) for factor in (0.1, 10.0)]
-        yield "demand", *(f"{q.served:.3g} tokens" for q in ends), tuple((source, q) for q in ends)
+        yield "demand", [f"{q.served:.3g} tokens" for q in ends], [(source, q) for q in ends]
         yield from rates(source, question)
     unique = source.surface.given.get(UNIQUE, source.surface.most_tokens)
     if math.isfinite(unique):
-        ends = [source.limited(unique * factor) for factor in FACTORS]
-        yield "unique tokens", *(f"{unique * f:.3g}" for f in FACTORS), tuple((at, question) for at in ends)
+        yield (
+            "unique tokens",
+            [f"{unique * f:.3g}" for f in FACTORS],
+            [(source.limited(unique * f), question) for f in FACTORS],
+        )
 
 
-def rates(source: Source, question: Question) -> Iterator[tuple[str, str, str, tuple[Case, Case]]]:
+def rates(source: Source, question: Question) -> Iterator[Moved]:
     """Shares of the peak and prices, where the load depends on them."""
     costs = question.costs
     if costs.unit == FLOPS or question.target == "compute":
@@ -121,13 +127,16 @@ def rates(source: Source, question: Question) -> Iterator[tuple[str, str, str, t
     for name, title in (("train", "training mfu"), ("serve", "serving mfu")):
         given = getattr(costs, name).mfu
         ends = [with_rate(costs, name, mfu=min(given * factor, 1.0)) for factor in FACTORS]
-        shown = (f"{getattr(c, name).mfu:.3g}" for c in ends)
-        yield title, *shown, tuple((source, dataclasses.replace(question, costs=c)) for c in ends)
+        yield title, [f"{getattr(c, name).mfu:.3g}" for c in ends], [(source, priced(question, c)) for c in ends]
     if costs.serve and costs.serve.usd_per_hour:
-        price = costs.serve.usd_per_hour
-        ends = [with_rate(costs, "serve", usd_per_hour=price * factor) for factor in FACTORS]
-        shown = (f"${price * factor:.3g} an hour" for factor in FACTORS)
-        yield "serving price", *shown, tuple((source, dataclasses.replace(question, costs=c)) for c in ends)
+        prices = [costs.serve.usd_per_hour * factor for factor in FACTORS]
+        ends = [with_rate(costs, "serve", usd_per_hour=price) for price in prices]
+        yield "serving price", [f"${x:.3g} an hour" for x in prices], [(source, priced(question, c)) for c in ends]
+
+
+def priced(question: Question, costs: Costs) -> Question:
+    """The same at other rates."""
+    return dataclasses.replace(question, costs=costs)
 
 
 def with_rate(costs: Costs, name: str, **change: float) -> Costs:
@@ -151,7 +160,8 @@ def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], li
         told.append(
             warning(
                 "extrapolation",
-                f"{run.flops:.3g} training FLOPs are {compute:.3g}x the largest run behind the law ({known.flops[1]:.3g})",
+                f"{run.flops:.3g} training FLOPs are {compute:.3g}x the largest run behind the law "
+                f"({known.flops[1]:.3g})",
             )
         )
     if outside > INSIDE:
@@ -160,7 +170,8 @@ def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], li
         told.append(
             warning(
                 "tokens_per_param",
-                f"D/N = {ratio:,.4g}; the {name} D/N behind the law is {edge:,.3g}, {outside:.3g}x away: untested{gain}",
+                f"D/N = {ratio:,.4g}; the {name} D/N behind the law is {edge:,.3g}, {outside:.3g}x away: untested"
+                + gain,
             )
         )
     return {"compute": float(compute), "tokens_per_param": float(outside)}, told

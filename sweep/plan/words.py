@@ -19,7 +19,12 @@ FIXED = {"params": "{} params", "tokens": "{} tokens", "tokens_per_param": "{} t
 def describe(r: dict[str, Any]) -> str:
     """The record of a plan for people."""
     stamp = f"DESPITE {', '.join(r['despite'])}: a plan on a law that was refused." if r["despite"] else ""
-    lines = [*([stamp] if stamp else []), f"{r['source']}     {r['formula']}", "", line("question", question(r["question"]))]
+    lines = [
+        *([stamp] if stamp else []),
+        f"{r['source']}     {r['formula']}",
+        "",
+        line("question", question(r["question"])),
+    ]
     judged = {"params", "tokens"} <= r["question"]["fixed"].keys()
     lines += [line("this run" if judged else "recommended", recommended(r)), *best(r)]
     lines += [line("cost", cost(r)), *rates(r["cost"]["rates"])]
@@ -64,7 +69,12 @@ def best(r: dict[str, Any]) -> list[str]:
     if abs(b["params"] / r["params"] - 1) < 1e-6:
         return []
     gain = r["loss"] - b["loss"]
-    return [line("best", f"for the same spend {short(b['params'])} params on {short(b['tokens'])} tokens: {gain:.4f} nats less")]
+    return [
+        line(
+            "best",
+            f"for the same spend {short(b['params'])} params on {short(b['tokens'])} tokens: {gain:.4f} nats less",
+        )
+    ]
 
 
 def cost(r: dict[str, Any]) -> str:
@@ -72,11 +82,13 @@ def cost(r: dict[str, Any]) -> str:
     c, unit = r["cost"], r["cost"]["unit"]
     text = f"{money(c['train'], unit)} to train"
     if c["serve"]:
-        text += f" and {money(c['serve'], unit)} to serve, {money(c['total'], unit)} in all{priced(r['interval']['total'], unit)}"
+        text += f" and {money(c['serve'], unit)} to serve, {money(c['total'], unit)} in all"
+        text += "" if r["question"]["budget_includes_serving"] else priced(r["interval"]["total"], unit)
     if abs(c["saving"]) > 5e-4 and c["compute_optimal"]["params"]:
         usual = short(c["compute_optimal"]["params"])
         less = "less" if c["saving"] > 0 else "more"
-        text += f"; {abs(c['saving']):.0%} {less} than the compute-optimal {usual} at equal loss"
+        free = ", were there text enough" if r["data"] and r["data"]["binding"] else ""
+        text += f"; {abs(c['saving']):.0%} {less} than the compute-optimal {usual} at equal loss{free}"
     return text
 
 
@@ -101,7 +113,11 @@ def regret(r: dict[str, Any]) -> str:
         worse = row["loss_increase"]
         lost = "serving alone would exceed the spend" if worse is None else f"+{worse:.4f} nats at equal spend"
         factor = row["cost_factor_for_equal_loss"]
-        equal = "no amount of tokens there is reaches the loss" if factor is None else f"x{factor:.3g} the cost at equal loss"
+        equal = (
+            "no amount of tokens there is reaches the loss"
+            if factor is None
+            else f"x{factor:.3g} the cost at equal loss"
+        )
         parts.append(f"{name} ({short(row['params'])}): {lost}, {equal}")
     return "; ".join(parts)
 
@@ -121,7 +137,9 @@ def break_even(r: dict[str, Any]) -> list[str]:
     if not found or not found["rows"]:
         return []
     unit = r["cost"]["unit"]
-    head = f"{'served':>8s} {'params':>8s} {'tokens':>8s} {'D/N':>8s} {'train':>10s} {'serve':>10s} {'total':>10s}  saving"
+    head = (
+        f"{'served':>8s} {'params':>8s} {'tokens':>8s} {'D/N':>8s} {'train':>10s} {'serve':>10s} {'total':>10s}  saving"
+    )
     lines = [line("break-even", f"the cheapest run of loss {found['loss']:.4f} at each demand"), line("", head)]
     for x in found["rows"]:
         if x["params"] is None:
@@ -147,7 +165,8 @@ def sizes(r: dict[str, Any]) -> list[str]:
             lines.append(f"{size} on {short(x['tokens'])} tokens is {other} at any demand")
         else:
             lines.append(
-                f"{size} on {short(x['tokens'])} tokens costs the same at {short(equal)} served tokens, less {x['cheaper']}"
+                f"{size} on {short(x['tokens'])} tokens costs the same at {short(equal)} served tokens, "
+                f"less {x['cheaper']}"
             )
     return [line("", text) for text in lines]
 

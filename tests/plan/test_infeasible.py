@@ -1,0 +1,54 @@
+"""What no run can answer is refused, with the evidence."""
+
+import pytest
+
+from sweep.errors import Refusal
+from sweep.plan.plan import plan
+
+
+def refused(code, law="besiroglu", **asked):
+    with pytest.raises(Refusal) as refusal:
+        plan(law, **asked)
+    assert refusal.value.code == code
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+def test_a_demand_that_no_size_can_serve_within_the_budget():
+    text = refused("infeasible", compute=1e22, inference_tokens=1e15)
+    assert "serving 1e+15 tokens at N = 5.73e+07" in text
+    assert "takes 1.15e+23 FLOPs, the budget is 1e+22" in text
+    rates = {"train": "h100:2@mfu=0.4", "serve": "h100:2@mfu=0.1"}
+    assert "USD, the budget is 1e+03" in refused("infeasible", usd=1000, inference_tokens=1e14, **rates)
+    assert "that size" in refused("infeasible", compute=1e22, params=7e9, inference_tokens=1e13)
+    assert "N = 1e+06" in refused("infeasible", law="xlstm", compute=1e22, inference_tokens=1e17)
+
+
+@pytest.mark.parametrize("loss", [1.8172, 1.8, 0.5])
+def test_a_loss_at_or_below_the_floor(loss):
+    assert "E = 1.817" in refused("below_floor", loss=loss)
+
+
+def test_the_floor_of_a_fit_comes_with_its_interval(found):
+    text = refused("below_floor", law=found, loss=1.0)
+    low, high = found.interval("E")
+    assert f"90% interval [{low:.4g}, {high:.4g}]" in text
+
+
+def test_a_loss_that_some_resamples_cannot_reach_is_answered_with_a_warning(found):
+    made = plan(found, loss=found.params["E"] * 1.001).to_json()
+    assert "lanes_without_answer" in {w["code"] for w in made["warnings"]}
+
+
+def test_a_size_that_never_reaches_the_loss():
+    assert "the least it can reach is 2.174" in refused("unreachable", loss=2.0, params=1e9)
+    refused("unreachable", loss=2.0, tokens=1e10)
+
+
+def test_a_law_with_an_exponent_at_its_bound_has_no_optimum(found):
+    import dataclasses
+
+    flat = dataclasses.replace(
+        found, record={**found.record, "params": {**found.params, "alpha": 0.0}, "status": "at_bound"}
+    )
+    refused("no_optimum", law=flat, compute=1e21)
