@@ -1,7 +1,7 @@
 """From a law to a decision: which model to train on how many tokens, at what cost, and how sure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,26 @@ from sweep.plan.answer import record_of
 from sweep.plan.prices import costs
 from sweep.plan.quantity import Given
 from sweep.plan.question import FIXED, Question, target_of, unit_of
-from sweep.plan.source import source_of
+from sweep.plan.source import Source, source_of
 
 TOLERANCE = 0.005  # nats/token, about the noise between seeds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A decision with its sureness; `record` holds everything, in the JSON keys of the command line."""
+    """A decision with its sureness.
+
+    Attributes:
+        record: everything, in the JSON keys of the command line.
+        source: the law that was planned with.
+        question: what was asked of it.
+        versus: sizes that were compared at equal loss.
+    """
 
     record: dict[str, Any]
+    source: Source = field(repr=False)
+    question: Question
+    versus: tuple[float, ...] = ()
 
     @property
     def params(self) -> float:
@@ -149,7 +159,8 @@ def plan(
         costs(train, serve, prompt, unit_of(target), wanted.served > 0),
     )
     sizes = [quantity.count("--versus", size, "params") for size in versus]
-    return Plan(plain(record_of(source, question, wanted.range, unique, sizes, tolerance)))
+    record = record_of(source, question, wanted.range, unique, sizes, tolerance)
+    return Plan(plain(record), source, question, tuple(sizes))
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,13 @@ function intervals(law, q, s, run) {
 /** Of the law's loss at a run; beyond the fitted compute wider by what the backtest missed. */
 function lossInterval(law, s, params, tokens) {
   if (!law.doubt) return [null, null];
-  const [low, high] = law.doubt.interval(Float64Array.from(law.lanes, c => loss({ ...s, c }, params, tokens)));
-  if (low === null || s.k * params * tokens <= law.doubt.largest) return [low, high];
-  const middle = loss(s, params, tokens), factor = law.doubt.widening;
+  const pair = law.doubt.interval(Float64Array.from(law.lanes, c => loss({ ...s, c }, params, tokens)));
+  return widenedLoss(law, loss(s, params, tokens), s.k * params * tokens, pair);
+}
+
+function widenedLoss(law, middle, flops, [low, high]) {
+  if (low === null || flops <= law.doubt.largest) return [low, high];
+  const factor = law.doubt.widening;
   return [middle - factor * Math.max(middle - low, 0), middle + factor * Math.max(high - middle, 0)];
 }
 
