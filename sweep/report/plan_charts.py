@@ -132,7 +132,7 @@ def cost(made: Plan) -> theme.Chart | None:
         {"x": run.params, "y": float(getattr(run, kind)), "line": kind, "color": color} for run in runs for kind, color in kinds
     ]
     low = max(min(row["y"] for row in rows), least / 30)
-    ends = theme.log_padded([middle / 8, middle * 8, r["params"]], 0.01)
+    ends = theme.log_padded([*(run.params for run in runs), r["params"]], 0.06)
     x = theme.log_x("x", ends, "parameters N", theme.COUNT_LABEL)
     y = theme.log_y("y", theme.log_padded([low, 6 * least]), f"cost of a loss of {r['loss']:.4f}, {unit}", COST_LABEL)
     edges = r["flat_band"]["params"]

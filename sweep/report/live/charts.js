@@ -87,15 +87,16 @@ function costChart(record) {
   if (served) marks.push({ kind: "line", points: of("train"), color: BLUE, dash: "5 3", width: 1.4 }, { kind: "line", points: of("serve"), color: ORANGE, dash: "2 3", width: 1.4 });
   marks.push({ kind: "line", points: of("total"), color: INK, width: 2.2 }, { kind: "points", points: [[record.params, record.total]], color: ORANGE, size: 5 });
   const floor = served ? Math.min(...shown.flatMap(run => [run.train, run.serve])) : least;
-  const first = shown[0], last = shown[shown.length - 1];
+  const ends = [shown[0], shown[shown.length - 1]];
+  const apart = kind => ends[ends[0].total / ends[0][kind] > ends[1].total / ends[1][kind] ? 0 : 1];
   return {
     name: "cost", height: 300, label: "Cost of the plan's loss against model size", marks,
-    x: { title: "parameters N", log: true, domain: logPadded([base / 8, base * 8, record.params], 0.01), write: short },
+    x: { title: "parameters N", log: true, domain: logPadded([...shown.map(run => run.params), record.params], 0.06), write: short },
     y: { title: `cost of a loss of ${fixed(record.loss)}, ${unit}`, log: true, domain: logPadded([Math.max(floor, least / 30), top]), write: unit === "USD" ? v => `$${short(v)}` : general },
     labels: [
       { x: record.params, y: record.total, text: "this plan", color: ORANGE, dot: true },
-      { x: last.params, y: last.total, text: served ? "total" : "training", color: INK },
-      ...(served ? [{ x: first.params * 1.15, y: first.train, text: "training", color: BLUE }, { x: last.params, y: last.serve, text: "serving", color: ORANGE }] : []),
+      { x: ends[1].params, y: ends[1].total, text: served ? "together" : "training", color: INK },
+      ...(served ? [["train", "training", BLUE], ["serve", "serving", ORANGE]].map(([kind, text, color]) => ({ x: apart(kind).params, y: apart(kind)[kind], text, color })) : []),
     ],
   };
 }

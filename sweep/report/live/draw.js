@@ -97,22 +97,27 @@ const MARKS = {
   points: (m, at) => placed(m.points, at).map(p => `<circle cx="${p[0]}" cy="${p[1]}" r="${m.size ?? 4}" fill="${m.hollow ? "none" : m.color}" stroke="${m.hollow ? m.color : PAPER}" stroke-width="1.3"/>`).join(""),
 };
 
-/** Text beside points, each where it hides no other text and no point; left out where there is no such place. */
+const SPOTS = [[8, 4, "start"], [-8, 4, "end"], [0, -9, "middle"], [0, 18, "middle"], [8, -9, "start"], [8, 17, "start"], [-8, -9, "end"], [-8, 17, "end"]];
+const meet = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+/** Text beside points, each where it hides no other text and no point, and the fewest lines; or left out. */
 function labels(spec, at, [left, right, bottom, top]) {
   const wanted = (spec.labels ?? []).map(l => ({ ...l, cx: at.x(l.x), cy: at.y(l.y), w: l.text.length * 6.1 + 4 }));
   const taken = wanted.filter(l => l.dot).map(l => [l.cx - 5, l.cy - 5, l.cx + 5, l.cy + 5]);
+  const lines = spec.marks.filter(m => m.kind === "line").flatMap(m => placed(m.points, at)).map(p => [p[0] - 2, p[1] - 2, +p[0] + 2, +p[1] + 2]);
   return wanted.map(l => {
     if (!(l.cx >= left - 1 && l.cx <= right + 1 && l.cy >= top - 1 && l.cy <= bottom + 1)) return "";
-    const spots = [[8, 4, "start"], [-8, 4, "end"], [0, -9, "middle"], [0, 18, "middle"], [8, -7, "start"], [8, 15, "start"], [-8, -7, "end"], [-8, 15, "end"]];
-    for (const [dx, dy, anchor] of spots) {
+    let best = null;
+    for (const [dx, dy, anchor] of SPOTS) {
       const x = l.cx + dx, y = l.cy + dy, from = anchor === "start" ? x : anchor === "end" ? x - l.w : x - l.w / 2;
       const box = [from, y - 10, from + l.w, y + 3];
-      const free = box[0] >= left && box[2] <= right && box[1] >= top - 2 && box[3] <= bottom;
-      if (free && !taken.some(t => t[0] < box[2] && box[0] < t[2] && t[1] < box[3] && box[1] < t[3])) {
-        taken.push(box);
-        return caption(x.toFixed(1), y.toFixed(1), l.text, anchor, l.color ?? MUTED, 11);
-      }
+      const inside = box[0] >= left && box[2] <= right && box[1] >= top - 2 && box[3] <= bottom;
+      if (!inside || taken.some(t => meet(t, box))) continue;
+      const hidden = lines.filter(t => meet(t, box)).length;
+      if (!best || hidden < best.hidden) best = { hidden, box, x, y, anchor };
     }
-    return "";
+    if (!best) return "";
+    taken.push(best.box);
+    return `<g stroke="${PAPER}" stroke-width="3" stroke-linejoin="round" paint-order="stroke">${caption(best.x.toFixed(1), best.y.toFixed(1), l.text, best.anchor, l.color ?? MUTED, 11)}</g>`;
   }).join("");
 }

@@ -32,8 +32,14 @@ function readRate(name) {
   return { device: field(`${name}-device`).value, usd: number("usd"), mfu: number("mfu") ?? NaN, peak: number("peak") ?? NaN };
 }
 
+/** A number as it is typed: 1e13 rather than 10000000000000; nothing for none. */
+function written(value) {
+  if (!value) return "";
+  return value >= 1e5 ? value.toExponential().replace("+", "") : String(value);
+}
+
 function writeInputs(asked) {
-  const write = (id, value) => (field(id).value = value === null || value === undefined || value === 0 ? "" : String(value));
+  const write = (id, value) => (field(id).value = written(value));
   field("law").value = asked.law;
   field("target").value = asked.target;
   for (const id of ["value", "prompt", "generated", "unique", "tolerance"]) write(id, asked[id]);
@@ -71,7 +77,7 @@ function update(model) {
     if (!(error instanceof Refused)) throw error;
     problem.textContent = error.message;
   }
-  byId("live").classList.toggle("stale", problem.textContent !== "");
+  document.body.classList.toggle("stale", problem.textContent !== "");
 }
 
 function show(model, law, record) {
@@ -98,7 +104,7 @@ function draw(name, spec) {
 /** The dense peak of the chosen device, with where that is from. */
 function chooseDevice(model, name) {
   const device = model.devices.find(one => one.name === field(`${name}-device`).value);
-  field(`${name}-peak`).value = device ? general(device.peak, 4).replace("+", "") : "";
+  field(`${name}-peak`).value = written(device?.peak);
   byId(`source-${name}`).textContent = device ? device.source : "";
 }
 

@@ -93,5 +93,6 @@ function parseFlops(name, text) {
   if (!days && !["", "flop", "flops"].includes(unit)) {
     throw new Refused("input", `${name}: ${text} is no number of FLOPs such as 1e21, nor PF-days such as 10PFday`);
   }
+  if (number * (days ? PF_DAY : 1) < 1e6) throw new Refused("input", `${name}: ${text} FLOPs are too few to mean it; write 1e21, or 10PFday`);
   return number * (days ? PF_DAY : 1);
 }
