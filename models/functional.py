@@ -12,11 +12,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from models.shape import Shape
+from models.shape import LOGITS_AT_ONCE, Shape
 from models.transformer import Transformer
 
 Params = dict  # nested, str to float32 arrays
-LOGITS_AT_ONCE = 2**27  # elements; above it the head and the softmax run in slices of the sequence
 
 
 def init(shape: Shape, key: Array) -> Params:

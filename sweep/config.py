@@ -111,6 +111,7 @@ class Sweep:
     budgets: tuple[float, ...]  # FLOPs of each isoFLOP family
     sizes: int = 6  # trials a family
     span: float = 4.0  # sizes run from N*/span to N* x span of the prior's optimum N*
+    params: tuple[float, ...] = ()  # train these sizes (with the head) at each budget, not families: a model decided on
     flops: Literal["exact", "6nd"] = "exact"  # what a budget counts
     target_compute: float = 0.0  # FLOPs the answer is wanted at; 0: ten times the largest budget
     schedule: Literal["wsd", "cosine", "constant"] = "wsd"
@@ -170,6 +171,7 @@ def validate(sweep: Sweep) -> None:
     for name in ("budgets", "lr_bracket", "seeds"):
         values = getattr(sweep, name)
         checks.append((0 < len(values) == len(set(values)), name, "a list of distinct numbers"))
+    checks.append((all(0 < size < math.inf for size in sweep.params), "params", "a list of positive sizes, or empty"))
     for name in POSITIVE:
         value = operator.attrgetter(name)(sweep)
         least = min(value, default=0) if isinstance(value, tuple) else value

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import counting
-from models.functional import LOGITS_AT_ONCE
-from models.shape import Shape
+from models.shape import LOGITS_AT_ONCE, Shape
 from sweep.design.cohorts import Cohort
 
 BYTES_PER_PARAM = 18  # float32 weights, gradient and two moments, and a copy in the compute dtype

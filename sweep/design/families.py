@@ -116,7 +116,16 @@ def single_trial(
 
 
 def sizes_of(budget: float, sweep: Sweep, setting: Setting) -> list[Shape]:
-    """The rungs of the ladder nearest to the expected optimum, at most `sizes`, within the span and half a rung."""
+    """The rungs of the ladder nearest to the expected optimum, at most `sizes`, within the span and half a rung.
+
+    Where the sweep names its sizes, the shapes nearest to those.
+    """
+    if sweep.params:
+        near = {
+            recipes.nearest_shape(size, sweep, vocab=setting.vocab, platform=setting.platform): None
+            for size in sweep.params
+        }
+        return sorted(near, key=lambda s: counting.params(s).with_head)
     optimum, _ = prior.optimum(sweep.prior, budget)
     reach = sweep.span * math.sqrt(recipes.grid_ratio(sweep))
     rungs = recipes.ladder(optimum / reach, optimum * reach, sweep, vocab=setting.vocab, platform=setting.platform)
@@ -153,7 +162,10 @@ def family_of(
         if abs(error) > FLOPS_TOLERANCE:
             notes.append(f"{label(shape)}: whole steps miss the budget by {error:+.1%} ({steps} steps)")
     family = Family(budget, optimum, tuple(trials), tuple(dropped), tuple(notes))
-    refuse_one_sided(family, shapes)
+    if sweep.params:
+        refuse_dropped(family)
+    else:
+        refuse_one_sided(family, shapes)
     return family
 
 
@@ -220,6 +232,12 @@ def uncovered(sizes: list[int], optimum: float) -> str:
     if not any(n > optimum * SIDE for n in sizes):
         return "0 sizes above"
     return f"only {len(sizes)} sizes around" if len(sizes) < SMALLEST_FAMILY else ""
+
+
+def refuse_dropped(family: Family) -> None:
+    """Raise Refusal where a size that was asked for cannot be trained."""
+    if family.dropped:
+        raise Refusal("too_short", f"budget {family.budget:.3g}: {'; '.join(family.dropped)}; raise the budget")
 
 
 def refuse_one_sided(family: Family, shapes: list[Shape]) -> None:

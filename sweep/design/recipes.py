@@ -86,6 +86,12 @@ def steps_of(shape: Shape, budget: float, sweep: Sweep) -> int:
 
 def nearest_shape(params: float, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
     """The buildable shape whose parameters (with the head) are nearest to `params` on a log scale."""
+    near = around(params, sweep, vocab=vocab, platform=platform)
+    return min(near, key=lambda s: abs(math.log(counting.params(s).with_head / params)))
+
+
+def around(params: float, sweep: Sweep, *, vocab: int, platform: str) -> tuple[Shape, Shape]:
+    """The buildable shapes next below and above `params` (with the head); the smallest twice where all are above."""
 
     def rung(index: int) -> Shape:
         return shape_of(index * sweep.recipe.width_step, sweep, vocab=vocab, platform=platform)
@@ -97,7 +103,7 @@ def nearest_shape(params: float, sweep: Sweep, *, vocab: int, platform: str) -> 
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if counting.params(rung(middle)).with_head < params else (low, middle)
-    return min(rung(low), rung(high), key=lambda s: abs(math.log(counting.params(s).with_head / params)))
+    return rung(low), rung(high)
 
 
 def ladder(low: float, high: float, sweep: Sweep, *, vocab: int, platform: str) -> list[Shape]:

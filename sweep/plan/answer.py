@@ -1,7 +1,7 @@
 """The whole answer to a question on a law: the run, its cost, its sureness, and what would change it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,9 @@ def record_of(
         "law": surface.law.id,
         "formula": surface.law.formula,
         "source": source.name,
+        "table": source.record.get("source"),
         "coefficients": dict(zip(surface.law.names, surface.coefficients, strict=True)),
-        "question": question_block(question, served),
+        "question": question_block(source, question, served),
         "params": run.params,
         "tokens": run.tokens,
         "flops": run.flops,
@@ -62,6 +63,12 @@ def record_of(
         "despite": list(source.despite),
         "warnings": warnings,
     }
+
+
+def run_of(record: Mapping[str, Any]) -> Run:
+    """The run of a record."""
+    r, c = record, record["cost"]
+    return Run(r["params"], r["tokens"], r["loss"], r["flops"], c["serve_flops"], c["train"], c["serve"])
 
 
 def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str, Any], list[dict[str, str]]]:
@@ -91,7 +98,7 @@ def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str
     return {name: found[name] for name in names}, told
 
 
-def question_block(question: Question, served: quantity.Range) -> dict[str, Any]:
+def question_block(source: Source, question: Question, served: quantity.Range) -> dict[str, Any]:
     """What was asked."""
     return {
         "target": question.target or None,
@@ -102,6 +109,7 @@ def question_block(question: Question, served: quantity.Range) -> dict[str, Any]
         "generated_tokens": question.generated,
         "inference_tokens": [served.low, served.middle, served.high],
         "effective_inference_tokens": 3 * question.load,
+        "max_params": source.surface.most_params,
     }
 
 

@@ -42,6 +42,13 @@ def refuse(source: Source, question: Question, run: Run) -> None:
     if all(np.isfinite(x) and x > 0 for x in (run.params, run.tokens)):
         return
     surface, wish = source.surface, question.wish(source.surface)
+    if wish.loss is not None and math.isfinite(surface.most_params) and run.params >= surface.most_params:
+        least = float(surface.loss(surface.most_params, min(surface.most_tokens, 1e30)))
+        raise Refusal(
+            "unreachable",
+            f"no size up to {surface.most_params:.3g} reaches a loss of {float(wish.loss):.4g}; the least one can is "
+            f"{least:.4g}: raise --max-params, or ask for a higher loss",
+        )
     if wish.loss is not None and math.isfinite(surface.most_tokens):
         needed = question.answer(source.surface.unlimited)
         raise Refusal(

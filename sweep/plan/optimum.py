@@ -64,7 +64,10 @@ def solve(surface: Surface, wish: Wish) -> tuple[Any, Any]:
 
 
 def one_fixed(surface: Surface, wish: Wish, fixed: str) -> tuple[Any, Any]:
-    """The best run; more tokens than there are become all there are, and the size that goes with them."""
+    """The best run within the limits: at one that binds the other quantity follows.
+
+    Along the constraint the loss (or the spend) has one valley, so the best run within a limit lies on it.
+    """
     if fixed == "params":
         return wish.params, np.minimum(right_tokens(surface, wish.params, wish.load), surface.most_tokens)
     if fixed == "tokens":
@@ -75,6 +78,11 @@ def one_fixed(surface: Surface, wish: Wish, fixed: str) -> tuple[Any, Any]:
         held = np.minimum(tokens, surface.most_tokens)
         least = wish.spend / (held + wish.load) if fixed == "spend" else surface.params_for(held, wish.loss)
         params, tokens = np.where(tokens > held, least, params)[()], held
+    if np.isfinite(surface.most_params):
+        held = np.minimum(params, surface.most_params)
+        needed = wish.spend / held - wish.load if fixed == "spend" else surface.tokens_for(held, wish.loss)
+        needed = np.where((needed > 0) & (needed <= surface.most_tokens), needed, np.nan)
+        params, tokens = held, np.where(params > held, needed, tokens)[()]
     return params, tokens
 
 

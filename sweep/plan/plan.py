@@ -10,7 +10,10 @@ import pyarrow as pa
 from sweep.errors import InputError
 from sweep.fit.result import Fit, plain
 from sweep.plan import quantity
-from sweep.plan.answer import record_of
+from sweep.plan.answer import record_of, run_of
+from sweep.plan.buildable import buildable, write_config
+from sweep.plan.builder import builder_of
+from sweep.plan.export import export
 from sweep.plan.prices import costs
 from sweep.plan.quantity import Given
 from sweep.plan.question import FIXED, Question, target_of, unit_of
@@ -25,7 +28,7 @@ class Plan:
 
     Attributes:
         record: everything, in the JSON keys of the command line.
-        source: the law that was planned with.
+        source: the law it is made from, with its lanes.
         question: what was asked of it.
         versus: sizes that were compared at equal loss.
     """
@@ -81,6 +84,10 @@ class Plan:
         """Plain JSON types, no NaN: what is unknown is null."""
         return self.record
 
+    def export(self) -> dict[str, Any]:
+        """All that is needed to make this plan again elsewhere, such as in a browser (sweep.plan.export)."""
+        return export(self.source, self.record)
+
 
 def plan(
     law: Fit | str | Path,
@@ -99,6 +106,7 @@ def plan(
     prompt_tokens: Given | None = None,
     output_tokens: Given | None = None,
     unique_tokens: Given | None = None,
+    max_params: Given | None = None,
     train: str | None = None,
     serve: str | None = None,
     prompt: str | None = None,
@@ -106,6 +114,10 @@ def plan(
     tolerance: float = TOLERANCE,
     level: float | None = None,
     given: Mapping[str, float] | None = None,
+    recipe: str | None = None,
+    vocab: Given | None = None,
+    devices: int = 1,
+    write: str | None = None,
     despite: Sequence[str] = (),
 ) -> Plan:
     """What to train.
@@ -121,17 +133,23 @@ def plan(
         inference_tokens: tokens to serve over the model's life, or a range such as "1e12:1e14".
         requests, prompt_tokens, output_tokens: the same as requests of so many tokens each.
         unique_tokens: training tokens that exist.
+        max_params: the largest size that can be served, by the memory or the latency there is.
         train, serve, prompt: rates such as "h100:2.00@mfu=0.40" of training, generated tokens and prompt tokens;
             prompts cost what generated tokens do where no rate is given.
         versus: sizes to compare at equal loss.
         tolerance: of the flat band, nats/token.
         level: of the intervals; default: the fit's.
         given: inputs of the law besides params and tokens, by name.
+        recipe: config whose recipe shapes the models; default: of the sweep behind the fit, else configs/pod.py.
+        vocab: tokens of the tokenizer; default: of that sweep or config.
+        devices: that share the training.
+        write: file to write a config to that trains the nearest buildable model.
         despite: codes of refusals to plan in spite of.
 
     Raises:
         InputError: conflicting targets, a quantity or a rate that cannot be meant, a law without an optimum.
         Refusal: `infeasible`, `below_floor`, `data_limited`, `unreachable`, `no_optimum`: nothing answers;
+            `not_buildable`: there is nothing to write;
             `unverified`, `not_converged` and the codes a fit was made despite.
     """
     targets = {
@@ -150,6 +168,8 @@ def plan(
     target, value = target_of(targets)
     unique = None if unique_tokens is None else quantity.count("--unique-tokens", unique_tokens, "tokens")
     source = source_of(law, given, level, despite).limited(unique)
+    if max_params is not None:
+        source = source.up_to(quantity.count("--max-params", max_params, "params"))
     question = Question(
         target,
         value,
@@ -160,7 +180,19 @@ def plan(
     )
     sizes = [quantity.count("--versus", size, "params") for size in versus]
     record = record_of(source, question, wanted.range, unique, sizes, tolerance)
-    return Plan(plain(record), source, question, tuple(sizes))
+    if devices < 1:
+        raise InputError(f"--devices {devices}: at least 1")
+    builder = builder_of(places(law, record["table"]), recipe, vocab)
+    record["buildable"] = buildable(source, question, run_of(record), builder, devices)
+    made = Plan(plain(record), source, question, tuple(sizes))
+    if write is not None:
+        write_config(write, made.record["buildable"], made.record, builder)
+    return made
+
+
+def places(law: Fit | str | Path, table: str | None) -> list[str]:
+    """Where the sweep behind a law may be: beside its fit, or where its table was."""
+    return [str(x) for x in (None if isinstance(law, Fit) else law, table) if x]
 
 
 @dataclass(frozen=True)

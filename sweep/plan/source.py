@@ -62,6 +62,11 @@ class Source:
             return pair
         return widened(pair, float(self.surface.loss(params, tokens)), backtest_widening(self.record))
 
+    def up_to(self, most_params: float) -> "Source":
+        """The same with a largest size."""
+        held, lanes = (x and dataclasses.replace(x, most_params=most_params) for x in (self.surface, self.lanes))
+        return dataclasses.replace(self, surface=held, lanes=lanes)
+
     def limited(self, unique_tokens: float | None) -> "Source":
         """The same with so many unique tokens: an input of a law that knows repetition, a limit for the others."""
 

@@ -29,10 +29,11 @@ def best(surface: Surface, question: Question, run: Run) -> tuple[float, float]:
 
 
 def along(surface: Surface, spend: float, load: float, x: Any) -> Any:
-    """Loss of ln N = x at a spend, with no more tokens than there are."""
+    """Loss of ln N = x at a spend, with no more tokens than there are; infinite for a size that is not possible."""
     params = np.exp(x)
     tokens = np.minimum(spend / params - load, surface.most_tokens)
-    return np.where(tokens > 0, surface.loss(params, np.where(tokens > 0, tokens, 1.0)), np.inf)
+    possible = (tokens > 0) & (params <= surface.most_params * (1 + 1e-12))  # params are exp(ln N)
+    return np.where(possible, surface.loss(params, np.where(tokens > 0, tokens, 1.0)), np.inf)
 
 
 def flat_band(

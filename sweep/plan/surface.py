@@ -29,6 +29,7 @@ class Surface:
         k: FLOPs of training per parameter and token.
         given: the law's inputs besides params and tokens, by name.
         most_tokens: what training may see at most; where a law knows repetition, `given` has unique_tokens instead.
+        most_params: the largest size that can be served.
     """
 
     law: Law
@@ -36,6 +37,7 @@ class Surface:
     k: float = FLOPS_PER_PARAM_TOKEN
     given: Mapping[str, float] = field(default_factory=dict)
     most_tokens: float = np.inf
+    most_params: float = np.inf
 
     @property
     def repeats(self) -> bool:
@@ -44,9 +46,9 @@ class Surface:
 
     @property
     def unlimited(self) -> "Surface":
-        """The same without a limit of data."""
+        """The same without a limit of data or of size."""
         given = {**self.given, UNIQUE: UNLIMITED} if self.repeats else self.given
-        return dataclasses.replace(self, given=given, most_tokens=np.inf)
+        return dataclasses.replace(self, given=given, most_tokens=np.inf, most_params=np.inf)
 
     @property
     def additive(self) -> additive.Additive | None:

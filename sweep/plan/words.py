@@ -31,6 +31,7 @@ def describe(r: dict[str, Any]) -> str:
     lines += [line("flat", flat(r)), line("regret", regret(r)), *demand(r), *break_even(r), *sizes(r)]
     lines += [line("sensitivity", sensitivity(r["sensitivity"]))] if r["sensitivity"] else []
     lines += [line("data", data(r))] if r["data"] else []
+    lines += buildable(r["buildable"])
     return "\n".join([*lines, *(line("warning", f"{w['code']}: {w['message']}") for w in r["warnings"])])
 
 
@@ -49,6 +50,8 @@ def question(q: dict[str, Any]) -> str:
     need = f", serving {short(served[1])} tokens" if served[1] else ""
     if served[0] != served[2]:
         need += f" (between {short(served[0])} and {short(served[2])})"
+    if q["max_params"]:
+        need += f", up to {short(q['max_params'])} params"
     return (" with ".join(x for x in (goal, held) if x)) + need
 
 
@@ -111,7 +114,7 @@ def regret(r: dict[str, Any]) -> str:
     for row in r["regret"]:
         name = "half the size" if row["factor"] < 1 else "double the size"
         worse = row["loss_increase"]
-        lost = "serving alone would exceed the spend" if worse is None else f"+{worse:.4f} nats at equal spend"
+        lost = "not possible at equal spend" if worse is None else f"+{worse:.4f} nats at equal spend"
         factor = row["cost_factor_for_equal_loss"]
         equal = (
             "no amount of tokens there is reaches the loss"
@@ -194,6 +197,37 @@ def data(r: dict[str, Any]) -> str:
         worth = f"{gain:.4f} nats less" if abs(gain) > 1e-6 else f"{more['cost_saving'] or 0.0:.1%} of the cost saved"
         text += f"; {name}: {short(more['params'])} on {short(more['tokens'])}, {worth}"
     return text
+
+
+def buildable(b: dict[str, Any]) -> list[str]:
+    """The real shapes next to the size."""
+    on = f"{b['devices']} devices" if b["devices"] > 1 else "one device"
+    lines = [line("buildable", f"by the recipe of {b['recipe']}, vocabulary {b['vocab']:,}, on {on}")]
+    for s in b["shapes"]:
+        head = f"{short(s['params']['with_head'])} ({s['depth']} x {s['width']}, {s['heads']} heads, ffn {s['ffn']})"
+        if s["tokens"] is None:
+            lines.append(line("", f"{head}: {s['reason']}"))
+            continue
+        unit, size = ("GB", 1e9) if s["memory_bytes"]["total"] >= 1e9 else ("MB", 1e6)
+        parts = {k: f"{v / size:,.3g}" for k, v in s["memory_bytes"].items()}
+        memory = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
+        if s["devices_that_hold_it"]:
+            memory += f", fits on {s['devices_that_hold_it']} or more"
+        hours = f"{s['hours']:,.3g} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
+        lines.append(
+            line("", f"{head}: loss {s['loss']:.4f} on {short(s['tokens'])} tokens, {s['flops_exact']:.3g} exact FLOPs")
+        )
+        lines.append(line("", f"  {memory}; {hours}"))
+        serve = s["serve"]
+        lines.append(
+            line(
+                "",
+                f"  served at {serve['context']:,} tokens of context: {serve['flops_per_token']:.3g} FLOPs a token, "
+                f"{serve['over_plan']:.2f}x those of the plan; weights {serve['weights_bytes'] / size:,.3g} {unit}, "
+                f"cache {serve['cache_bytes'] / 1e6:,.3g} MB a sequence (bfloat16)",
+            )
+        )
+    return lines
 
 
 def money(value: float | None, unit: str, brief: bool = False) -> str:

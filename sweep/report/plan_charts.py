@@ -121,7 +121,7 @@ def cost(made: Plan) -> theme.Chart | None:
     for params in np.geomspace(middle / 8, middle * 8, 4 * POINTS):
         with np.errstate(all="ignore"):
             tokens = surface.tokens_for(params, r["loss"])
-            if tokens <= surface.most_tokens and np.isfinite(run := question.run(surface, params, tokens)).all():
+            if params <= surface.most_params and tokens <= surface.most_tokens and np.isfinite(run := question.run(surface, params, tokens)).all():
                 runs.append(run)
     if len(runs) < 2:
         return None

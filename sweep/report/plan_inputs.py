@@ -33,13 +33,14 @@ def form(model: dict[str, Any]) -> Markup:
         number("params", "parameters", hint="empty: free"),
         number("tokens", "training tokens", hint="empty: free"),
         number("tokens_per_param", "tokens a parameter", hint="empty: free"),
+        number("most", "largest size that can be served", hint="empty for no limit"),
         number("prompt", "prompt tokens to serve", hint="empty for none"),
     ]
     return tag(
         "form",
         tag("div", *asked, class_="fields"),
         details("Prices, shares of the peak, peaks", join(prices), opened=bool(model["asked"]["rates"]["train"])),
-        details("Held fixed; prompts", tag("div", *held, class_="fields"), opened=any(model["asked"]["fixed"].values())),
+        details("Held fixed, limits, prompts", tag("div", *held, class_="fields"), opened=any(model["asked"]["fixed"].values())),
         tag("p", tag("button", "Back to the plan as asked", type="button", id="reset")),
         id="inputs",
         hidden="",

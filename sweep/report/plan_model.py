@@ -111,6 +111,7 @@ def asked(made: Plan) -> dict[str, Any]:
         "prompt": question.prompt,
         "generated": question.generated,
         "unique": record["data"]["unique_tokens"] if record["data"] else None,
+        "most": made.source.surface.most_params,
         "rates": {"train": rate_block(costs.train), "serve": rate_block(costs.serve), "prompt": rate_block(prompt)},
         "tolerance": record["flat_band"]["loss_tolerance"],
         "versus": list(made.versus),

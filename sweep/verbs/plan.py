@@ -60,6 +60,8 @@ class Args:
     """Generated tokens a request."""
     unique_tokens: str | None = None
     """Training tokens that exist; a law without repetition is then held to tokens <= unique tokens."""
+    max_params: str | None = None
+    """The largest size that can be served, by the memory or the latency there is."""
     train: str | None = None
     """Rate of training: DEVICE[:DOLLARS_AN_HOUR]@mfu=SHARE[,precision=KIND], such as h100:2.00@mfu=0.40."""
     serve: str | None = None
@@ -74,6 +76,14 @@ class Args:
     """Of the intervals; default: the fit's."""
     given: str | None = None
     """Other inputs of the law, such as experts=8 or bits_weights=16,bits_activations=16,bits_kv=16."""
+    recipe: str | None = None
+    """Config whose recipe shapes the models; default: of the sweep behind the fit, else configs/pod.py."""
+    vocab: str | None = None
+    """Tokens of the tokenizer; default: of that sweep or config."""
+    devices: int = 1
+    """That share the training, for memory and hours."""
+    write: str | None = None
+    """Write a config that trains the nearest buildable model, such as configs/mine.py."""
     explain: str | None = None
     """Instead of a plan: the demand under which a model is right. params=8e9,tokens=15e12, a name, or all."""
     html: Path | None = None
@@ -100,7 +110,9 @@ def run(args: Args) -> Output:
         )
         return Output(found, describe(found))
     asked = {name: getattr(args, name) for name in QUESTIONS}
-    rest = {name: getattr(args, name) for name in ("train", "serve", "prompt", "tolerance", "level", "despite")}
+    rest = {
+        name: getattr(args, name) for name in ("train", "serve", "prompt", "tolerance", "level", "devices", "despite")
+    }
     made = plan(args.law, **asked, **rest, given=given)
     if args.html is None:
         return Output(made.to_json(), made.text)
@@ -112,5 +124,6 @@ def run(args: Args) -> Output:
 
 QUESTIONS = (
     "compute", "loss", "like_compute", "like_params", "usd", "device_hours", "params", "tokens", "tokens_per_param",
-    "inference_tokens", "requests", "prompt_tokens", "output_tokens", "unique_tokens", "versus",
+    "inference_tokens", "requests", "prompt_tokens", "output_tokens", "unique_tokens", "max_params",
+    "versus", "recipe", "vocab", "write",
 )  # fmt: skip

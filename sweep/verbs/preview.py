@@ -70,7 +70,7 @@ def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], li
     saving = trunk_savings(plan.trials)
     design = check.check(*check.points_of(plan.trials), sweep.prior, sweep.target)
     hours = sum(estimate.seconds(c, speeds) for c in groups) / 3600 if speeds else None
-    refusals = refusals_of(design, hours, limit)
+    refusals = refusals_of(design, hours, limit, bool(sweep.params))
     data = {
         "families": [family_data(f, sweep) for f in plan.families],
         "trials": [table.row(t) for t in plan.trials],
@@ -80,16 +80,18 @@ def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], li
         "probe": [speed_data(s) for s in speeds],
         "refused": [{"code": r.code, "message": str(r)} for r in refusals],
     }
-    sections = [families_text(data), totals_text(data["totals"]), check_text(data["check"])]
+    told = "check    none: the sizes are decided on, no law is fitted" if sweep.params else check_text(data["check"])
+    sections = [families_text(data), totals_text(data["totals"]), told]
     sections += [f"refused  {r['message']}" for r in data["refused"]]
     return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
 
 
-def refusals_of(design: check.Check, hours: float | None, limit: float) -> list[Refusal]:
-    """What speaks against spending this plan."""
+def refusals_of(design: check.Check, hours: float | None, limit: float, decided: bool = False) -> list[Refusal]:
+    """What speaks against spending this plan; sizes that are `decided` on are not there to fit a law to."""
     refusals = []
     try:
-        check.refuse_unidentifiable(design)
+        if not decided:
+            check.refuse_unidentifiable(design)
     except Refusal as refusal:
         refusals.append(refusal)
     if limit and hours is not None and hours > limit:

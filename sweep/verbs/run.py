@@ -54,7 +54,8 @@ def summary(out: Path, losses: pa.Table) -> Output:
         if family["loss"] is None:
             lines.append(f"  {family['budget']:.1e} FLOPs  no trial finished")
             continue
-        where = "" if family["interior"] else "   at the edge of the grid: widen span"
+        alone = family["sizes"] == 1
+        where = "" if family["interior"] or alone else "   at the edge of the grid: widen span"
         lines.append(
             f"  {family['budget']:.1e} FLOPs  best {family['params']:>9,} params, {family['tokens']:>12,} tokens, "
             f"loss {family['loss']:.4f} nats/token{where}"
@@ -69,12 +70,13 @@ def family_summary(budget: float, rows: list[dict[str, Any]]) -> dict[str, Any]:
     done = [r for r in rows if r["budget"] == budget and r["status"] == "done"]
     best = min(done, key=lambda r: r["loss"], default=None)
     if best is None:
-        return {"budget": budget, "params": None, "tokens": None, "loss": None, "interior": False}
+        return {"budget": budget, "params": None, "tokens": None, "loss": None, "interior": False, "sizes": 0}
     sizes = [r["params_with_head"] for r in done]
     return {
         "budget": budget,
         "params": best["params_with_head"],
         "tokens": best["tokens"],
         "loss": best["loss"],
+        "sizes": len(set(sizes)),
         "interior": min(sizes) < best["params_with_head"] < max(sizes),
     }

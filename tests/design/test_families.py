@@ -243,3 +243,26 @@ def test_a_single_trial_that_cannot_be_trained_is_refused():
     assert e.value.code == "too_short"
     with pytest.raises(Refusal, match="epochs"):
         single(unique_tokens=10)
+
+
+# Sizes that are decided on
+
+
+def test_named_sizes_are_trained_at_each_budget_and_nothing_else():
+    made = plan(params=(30_000.0, 9_000.0))
+    for family in made.families:
+        assert family.sizes == pytest.approx([9_000, 30_000], rel=0.2)
+        assert all(abs(t.flops_exact / family.budget - 1) <= 0.01 for t in family.trials)
+    one = plan(params=(1000.0,), budgets=(1e11,))  # far from the optimum: a model decided on needs no other side
+    assert len(one.trials) == 1
+
+
+def test_a_named_size_that_is_too_large_for_its_budget_is_refused():
+    with pytest.raises(Refusal, match="raise the budget") as refusal:
+        plan(params=(1e7,), budgets=(3e10,))
+    assert refusal.value.code == "too_short"
+
+
+def test_a_named_size_must_be_positive():
+    with pytest.raises(InputError, match="params is"):
+        dataclasses.replace(SWEEP, params=(0.0,))

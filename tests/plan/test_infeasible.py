@@ -52,3 +52,9 @@ def test_a_law_with_an_exponent_at_its_bound_has_no_optimum(found):
         found, record={**found.record, "params": {**found.params, "alpha": 0.0}, "status": "at_bound"}
     )
     refused("no_optimum", law=flat, compute=1e21)
+
+
+def test_a_largest_size_that_cannot_reach_the_loss():
+    assert "no size up to 1e+09 reaches a loss of 2; the least one can is 2.174" in refused(
+        "unreachable", loss=2.0, max_params="1B"
+    )

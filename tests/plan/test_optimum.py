@@ -1,5 +1,7 @@
 """What to train, against closed forms, published values and a grid."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -212,3 +214,22 @@ def test_repeated_data_of_muennighoff_et_al():
     served = solve(at, Wish(loss=at.loss(params, tokens), load=1e12))
     assert served[0] < params
     assert served[0] * (served[1] + 1e12) < params * (tokens + 1e12)
+
+
+@pytest.mark.parametrize("served", [0.0, 1e12])
+def test_a_largest_size_by_looking_at_every_size_below(served):
+    free = surface("besiroglu")
+    held = dataclasses.replace(free, most_params=2e9)
+    load = served / 3
+    params, tokens = solve(held, Wish(spend=1e22 / 6, load=load))
+    assert (params, params * (tokens + load)) == pytest.approx((2e9, 1e22 / 6))
+    sizes = np.geomspace(1e8, 2e9, 2001)
+    possible = 1e22 / 6 / sizes - load
+    assert free.loss(params, tokens) <= np.min(free.loss(sizes, possible)) * (1 + 1e-12)
+    n, d = solve(held, Wish(loss=2.2, load=load))
+    assert n == 2e9
+    assert free.loss(n, d) == pytest.approx(2.2)
+    np.testing.assert_array_equal(
+        solve(dataclasses.replace(free, most_params=1e12), Wish(loss=2.2)), solve(free, Wish(loss=2.2))
+    )
+    assert np.isnan(solve(dataclasses.replace(free, most_params=1e9), Wish(loss=2.0))[1])

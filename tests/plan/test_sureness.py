@@ -97,3 +97,12 @@ def test_the_best_run_for_the_spend_of_a_fixed_one():
     assert made["best_at_equal_spend"]["params"] == pytest.approx(best["params"])
     assert made["best_at_equal_spend"]["loss"] == pytest.approx(best["loss"])
     assert made["flat_band"] == best["flat_band"]
+
+
+def test_a_largest_size_ends_the_flat_band():
+    made = plan("besiroglu", compute=1e22, max_params="8B")
+    low, high = made.to_json()["flat_band"]["params"]
+    assert high == pytest.approx(8e9)
+    assert low < 8e9
+    assert "not possible at equal spend" in made.text
+    assert "up to 8B params" in made.text

@@ -35,11 +35,16 @@ def test_the_best_of_each_family_and_what_failed():
     output = run.summary(Path("runs/x"), losses)
     assert output.data["statuses"] == {"done": 5, "diverged": 1}
     assert output.data["families"] == [
-        {"budget": 1e9, "params": 200, "tokens": 2000, "loss": 2.5, "interior": True},
-        {"budget": 2e9, "params": 200, "tokens": 2000, "loss": 2.3, "interior": False},
+        {"budget": 1e9, "params": 200, "tokens": 2000, "loss": 2.5, "sizes": 3, "interior": True},
+        {"budget": 2e9, "params": 200, "tokens": 2000, "loss": 2.3, "sizes": 2, "interior": False},
     ]
     assert "runs/x: 1 diverged, 5 done" in output.text
     assert output.text.count("at the edge of the grid") == 1
+
+
+def test_a_size_alone_is_at_no_edge():
+    assert "at the edge" not in run.summary(Path("runs/x"), table(row(1e9, 100, 3.0))).text
+
     assert "diverged: it broke" in output.text
 
 

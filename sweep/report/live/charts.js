@@ -11,7 +11,7 @@ function spaced(low, high, n) {
 function frontierCharts(law, record) {
   const range = law.evidence ? law.evidence.flops : [1e18, 1e22];
   const [low, high] = [Math.min(range[0], record.flops) / 1.5, Math.max(range[1], record.flops, 10 * range[1]) * 1.5];
-  const s = { ...record.surface, unique: law.repeats ? UNLIMITED : Infinity };
+  const s = unlimited(record.surface);
   const budgets = spaced(low, high, POINTS), x = { title: "training FLOPs C", log: true, domain: [low, high], write: general };
   const bands = law.doubt ? frontierBands(law, s, low, high) : { loss: [], params: [] };
   const lossLine = budgets.map(flops => [flops, loss(s, ...frontier(s, flops))]);
@@ -77,7 +77,7 @@ function costChart(record) {
   const { question: q, surface: s } = record, { unit } = record.cost, base = record.best_at_equal_spend.params;
   const rows = spaced(base / 8, base * 8, 4 * POINTS).map(params => {
     const tokens = tokensFor(s, params, record.loss);
-    return tokens <= mostTokens(s) ? runOf(q, s, params, tokens) : null;
+    return params <= s.most * (1 + 1e-12) && tokens <= mostTokens(s) ? runOf(q, s, params, tokens) : null;
   }).filter(run => run && Number.isFinite(run.total));
   if (rows.length < 2) return null;
   const least = Math.min(...rows.map(run => run.total)), top = 6 * least;
@@ -127,7 +127,7 @@ function breakEvenChart(record) {
 
 /** Known models by size and tokens, with the lines on which each demand makes a pair right. */
 function knownChart(law, record, models) {
-  const s = { ...record.surface, unique: law.repeats ? UNLIMITED : Infinity };
+  const s = unlimited(record.surface);
   const xs = logPadded([...models.map(m => m.params), record.params], 0.08), ys = logPadded([...models.map(m => m.tokens), record.tokens], 0.08);
   const served = [0, 1e12, 1e13, 1e14, 1e15], perToken = loadOf(record.question.rates.serve ? record.question.costs : PLAIN, 0, 1);
   const lines = served.map(tokens => spaced(xs[0], xs[1], POINTS).map(params => [params, rightTokens(s, params, tokens * perToken)]));

@@ -2,7 +2,8 @@
 //
 //     L(N, D) = E + (A N^-alpha + B D^-beta)^gamma
 //
-// and for the same with repeated data (sweep/laws/data_constrained.py). A surface is {c, k, repeats, floorIsE, unique}.
+// and for the same with repeated data (sweep/laws/data_constrained.py). A surface is
+// {c, k, repeats, floorIsE, unique, most}: unique tokens and the largest size, both Infinity where there is no limit.
 
 const UNLIMITED = 1e30;
 const STEP = 1e-4; // in ln N or ln D, of the differences that give elasticities
@@ -15,9 +16,9 @@ function coefficients(values) {
   return c;
 }
 
-/** The surface without a limit of data. */
+/** The surface without a limit of data or of size. */
 function unlimited(s) {
-  return { ...s, unique: s.repeats ? UNLIMITED : Infinity };
+  return { ...s, unique: s.repeats ? UNLIMITED : Infinity, most: Infinity };
 }
 
 /** Most tokens that training may see. */

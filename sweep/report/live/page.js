@@ -22,7 +22,7 @@ function readInputs(start) {
   if (!(tolerance > 0 && tolerance < 1)) throw new Refused("input", "the tolerance lies between 0 and 1 nats/token, such as 0.005");
   if (unique === 0) throw new Refused("input", "unique tokens: a positive number, or empty for no limit");
   const rates = Object.fromEntries(RATES.map(name => [name, readRate(name)]));
-  return { ...start, law: field("law").value, target, value, fixed: held, prompt, generated, unique, rates, tolerance, demands: moved ? null : start.demands };
+  return { ...start, law: field("law").value, target, value, fixed: held, prompt, generated, unique, most: number("most", "largest size"), rates, tolerance, demands: moved ? null : start.demands };
 }
 
 /** A rate, or null where no device is chosen. */
@@ -42,7 +42,7 @@ function writeInputs(asked) {
   const write = (id, value) => (field(id).value = written(value));
   field("law").value = asked.law;
   field("target").value = asked.target;
-  for (const id of ["value", "prompt", "generated", "unique", "tolerance"]) write(id, asked[id]);
+  for (const id of ["value", "prompt", "generated", "unique", "most", "tolerance"]) write(id, asked[id]);
   for (const name of Object.keys(FIXED)) write(name, asked.fixed[name]);
   for (const name of RATES) {
     const rate = asked.rates[name];

@@ -4,10 +4,10 @@ const REACH = 15; // in ln N, as far as the flat band is looked for
 const INSIDE = 1.001; // a factor up to here counts as inside the fitted range
 const BINDING = 1.001;
 
-/** The surface of a law of the page with so many unique tokens, or null for no limit. */
-function surfaceOf(law, unique) {
+/** The surface of a law of the page with so many unique tokens and up to a size; null for no limit. */
+function surfaceOf(law, unique, most = null) {
   if (law.repeats && unique === null) throw new Refused("input", "this law needs the unique tokens: how many training tokens exist");
-  return { c: law.c, k: law.k, repeats: law.repeats, floorIsE: law.floorIsE, unique: unique ?? Infinity };
+  return { c: law.c, k: law.k, repeats: law.repeats, floorIsE: law.floorIsE, unique: unique ?? Infinity, most: most ?? Infinity };
 }
 
 /** The surfaces of the law's resamples. */
@@ -17,7 +17,7 @@ function lanesOf(law, s) {
 
 /** Everything about a plan. Throws Refused. */
 function plan(law, asked) {
-  const q = question(asked), s = surfaceOf(law, asked.unique);
+  const q = question(asked), s = surfaceOf(law, asked.unique, asked.most);
   check(q, s, law.evidence);
   const run = answer(q, s);
   refuse(q, s, run);
@@ -65,10 +65,10 @@ function widenedLoss(law, middle, flops, [low, high]) {
   return [middle - factor * Math.max(middle - low, 0), middle + factor * Math.max(high - middle, 0)];
 }
 
-/** Loss of ln N = x at a spend, with no more tokens than there are. */
+/** Loss of ln N = x at a spend, with no more tokens than there are; infinite for a size that is not possible. */
 function along(s, spend, load, x) {
   const params = Math.exp(x), tokens = Math.min(spend / params - load, mostTokens(s));
-  return tokens > 0 ? loss(s, params, tokens) : Infinity;
+  return tokens > 0 && params <= s.most * (1 + 1e-12) ? loss(s, params, tokens) : Infinity;
 }
 
 /** [smallest, largest] size within the tolerance of the best at the same spend; null where it has no end. */

@@ -1,6 +1,6 @@
 // What is asked, its price, and the run that answers it: sweep/plan/question.py, prices.py and infeasible.py.
 //
-// asked: {target, value, fixed: {params, tokens, tokens_per_param}, prompt, generated, unique, tolerance, versus,
+// asked: {target, value, fixed: {params, tokens, tokens_per_param}, prompt, generated, unique, most, tolerance, versus,
 //         rates: {train, serve, prompt}}, a rate being {usd, mfu, peak} or null.
 
 const FORWARD = 3; // times a forward pass that training takes
@@ -103,6 +103,10 @@ function check(q, s, evidence) {
 function refuse(q, s, run) {
   if ([run.params, run.tokens].every(x => Number.isFinite(x) && x > 0)) return;
   const wish = wishOf(q, s), most = mostTokens(s);
+  if (wish.loss !== undefined && run.params >= s.most) {
+    const least = fixed(loss(s, s.most, Math.min(most, 1e30)));
+    throw new Refused("unreachable", `No size up to ${short(s.most)} reaches a loss of ${fixed(wish.loss)}; the least one can is ${least}.`);
+  }
   if (wish.loss !== undefined && Number.isFinite(most)) {
     const needed = answer(q, unlimited(s)).tokens;
     throw new Refused("data_limited", `No size reaches a loss of ${fixed(wish.loss)} on ${short(most)} unique tokens; without the limit it takes ${short(needed)} tokens.`);

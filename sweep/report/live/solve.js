@@ -109,15 +109,17 @@ function solve(s, wish) {
   return twoFixed(s, wish);
 }
 
-/** The best run; more tokens than there are become all there are, and the size that goes with them. */
+/** The best run within the limits: at one that binds the other quantity follows. */
 function oneFixed(s, wish, held) {
   const most = mostTokens(s), load = wish.load;
   if (held === "ratio") throw new Refused("input", "ratio given; give a target as well");
   if (held === "params") return [wish.params, Math.min(rightTokens(s, wish.params, load), most)];
   if (held === "tokens") return [rightParams(s, wish.tokens, load), wish.tokens];
-  const [params, tokens] = held === "spend" ? atSpend(s, wish.spend, load) : atLoss(s, wish.loss, load);
-  if (!(tokens > most)) return [params, tokens];
-  return [held === "spend" ? wish.spend / (most + load) : paramsFor(s, most, wish.loss), most];
+  let [params, tokens] = held === "spend" ? atSpend(s, wish.spend, load) : atLoss(s, wish.loss, load);
+  if (tokens > most) [params, tokens] = [held === "spend" ? wish.spend / (most + load) : paramsFor(s, most, wish.loss), most];
+  if (!(params > s.most)) return [params, tokens];
+  const needed = held === "spend" ? wish.spend / s.most - load : tokensFor(s, s.most, wish.loss);
+  return [s.most, needed > 0 && needed <= most ? needed : NaN];
 }
 
 /** Where two constraints meet. */

@@ -32,7 +32,7 @@ function questionWords(q) {
   const fixedTo = held(q).map(([name, unit]) => `${short(q.fixed[name])} ${unit}`).join(", ");
   let goal = q.target ? TARGETS[q.target](q) : "";
   if (SPENT.includes(q.target) && q.served) goal += " for training and serving together";
-  return [goal, fixedTo].filter(Boolean).join(" with ") + (q.served ? `, serving ${short(q.served)} tokens` : "");
+  return [goal, fixedTo].filter(Boolean).join(" with ") + (q.served ? `, serving ${short(q.served)} tokens` : "") + (q.most ? `, up to ${short(q.most)} params` : "");
 }
 
 function costWords(r) {

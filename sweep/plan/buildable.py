@@ -1,0 +1,256 @@
+"""The real shapes next to a plan's size: exact counts, predicted loss, memory, time, and a config that trains one."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from sweep import config, files
+from sweep.config import Sweep
+from sweep.errors import InputError, Refusal
+from sweep.plan.builder import Builder
+from sweep.plan.prices import DEVICES, FORWARD
+from sweep.plan.question import Question, Run
+from sweep.plan.source import Source
+
+SHARE = 0.85  # of a device's memory that training may take
+WEIGHTS, GRADIENTS, OPTIMIZER = 6, 4, 8  # bytes a parameter: float32 and a compute copy, float32, two float32 moments
+SERVED = 2  # bytes of a number served in bfloat16
+QUALITY = ("loss", "like_compute", "like_params")
+
+
+def buildable(source: Source, question: Question, run: Run, builder: Builder, devices: int) -> dict[str, Any]:
+    """The shapes next below and above a run's size.
+
+    For a target of quality each is trained to the loss of the run, for a budget it spends what the run does; either way
+    in whole steps of its batch. Params are counted with the head, as the recipe counts them.
+
+    Args:
+        devices: that share the training, parameters and batch split among them.
+    """
+    from sweep.design import recipes  # here, so that a plan without shapes does not wait for it
+
+    near = dict.fromkeys(
+        recipes.around(float(run.params), builder.sweep, vocab=builder.vocab, platform=platform_of(question, builder))
+    )
+    made = [shape_block(source, question, run, builder, devices, shape) for shape in near]
+    return {
+        "recipe": builder.name,
+        "vocab": builder.vocab,
+        "convention": "with_head",
+        "devices": devices,
+        "shapes": sorted(made, key=lambda block: abs(math.log(block["params"]["with_head"] / run.params))),
+    }
+
+
+def platform_of(question: Question, builder: Builder) -> str:
+    """Where it will be trained: by the rate of training, else where the sweep was, else on a GPU."""
+    if question.costs.train:
+        return "tpu" if question.costs.train.device.startswith("tpu") else "gpu"
+    if builder.measured is None:
+        return "gpu"
+    kind = builder.measured.device.lower()
+    return "cpu" if "cpu" in kind else "tpu" if "tpu" in kind else "gpu"
+
+
+def shape_block(
+    source: Source, question: Question, run: Run, builder: Builder, devices: int, shape: Any
+) -> dict[str, Any]:
+    """One shape: what it is, what it would reach, what it takes."""
+    from models import counting
+    from sweep.design import recipes
+
+    counts = counting.params(shape)
+    wanted = tokens_for(source, question, run, counts.with_head)
+    block = {
+        **{
+            name: getattr(shape, name) for name in ("width", "depth", "heads", "kv_heads", "head_dim", "ffn", "seq_len")
+        },
+        "params": dataclasses.asdict(counts),
+        "batch_tokens": shape.batch_tokens,
+        "memory_bytes": memory(shape, counts.total, devices),
+        "devices_that_hold_it": holding(shape, counts.total, question),
+        "serve": serving(source, shape, counts),
+    }
+    if not wanted > 0:
+        why = (
+            "no amount of tokens there is reaches the loss"
+            if question.target in QUALITY
+            else "serving alone exceeds the spend"
+        )
+        return (
+            block
+            | dict.fromkeys(("tokens", "steps", "flops_exact", "loss", "loss_change", "hours", "lr"))
+            | {"reason": why}
+        )
+    steps = max(1, round(wanted / shape.batch_tokens))
+    tokens = steps * shape.batch_tokens
+    flops, loss = counting.train_flops_per_token(shape) * tokens, float(source.surface.loss(counts.with_head, tokens))
+    speed, speed_source = speed_of(question, builder, counts.with_head)
+    return block | {
+        "tokens": tokens,
+        "steps": steps,
+        "lr": recipes.peak_lr(shape, float(tokens), builder.sweep.recipe),
+        "flops_exact": flops,
+        "flops_6nd": counting.flops_6nd(shape, float(tokens)),
+        "loss": loss,
+        "loss_change": loss - float(run.loss),
+        "hours": flops / speed / devices / 3600 if speed else None,
+        "hours_from": speed_source,
+        "reason": None,
+    }
+
+
+def tokens_for(source: Source, question: Question, run: Run, params: float | int) -> float:
+    """Tokens for a size in place of the run's; NaN or below zero where there are none."""
+    if "tokens" in question.fixed or not question.target:
+        return float(run.tokens)
+    if question.target in QUALITY:
+        tokens = float(source.surface.tokens_for(float(params), run.loss))
+        return tokens if tokens <= source.surface.most_tokens else math.nan
+    spend = run.params * (run.tokens + question.load)
+    return float(min(spend / params - question.load, source.surface.most_tokens))
+
+
+def memory(shape: Any, total: int, devices: int) -> dict[str, float]:
+    """Bytes on each of `devices`: state split evenly, activations of its share of the batch; an estimate."""
+    from sweep.design import estimate
+
+    each = dataclasses.replace(shape, batch=max(1, shape.batch // devices))
+    parts = {
+        "weights": WEIGHTS * total / devices,
+        "gradients": GRADIENTS * total / devices,
+        "optimizer": OPTIMIZER * total / devices,
+        "activations": float(estimate.activation_bytes(each)),
+    }
+    return parts | {"total": sum(parts.values())}
+
+
+def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:
+    """What one generated token takes at the end of a full context, attention included, and the memory that it needs.
+
+    The plan itself prices k N / 3 FLOPs a token; `over_plan` is how much more or less this is.
+    """
+    from models import counting
+
+    context, per_layer = shape.seq_len, 2 * shape.kv_heads * shape.head_dim
+    attention = 4.0 * context * shape.heads * shape.head_dim * shape.depth
+    flops = 2.0 * (shape.depth * counting.block_matmul_params(shape) + shape.vocab * shape.width) + attention
+    return {
+        "context": context,
+        "flops_per_token": flops,
+        "over_plan": flops / (source.surface.k / FORWARD * counts.with_head),
+        "weights_bytes": SERVED * counts.total,
+        "cache_bytes": SERVED * context * per_layer * shape.depth,
+    }
+
+
+def holding(shape: Any, total: int, question: Question) -> int | None:
+    """Fewest devices, a power of two up to the batch, whose memory holds the training; None where none is known."""
+    if question.costs.train is None:
+        return None
+    room = SHARE * DEVICES[question.costs.train.device].memory
+    counts = [2**k for k in range(shape.batch.bit_length()) if 2**k <= shape.batch]
+    return next((n for n in counts if memory(shape, total, n)["total"] <= room), None)
+
+
+def speed_of(question: Question, builder: Builder, params: float | int) -> tuple[float | None, str]:
+    """FLOP/s of one device for a size, and how that is known: measured on the device meant, else the stated share."""
+    rate, measured = question.costs.train, builder.measured
+    if rate is not None:
+        return rate.flops_per_hour / 3600, f"the stated {rate.mfu:g} of the peak of {rate.device}"
+    if measured is None:
+        return None, "not known: say --train DEVICE@mfu=SHARE, or plan from the directory of a trained sweep"
+    beyond = params / measured.params[-1]
+    reach = f", {beyond:.3g}x the largest size measured" if beyond > 1 else ""
+    return measured.at(float(params)), f"measured on {measured.device} in {builder.name}{reach}"
+
+
+# A config of one model
+
+
+def write_config(path: str, block: dict[str, Any], record: dict[str, Any], builder: Builder) -> None:
+    """Write a config that trains the first shape of `block`.
+
+    Raises:
+        InputError: not a .py file, or one that exists.
+        Refusal: `not_buildable`, no shape next to the plan answers the question.
+    """
+    file = Path(path)
+    if file.suffix != ".py" or file.exists():
+        raise InputError(
+            f"--write {path}: {'there is such a file already' if file.exists() else 'a config is a .py file'}"
+        )
+    best = next((shape for shape in block["shapes"] if shape["tokens"]), None)
+    if best is None:
+        raise Refusal(
+            "not_buildable", f"--write {path}: {block['shapes'][0]['reason']} with the shapes of {block['recipe']}"
+        )
+    files.write_text(file, config_text(file.stem, best, record, builder))
+    config.load(path)
+
+
+def config_text(name: str, shape: dict[str, Any], record: dict[str, Any], builder: Builder) -> str:
+    """The file: what it trains and what to expect, then a sweep of one budget and one size."""
+    like, params, tokens = builder.sweep, shape["params"]["with_head"], shape["tokens"]
+    low, high = record["interval"]["loss"]
+    about = f", {record['level']:.0%} interval of the law [{low:.4f}, {high:.4f}]" if low else "; no interval is known"
+    sweep = dataclasses.replace(
+        like,
+        name=name,
+        budgets=(shape["flops_exact"] if like.flops == "exact" else shape["flops_6nd"],),
+        params=(float(params),),
+        target_compute=0.0,
+        trunk=False,
+        lr_bracket=(1.0,),
+        seeds=like.seeds[:1],
+    )
+    parts = sorted({type(getattr(sweep, f.name)).__name__ for f in dataclasses.fields(sweep) if is_part(sweep, f.name)})
+    return f'''"""One model of {params:,} parameters (with the head) on {tokens:,} tokens, as planned.
+
+Planned from: {record["source"]}.
+Expected: loss {shape["loss"]:.4f} nats/token{about} (prediction).
+Time: {hours_text(shape)}.
+Recipe: {builder.name}, vocabulary {builder.vocab:,}. Set `data` to your corpus.
+
+    sweep preview {name}.py --no-probe
+    sweep run {name}.py
+"""
+
+from sweep.config import {", ".join([*parts, "Sweep"])}
+
+SWEEP = {source_text(sweep)}
+'''
+
+
+def hours_text(shape: dict[str, Any]) -> str:
+    """Training time with what it rests on."""
+    if shape["hours"] is None:
+        return f"{shape['flops_exact']:.3g} FLOPs"
+    return f"{shape['hours']:,.3g} hours ({shape['hours_from']}; estimate)"
+
+
+def is_part(sweep: Sweep, name: str) -> bool:
+    """Whether a field is a dataclass that differs from its default."""
+    value = getattr(sweep, name)
+    return dataclasses.is_dataclass(value) and value != type(value)()  # pyright: ignore[reportCallIssue]
+
+
+def literal(value: Any) -> str:
+    """A number, a text or a tuple of them, as this project writes it."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def source_text(part: Any, indent: str = "    ") -> str:
+    """Python that makes a dataclass again, of the fields that differ from their defaults."""
+    lines = []
+    for f in dataclasses.fields(part):
+        value = getattr(part, f.name)
+        default = f.default if f.default is not dataclasses.MISSING else None
+        if f.default_factory is not dataclasses.MISSING:
+            default = f.default_factory()
+        if value != default:
+            text = source_text(value, indent + "    ") if dataclasses.is_dataclass(value) else literal(value)
+            lines.append(f"{indent}{f.name}={text},\n")
+    return f"{type(part).__name__}(\n{''.join(lines)}{indent[:-4]})"
