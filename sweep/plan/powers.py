@@ -2,7 +2,8 @@
 
     L(N, D) = E + (A N**-alpha + B D**-beta)**gamma          nats/token
 
-A page recomputes plans with it where there is no Python. What else a law reads (experts, bits) is put in once.
+The inner sum obeys the additive law, whose closed forms then answer for all of them. What else a law reads (experts,
+bits) is put in once.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sweep.laws import Law, moe, precision, tied
+from sweep.laws.additive import Additive
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, power
-from sweep.plan.surface import Surface
 
 
 class Powers(NamedTuple):
@@ -27,9 +28,18 @@ class Powers(NamedTuple):
     R_D: Any = None
     R_N: Any = None
 
+    @property
+    def inner(self) -> Additive:
+        """What stands under the power gamma; a rising function of it has the same optimum."""
+        return Additive(0.0, self.A, self.B, self.alpha, self.beta)
+
     def loss(self, params: Any, tokens: Any) -> Any:
         """Loss in nats/token, without repeats."""
         return self.E + (self.A * power(params, -self.alpha) + self.B * power(tokens, -self.beta)) ** self.gamma
+
+    def sum_at(self, loss: Any) -> Any:
+        """A N**-alpha + B D**-beta at a loss; NaN at or below E."""
+        return np.where(loss > self.E, loss - self.E, np.nan) ** (1 / self.gamma)
 
 
 Inputs = Mapping[str, float]
@@ -82,11 +92,6 @@ FORMS: dict[str, Callable[[Any, Inputs], Powers]] = {
 }
 
 
-def is_powers(law: Law) -> bool:
-    """Whether a law has this form."""
-    return law.id in FORMS
-
-
-def powers_of(surface: Surface) -> Powers:
-    """The coefficients of a surface in this form; KeyError for a law without it."""
-    return FORMS[surface.law.id](surface.coefficients, surface.given)
+def powers_of(law: Law, coefficients: Any, given: Inputs) -> Powers | None:
+    """Coefficients of a law in this form; None where it has another."""
+    return FORMS[law.id](coefficients, given) if law.id in FORMS else None

@@ -11,10 +11,10 @@ from sweep.fit.predict import backtest_widening
 from sweep.fit.result import plain
 from sweep.plan.known import MODELS
 from sweep.plan.plan import Plan
-from sweep.plan.powers import FORMS, Powers, powers_of
+from sweep.plan.powers import FORMS, Powers
 from sweep.plan.prices import DEVICES, READ, Rate
 from sweep.plan.source import SPLIT, Source, of_published
-from sweep.plan.surface import UNIQUE
+from sweep.plan.surface import UNIQUE, Surface
 
 OWN = "own"  # id of the law that was planned with
 
@@ -50,13 +50,18 @@ def law_block(id: str, source: Source) -> dict[str, Any]:
         "name": source.name,
         "formula": surface.law.formula,
         "k": surface.k,
-        "coefficients": present(powers_of(surface)),
+        "coefficients": present(exported(surface)),
         "repeats": surface.repeats,
         "floorIsE": "E" in surface.law.names,
         "evidence": source.evidence._asdict() if source.evidence else None,
         "despite": list(source.despite),
         "lanes": lanes_block(source),
     }
+
+
+def exported(surface: Surface) -> Powers:
+    """Coefficients as powers, those of the law of repetition too."""
+    return FORMS[surface.law.id](surface.coefficients, surface.given)
 
 
 def present(powers: Powers) -> dict[str, float]:
@@ -70,7 +75,7 @@ def lanes_block(source: Source) -> dict[str, Any] | None:
     if lanes is None or doubt is None or level is None or doubt.groups < 2 or len(doubt.drawn) < LEAST:
         return None
     count, groups = doubt.drawn.shape
-    columns = {name: value for name, value in powers_of(lanes)._asdict().items() if value is not None}
+    columns = {name: value for name, value in exported(lanes)._asdict().items() if value is not None}
     return {
         "lanes": count,
         "columns": {name: packed(np.broadcast_to(value, count), "<f8") for name, value in columns.items()},

@@ -40,7 +40,7 @@ def flat(r: Row) -> str:
     for row in r["regret"]:
         worse = row["loss_increase"]
         name = "half the size" if row["factor"] < 1 else "double the size"
-        parts.append(f"{name} loses {'more than there is' if worse is None else f'{worse:.4f} nats'}")
+        parts.append(f"{name} {'is not possible' if worse is None else f'loses {worse:.4f} nats'}")
     return f"sizes {ends} lose less than {r['flat_band']['loss_tolerance']:g} nats/token; {', '.join(parts)}"
 
 

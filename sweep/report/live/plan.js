@@ -49,7 +49,8 @@ function intervals(law, q, s, run) {
   if (!law.doubt) return Object.fromEntries([...names, "loss"].map(name => [name, [null, null]]));
   const runs = lanesOf(law, s).map(lane => answer(q, lane));
   const found = Object.fromEntries(names.map(name => [name, law.doubt.interval(Float64Array.from(runs, r => r[name]))]));
-  return { ...found, loss: lossInterval(law, s, run.params, run.tokens) };
+  const lost = runs.filter(r => !Number.isFinite(r.params * r.tokens)).length / runs.length;
+  return { ...found, loss: lossInterval(law, s, run.params, run.tokens), lost };
 }
 
 /** Of the law's loss at a run; beyond the fitted compute wider by what the backtest missed. */

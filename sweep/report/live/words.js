@@ -51,7 +51,7 @@ function flatWords(r) {
   const ends = [low ? `from ${short(low)}` : "", high ? `to ${short(high)}` : ""].filter(Boolean).join(" ") || "of any kind";
   const rows = r.regret.map(row => {
     const name = row.factor < 1 ? "half the size" : "double the size";
-    return `${name} loses ${row.loss_increase === null ? "more than there is" : `${fixed(row.loss_increase)} nats`}`;
+    return `${name} ${row.loss_increase === null ? "is not possible" : `loses ${fixed(row.loss_increase)} nats`}`;
   });
   return `sizes ${ends} lose less than ${general(r.flat_band.loss_tolerance, 6)} nats/token; ${rows.join(", ")}`;
 }
@@ -72,6 +72,7 @@ function dataWords(r) {
 function warnings(law, r) {
   const found = law.despite.map(code => `The fit was refused (${code}) and planned with despite it.`);
   if (!law.doubt) found.push("No interval is known for these coefficients; a fit of your own table brings one.");
+  if (r.interval.lost > 0.05) found.push(`${percent(r.interval.lost)} of the resamples have no answer to this; the intervals are of the others.`);
   if (!law.evidence) return [...found, "The range of the runs behind these coefficients is not known here."];
   const { compute, tokens_per_param: ratio } = r.extrapolation;
   if (compute > INSIDE) found.push(`${general(r.flops)} training FLOPs are ${general(compute)}x the largest run behind the law.`);
