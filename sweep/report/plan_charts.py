@@ -1,5 +1,6 @@
 """Charts of a plan as it was asked, from the planner itself; the page's script draws its own when an input moves."""
 
+import dataclasses
 from typing import Any
 
 import altair as alt
@@ -7,6 +8,7 @@ import numpy as np
 
 from sweep.plan import breakeven, optimum
 from sweep.plan.plan import Plan
+from sweep.plan.question import Question
 from sweep.plan.surface import Surface
 from sweep.report import theme
 from sweep.report.charts import FULL, HALF, literal, y_of
@@ -32,6 +34,11 @@ def drawings(made: Plan, models: Rows) -> dict[str, Markup]:
         "known": known(made, models),
     }
     return {name: theme.svg(chart, name, name.replace("-", " ")) for name, chart in found.items() if chart is not None}
+
+
+def row_of(x: float, y: float, line: Any = 0, color: str = BLUE) -> dict[str, Any]:
+    """One point of a line."""
+    return {"x": float(x), "y": float(y), "line": line, "color": color}
 
 
 def lines(rows: Rows, x: alt.X, y: alt.Y, **mark: Any) -> alt.Chart:
@@ -63,8 +70,9 @@ def frontier(made: Plan, quantity: str) -> theme.Chart | None:
         params, tokens = at.frontier(flops)
         return at.loss(params, tokens) if quantity == "loss" else params
 
+    budgets = np.geomspace(*ends, POINTS)
     with np.errstate(all="ignore"):
-        rows = [{"x": c, "y": float(along(surface, c)), "line": 0, "color": BLUE} for c in np.geomspace(*ends, POINTS)]
+        rows = [row_of(c, value) for c, value in zip(budgets, along(surface, budgets), strict=True)]
     spread = []
     if source.lanes is not None:
         for c in np.geomspace(*ends, BANDS):
@@ -94,14 +102,12 @@ def demand(made: Plan) -> theme.Chart | None:
     r, question, source = made.record, made.question, made.source
     middle = question.served or 1e12
     ends = middle / 300, middle * 300
-    rows = []
-    for served in np.geomspace(*ends, POINTS):
-        size = float(question.serving(served).answer(source.surface).params)
-        rows.append({"x": served, "y": size, "line": 0, "color": BLUE})
-    rows = [row for row in rows if np.isfinite(row["y"]) and row["y"] > 0]
+    demands = np.geomspace(*ends, POINTS)
+    sizes = serving(question, demands).answer(source.surface).params + 0 * demands
+    rows = [row_of(x, y) for x, y in zip(demands, sizes, strict=True) if np.isfinite(y) and y > 0]
     spread = []
     if source.lanes is not None:
-        for served in np.geomspace(*ends, BANDS):
+        for served in np.geomspace(*ends, BANDS if source.surface.powers else 5):  # a search takes its time
             pair = source.interval(question.serving(served).answer(source.lanes).params)
             spread.append({"x": served, "y": pair[0], "high": pair[1]})
     if not rows:
@@ -113,16 +119,21 @@ def demand(made: Plan) -> theme.Chart | None:
     return alt.layer(band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), *own).properties(width=FULL - 50, height=250)
 
 
+def serving(question: Question, demands: np.ndarray) -> Question:
+    """The question at many demands at once, in the mix of prompt and generated tokens that was asked."""
+    prompt = question.prompt / question.served if question.served else 0.0
+    return dataclasses.replace(question, prompt=prompt * demands, generated=(1 - prompt) * demands)
+
+
 def cost(made: Plan) -> theme.Chart | None:
     """What the plan's loss costs with each size, with the flat band behind."""
     r, question, surface = made.record, made.question, made.source.surface
     middle, unit = r["best_at_equal_spend"]["params"], r["cost"]["unit"]
-    runs = []
-    for params in np.geomspace(middle / 8, middle * 8, 4 * POINTS):
-        with np.errstate(all="ignore"):
-            tokens = surface.tokens_for(params, r["loss"])
-            if params <= surface.most_params and tokens <= surface.most_tokens and np.isfinite(run := question.run(surface, params, tokens)).all():
-                runs.append(run)
+    sizes = np.geomspace(middle / 8, middle * 8, 4 * POINTS)
+    with np.errstate(all="ignore"):
+        tokens = surface.tokens_for(sizes, r["loss"])
+        possible = (sizes <= surface.most_params) & (tokens <= surface.most_tokens) & np.isfinite(tokens)
+    runs = [question.run(surface, *pair) for pair in zip(sizes[possible], tokens[possible], strict=True)]
     if len(runs) < 2:
         return None
     least = min(run.total for run in runs)
@@ -153,13 +164,12 @@ def break_even(made: Plan) -> theme.Chart | None:
         return None
     sizes = [(r["params"], r["tokens"]), *((s["params"], s["tokens"]) for s in found["sizes"] if s["tokens"])]
     ends = question.served / 1000, question.served * 100
-    rows, colors = [], theme.shades(len(sizes))
-    for served in np.geomspace(*ends, POINTS):
-        asked = question.serving(served)
-        best = breakeven.at_loss(surface, asked, r["loss"]).total
-        for (params, tokens), color in zip(sizes, colors, strict=True):
-            y = float(asked.run(surface, params, tokens).total / best)
-            rows.append({"x": served, "y": y, "line": params, "color": color})
+    rows, colors, demands = [], theme.shades(len(sizes)), np.geomspace(*ends, POINTS)
+    asked = serving(question, demands)
+    best = breakeven.at_loss(surface, asked, r["loss"]).total
+    for (params, tokens), color in zip(sizes, colors, strict=True):
+        dearer = asked.run(surface, params, tokens).total / best
+        rows += [row_of(x, y, params, color) for x, y in zip(demands, dearer, strict=True)]
     top = min(TOP, max(1.5, *(row["y"] for row in rows if np.isfinite(row["y"]))))
     x = theme.log_x("x", ends, "tokens served over the model's life", theme.COUNT_LABEL)
     y = theme.log_y("y", (0.97, top), f"cost of a loss of {r['loss']:.4f}, times that of the cheapest size", TIMES_LABEL)
@@ -187,9 +197,9 @@ def known(made: Plan, models: Rows) -> theme.Chart | None:
     ys = theme.log_padded([r["tokens"], *(m["tokens"] for m in models)], 0.08)
     rows, colors = [], theme.shades(len(SERVED))
     for served, color in zip(SERVED, colors, strict=True):
-        for params in np.geomspace(*xs, POINTS):
-            tokens = float(optimum.right_tokens(surface, params, costs.load(0.0, served)))
-            rows.append({"x": params, "y": tokens, "line": served, "color": color})
+        sizes = np.geomspace(*xs, POINTS)
+        tokens = optimum.right_tokens(surface, sizes, costs.load(0.0, served))
+        rows += [row_of(x, y, served, color) for x, y in zip(sizes, tokens, strict=True)]
     x = theme.log_x("x", xs, "parameters", theme.COUNT_LABEL)
     y = theme.log_y("y", ys, "training tokens", theme.COUNT_LABEL)
     shown = [{"x": m["params"], "y": m["tokens"], "text": m["name"]} for m in models]

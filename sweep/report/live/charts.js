@@ -58,7 +58,7 @@ function demandChart(law, record) {
   const sizeAt = (served, lane) => answer(serving(q, served), lane).params;
   const points = spaced(low, high, POINTS).map(served => [served, sizeAt(served, s)]);
   const lanes = lanesOf(law, s);
-  const band = law.doubt ? spaced(low, high, BANDS).map(served => [served, ...law.doubt.interval(Float64Array.from(lanes, lane => sizeAt(served, lane)))]) : [];
+  const band = law.doubt ? spaced(low, high, law.repeats ? 5 : BANDS).map(served => [served, ...law.doubt.interval(Float64Array.from(lanes, lane => sizeAt(served, lane)))]) : [];
   const known = points.filter(p => Number.isFinite(p[1]) && p[1] > 0);
   if (!known.length) return null;
   const marks = [{ kind: "area", points: band, color: BLUE }, { kind: "line", points: known, color: BLUE }];
