@@ -72,7 +72,11 @@ def of_ludziejewski(law: Any, given: Inputs) -> Powers:
 
 def of_precision(law: Any, given: Inputs) -> Powers:
     """Trained in so many bits."""
-    bits = ((given["bits_weights"], law.gamma_w), (given["bits_activations"], law.gamma_a), (given["bits_kv"], law.gamma_kv))
+    bits = (
+        (given["bits_weights"], law.gamma_w),
+        (given["bits_activations"], law.gamma_a),
+        (given["bits_kv"], law.gamma_kv),
+    )
     share = 1.0
     for count, scale in bits:
         share = share * precision.kept(count, scale)

@@ -20,6 +20,7 @@ BLUE, ORANGE, GREEN = theme.APPROACH
 SERVED = (0.0, 1e12, 1e13, 1e14, 1e15)  # of the lines among the known models
 COST_LABEL = "replace(format(datum.value, '.2~e'), '+', '')"
 TIMES_LABEL = "format(datum.value, '~g') + 'x'"
+SERVED_LABEL = f"datum.value < 1e15 ? {theme.COUNT_LABEL} : {theme.FLOPS_LABEL}"
 TOP = 8.0  # of the break-even chart, times the cheapest
 
 
@@ -47,10 +48,14 @@ def lines(rows: Rows, x: alt.X, y: alt.Y, **mark: Any) -> alt.Chart:
     return alt.Chart(theme.data(shown)).mark_line(clip=True, **mark).encode(x=x, y=y, color=literal(), detail="line:N")
 
 
-def dot(x_value: float, y_value: float, x: alt.X, y: alt.Y, text: str = "this plan", color: str = ORANGE) -> alt.LayerChart:
+def dot(
+    x_value: float, y_value: float, x: alt.X, y: alt.Y, text: str = "this plan", color: str = ORANGE
+) -> alt.LayerChart:
     """One point with its name."""
     base = alt.Chart(theme.data([{"x": x_value, "y": y_value, "text": text}])).encode(x=x, y=y)
-    return base.mark_circle(size=60, color=color, opacity=1) + base.mark_text(dx=8, align="left", color=color).encode(text="text:N")
+    return base.mark_circle(size=60, color=color, opacity=1) + base.mark_text(dx=8, align="left", color=color).encode(
+        text="text:N"
+    )
 
 
 def band(rows: Rows, x: alt.X, y: alt.Y) -> alt.Chart:
@@ -77,7 +82,11 @@ def frontier(made: Plan, quantity: str) -> theme.Chart | None:
     if source.lanes is not None:
         for c in np.geomspace(*ends, BANDS):
             params, tokens = surface.frontier(c)
-            pair = source.loss_interval(params, tokens) if quantity == "loss" else source.interval(along(source.lanes.unlimited, c))
+            pair = (
+                source.loss_interval(params, tokens)
+                if quantity == "loss"
+                else source.interval(along(source.lanes.unlimited, c))
+            )
             spread.append({"x": c, "y": pair[0], "high": pair[1]})
     values = [r[quantity], *(row["y"] for row in rows if np.isfinite(row["y"])), *numbers(spread)]
     x = theme.log_x("x", ends, "training FLOPs C", theme.FLOPS_LABEL)
@@ -113,10 +122,12 @@ def demand(made: Plan) -> theme.Chart | None:
     if not rows:
         return None
     values = [r["params"], *(row["y"] for row in rows), *numbers(spread)]
-    x = theme.log_x("x", ends, "tokens served over the model's life", theme.COUNT_LABEL)
+    x = theme.log_x("x", ends, "tokens served over the model's life", SERVED_LABEL)
     y = theme.log_y("y", theme.log_padded(values), "the right size, parameters", theme.COUNT_LABEL)
     own = [dot(question.served, r["params"], x, y)] if question.served else []
-    return alt.layer(band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), *own).properties(width=FULL - 50, height=250)
+    return alt.layer(band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), *own).properties(
+        width=FULL - 50, height=250
+    )
 
 
 def serving(question: Question, demands: np.ndarray) -> Question:
@@ -140,7 +151,9 @@ def cost(made: Plan) -> theme.Chart | None:
     runs = [run for run in runs if run.total <= 6 * least]
     kinds = [("total", theme.INK)] + ([("train", BLUE), ("serve", ORANGE)] if question.served else [])
     rows = [
-        {"x": run.params, "y": float(getattr(run, kind)), "line": kind, "color": color} for run in runs for kind, color in kinds
+        {"x": run.params, "y": float(getattr(run, kind)), "line": kind, "color": color}
+        for run in runs
+        for kind, color in kinds
     ]
     low = max(min(row["y"] for row in rows), least / 30)
     ends = theme.log_padded([*(run.params for run in runs), r["params"]], 0.06)
@@ -149,11 +162,18 @@ def cost(made: Plan) -> theme.Chart | None:
     edges = r["flat_band"]["params"]
     wide = [{"x": max(edges[0] or ends[0], ends[0]), "end": min(edges[1] or ends[1], ends[1])}]
     flat = alt.Chart(theme.data(wide)).mark_rect(color=GREEN, opacity=0.14).encode(x=x, x2="end:Q")
-    names = [{"x": runs[-1].params, "y": float(getattr(runs[-1], kind)), "text": kind, "color": color} for kind, color in kinds]
-    text = alt.Chart(theme.data(names)).mark_text(align="right", dy=-8, clip=True).encode(x=x, y=y, text="text:N", color=literal())
-    return alt.layer(flat, lines(rows, x, y, strokeWidth=1.8), text, dot(r["params"], r["cost"]["total"], x, y)).properties(
-        width=FULL - 50, height=250
+    names = [
+        {"x": runs[-1].params, "y": float(getattr(runs[-1], kind)), "text": kind, "color": color}
+        for kind, color in kinds
+    ]
+    text = (
+        alt.Chart(theme.data(names))
+        .mark_text(align="right", dy=-8, clip=True)
+        .encode(x=x, y=y, text="text:N", color=literal())
     )
+    return alt.layer(
+        flat, lines(rows, x, y, strokeWidth=1.8), text, dot(r["params"], r["cost"]["total"], x, y)
+    ).properties(width=FULL - 50, height=250)
 
 
 def break_even(made: Plan) -> theme.Chart | None:
@@ -171,15 +191,20 @@ def break_even(made: Plan) -> theme.Chart | None:
         dearer = asked.run(surface, params, tokens).total / best
         rows += [row_of(x, y, params, color) for x, y in zip(demands, dearer, strict=True)]
     top = min(TOP, max(1.5, *(row["y"] for row in rows if np.isfinite(row["y"]))))
-    x = theme.log_x("x", ends, "tokens served over the model's life", theme.COUNT_LABEL)
-    y = theme.log_y("y", (0.97, top), f"cost of a loss of {r['loss']:.4f}, times that of the cheapest size", TIMES_LABEL)
+    x = theme.log_x("x", ends, "tokens served over the model's life", SERVED_LABEL)
+    y = theme.log_y(
+        "y", (0.97, top), f"cost of a loss of {r['loss']:.4f}, times that of the cheapest size", TIMES_LABEL
+    )
     names = []
     for (params, _), color in zip(sizes, colors, strict=True):
         inside = [row for row in rows if row["line"] == params and row["y"] <= 0.9 * top]
         spot = max(inside, key=lambda row: row["y"]) if inside else None
         names += [{**spot, "text": made_of(params, r), "color": color}] if spot else []
-    text = alt.Chart(theme.data(names)).mark_text(dy=-8).encode(x=x, y=y, text="text:N", color=literal())
-    return alt.layer(lines(rows, x, y, strokeWidth=1.8), text).properties(width=FULL - 50, height=250)
+    left, right = [n for n in names if n["x"] == ends[0]], [n for n in names if n["x"] != ends[0]]
+    marks = [alt.Chart(theme.data(left)).mark_text(align="left", dy=-8)]
+    marks += [alt.Chart(theme.data(right)).mark_text(align="right", dy=-8)]
+    texts = [mark.encode(x=x, y=y, text="text:N", color=literal()) for mark in marks]
+    return alt.layer(lines(rows, x, y, strokeWidth=1.8), *texts).properties(width=FULL - 50, height=250)
 
 
 def made_of(params: float, r: dict[str, Any]) -> str:
@@ -204,7 +229,12 @@ def known(made: Plan, models: Rows) -> theme.Chart | None:
     y = theme.log_y("y", ys, "training tokens", theme.COUNT_LABEL)
     shown = [{"x": m["params"], "y": m["tokens"], "text": m["name"]} for m in models]
     base = alt.Chart(theme.data(shown)).encode(x=x, y=y)
-    marks = [base.mark_circle(color=theme.INK, size=36, opacity=1), base.mark_text(align="left", dx=7, dy=3).encode(text="text:N")]
-    return alt.layer(lines(rows, x, y, strokeWidth=1.4), *marks, dot(r["params"], r["tokens"], x, y)).properties(
-        width=FULL - 50, height=350
-    ).encode(y=y_of("y", y))
+    marks = [
+        base.mark_circle(color=theme.INK, size=36, opacity=1),
+        base.mark_text(align="left", dx=7, dy=3, color=theme.INK).encode(text="text:N"),
+    ]
+    return (
+        alt.layer(lines(rows, x, y, strokeWidth=1.4), *marks, dot(r["params"], r["tokens"], x, y))
+        .properties(width=FULL - 50, height=350)
+        .encode(y=y_of("y", y))
+    )

@@ -40,7 +40,11 @@ def form(model: dict[str, Any]) -> Markup:
         "form",
         tag("div", *asked, class_="fields"),
         details("Prices, shares of the peak, peaks", join(prices), opened=bool(model["asked"]["rates"]["train"])),
-        details("Held fixed, limits, prompts", tag("div", *held, class_="fields"), opened=any(model["asked"]["fixed"].values())),
+        details(
+            "Held fixed, limits, prompts",
+            tag("div", *held, class_="fields"),
+            opened=any(model["asked"]["fixed"].values()),
+        ),
         tag("p", tag("button", "Back to the plan as asked", type="button", id="reset")),
         id="inputs",
         hidden="",

@@ -34,7 +34,7 @@ def model(made: Plan) -> dict[str, Any] | None:
 
 
 def others() -> list[str]:
-    """Published coefficients that the page can plan with: verified, and in need of params, tokens and their uniqueness."""
+    """Published coefficients that the page can plan with: verified, and without further inputs."""
     known = []
     for law in laws.LAWS.values():
         if law.id in FORMS and not set(law.inputs) - SPLIT - {UNIQUE}:
@@ -80,7 +80,9 @@ def lanes_block(source: Source) -> dict[str, Any] | None:
         "lanes": count,
         "columns": {name: packed(np.broadcast_to(value, count), "<f8") for name, value in columns.items()},
         "groups": groups,
-        "drawn": packed(doubt.drawn, "<u1" if doubt.drawn.max(initial=0) < 256 else "<u2") if count >= 2 * groups > 2 else None,
+        "drawn": packed(doubt.drawn, "<u1" if doubt.drawn.max(initial=0) < 256 else "<u2")
+        if count >= 2 * groups > 2
+        else None,
         "level": level,
         "reach": doubt.reach(level),
         "widening": backtest_widening(source.record),

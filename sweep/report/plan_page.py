@@ -21,16 +21,21 @@ from sweep.report.plan_model import model
 
 SCRIPTS = ("text", "law", "solve", "doubt", "question", "plan", "model", "draw", "charts", "words", "page")
 CAPTIONS = {
-    "frontier": "Left: loss along the compute-optimal frontier. Right: the compute-optimal size. Bands are intervals from the "
-    "resamples of the fit, where there is one. The dotted line marks the largest run behind the law.",
+    "frontier": "Loss and size along the compute-optimal frontier. Bands are intervals from the resamples of the "
+    "fit, where there is one. The dotted line marks the largest run behind the law.",
     "demand": "The right size for the same target when other amounts are served.",
-    "cost": "What the plan's loss costs with each size, with all the tokens that the size needs. Shaded: the flat band, sizes "
-    "within the tolerance at equal spend.",
-    "break-even": "Sizes that reach the plan's loss, each over the cheapest size for that demand. Where two lines cross, the "
-    "two cost the same.",
-    "known": "Models as their makers state them. Each line joins the sizes and tokens that are right when so many tokens are "
-    "served; a model above a line served more than that, or was trained for it.",
+    "cost": "What the plan's loss costs with each size, with all the tokens that the size needs. Shaded: the flat "
+    "band, sizes within the tolerance at equal spend.",
+    "break-even": "Sizes that reach the plan's loss, each over the cheapest size for that demand. Where two lines "
+    "cross, the two cost the same.",
+    "known": "Models as their makers state them. Each line joins the sizes and tokens that are right when so many "
+    "tokens are served; a model above a line is right for a larger demand.",
 }
+SIZES = "Size and compute: over those of the compute-optimal run of the same FLOPs, and of the same loss. "
+INTRODUCTION = (
+    "Everything here is planned again from the law's coefficients and resamples, within this page. "
+    "Write numbers as 1e22, 7B, 1.5T."
+)
 
 
 def plan_page(made: Plan, out: Path | str) -> Path:
@@ -91,11 +96,19 @@ def inputs(made: Plan, live: dict[str, Any] | None) -> Markup:
     title = "Move the inputs"
     if live is None:
         law = made.source.surface.law
-        text = f"This page cannot plan again by itself: it knows laws that are powers of size and data, and {law.id} is "
+        text = (
+            f"This page cannot plan again by itself: it knows laws that are powers of size and data, and {law.id} is "
+        )
         return section("move", title, tag("p", text, "another form. Ask sweep plan again.", class_="missing"))
-    ask = "Everything below is planned again from the law's coefficients and resamples, here in this page. Write 1e22, 7B, 1.5T."
     none = tag("noscript", tag("p", "Without scripts the page shows the plan as asked.", class_="missing"))
-    return section("move", title, tag("p", ask, class_="note"), none, form(live), tag("p", id="problem", class_="problem", role="alert"))
+    return section(
+        "move",
+        title,
+        tag("p", INTRODUCTION, class_="note"),
+        none,
+        form(live),
+        tag("p", id="problem", class_="problem", role="alert"),
+    )
 
 
 def sections(made: Plan) -> list[Markup]:
@@ -131,7 +144,7 @@ def sections(made: Plan) -> list[Markup]:
             "Known models under this law",
             figure("known", slot("known", drawn)),
             tag("div", words.models_table(models), id="models-table"),
-            tag("p", "Size and compute: over those of the compute-optimal run of the same FLOPs, and of the same loss. ", *cited(), class_="note"),
+            tag("p", SIZES, *cited(), class_="note"),
         ),
         section("provenance", "Where this comes from", provenance(made, coefficients)),
     ]

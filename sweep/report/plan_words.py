@@ -19,7 +19,11 @@ def verdict(r: Row) -> str:
 
 def sentences(r: Row) -> list[str]:
     """What was asked, what it takes, how flat the choice is, what would be better, what the limit of text does."""
-    found = [f"Asked: {question(r['question'])}.", f"It takes {cost(without_interval(r))}.", f"At equal spend, {flat(r)}."]
+    found = [
+        f"Asked: {question(r['question'])}.",
+        f"It takes {cost(without_interval(r))}.",
+        f"At equal spend, {flat(r)}.",
+    ]
     b = r["best_at_equal_spend"]
     if abs(b["params"] / r["params"] - 1) > 1e-6:
         run = f"{short(b['params'])} parameters on {short(b['tokens'])} tokens"
@@ -35,7 +39,9 @@ def without_interval(r: Row) -> Row:
 def flat(r: Row) -> str:
     """Sizes that do nearly as well, and what half and double the size lose."""
     low, high = r["flat_band"]["params"]
-    ends = " ".join([*([f"from {short(low)}"] if low else []), *([f"to {short(high)}"] if high else [])]) or "of any kind"
+    ends = (
+        " ".join([*([f"from {short(low)}"] if low else []), *([f"to {short(high)}"] if high else [])]) or "of any kind"
+    )
     parts = []
     for row in r["regret"]:
         worse = row["loss_increase"]
@@ -98,7 +104,9 @@ def numbers_table(r: Row) -> Markup:
 
 def grouped(value: float | None, digits: int = 4) -> str:
     """Digits in groups of three."""
-    return MISSING if value is None else f"{value:.{digits}g}" if value < 1000 else f"{float(f'{value:.{digits}g}'):,.0f}"
+    return (
+        MISSING if value is None else f"{value:.{digits}g}" if value < 1000 else f"{float(f'{value:.{digits}g}'):,.0f}"
+    )
 
 
 def break_even_table(r: Row) -> Piece:

@@ -11,9 +11,13 @@ from sweep.plan.question import TARGETS, Question
 from sweep.plan.source import source_of
 from tests.plan.conftest import small_fit
 
-RATES = {"train": "h100:2.00@mfu=0.40", "serve": "h100:3.00@mfu=0.10"}
+RATES: dict[str, Any] = {"train": "h100:2.00@mfu=0.40", "serve": "h100:3.00@mfu=0.10"}
 PEAK = DEVICES["h100"].peaks["bf16"]
-PRICED = {"train": {"usd": 2.0, "mfu": 0.4, "peak": PEAK}, "serve": {"usd": 3.0, "mfu": 0.1, "peak": PEAK}, "prompt": None}
+PRICED = {
+    "train": {"usd": 2.0, "mfu": 0.4, "peak": PEAK},
+    "serve": {"usd": 3.0, "mfu": 0.1, "peak": PEAK},
+    "prompt": None,
+}
 FREE = {"train": None, "serve": None, "prompt": None}
 HELD = ("params", "tokens", "tokens_per_param")
 
@@ -26,29 +30,48 @@ def of_fit() -> Plan:
 
 def grid() -> list[tuple[str, dict[str, Any]]]:
     """(law, keywords of `plan`): targets x demands x prices x unique tokens x laws, with what cannot be answered."""
-    targets = [{"compute": 1e21}, {"loss": 2.3}, {"loss": 1.7}, {"like_compute": 1e22}, {"like_params": 3e9}, {"usd": 5e4}]
+    targets = [
+        {"compute": 1e21},
+        {"loss": 2.3},
+        {"loss": 1.7},
+        {"like_compute": 1e22},
+        {"like_params": 3e9},
+        {"usd": 5e4},
+    ]
     served = [{}, {"inference_tokens": 1e12}, {"inference_tokens": 1e16}]
     priced, unique = [{}, RATES], [{}, {"unique_tokens": 1e11}]
     cases = []
     cases += [("own", a | b | c | d) for a, b, c, d in itertools.product(targets, served, priced, unique)]
     for law in ("besiroglu", "xlstm_transformer", "kaplan", "gadre_c4"):
-        cases += [(law, a | b | c) for a, b, c in itertools.product(targets[:2] + targets[3:], served[:2], (priced[1], unique[1]))]
+        cases += [
+            (law, a | b | c)
+            for a, b, c in itertools.product(targets[:2] + targets[3:], served[:2], (priced[1], unique[1]))
+        ]
     held = [
         {"params": 2e9, "tokens": 1e11}, {"params": 2e9}, {"tokens": 1e11}, {"compute": 1e21, "params": 1e9},
         {"loss": 2.3, "params": 1e9}, {"loss": 2.0, "params": 1e6}, {"like_compute": 1e21, "tokens_per_param": 100},
-        {"compute": 1e21, "tokens_per_param": 50}, {"tokens": 1e11, "tokens_per_param": 20}, {"compute": 1e21, "tokens": 3e10},
+        {"compute": 1e21, "tokens_per_param": 50}, {"tokens": 1e11, "tokens_per_param": 20},
+        {"compute": 1e21, "tokens": 3e10},
         {"loss": 2.2, "max_params": 1e9}, {"loss": 1.95, "max_params": 1e9}, {"compute": 1e22, "max_params": 2e9},
     ]  # fmt: skip
     cases += [("besiroglu", a | b) for a, b in itertools.product(held, served[:2])]
     requests = {"requests": 1e9, "prompt_tokens": 700, "output_tokens": 100, "like_compute": 1e21}
-    return [*cases, ("besiroglu", requests), ("besiroglu", requests | RATES), ("besiroglu", {"loss": 2.3, "versus": ("1B", "7B")})]
+    return [
+        *cases,
+        ("besiroglu", requests),
+        ("besiroglu", requests | RATES),
+        ("besiroglu", {"loss": 2.3, "versus": ("1B", "7B")}),
+    ]
 
 
 def repeated() -> list[tuple[str, dict[str, Any]]]:
     """The same of the law of repetition, which the planner searches."""
     asked = [
-        {"compute": 1e22}, {"compute": 1e22, "inference_tokens": 1e12}, {"like_compute": 1e21, "inference_tokens": 1e13}, {"loss": 2.6},
-    ]  # fmt: skip
+        {"compute": 1e22},
+        {"compute": 1e22, "inference_tokens": 1e12},
+        {"like_compute": 1e21, "inference_tokens": 1e13},
+        {"loss": 2.6},
+    ]
     return [("muennighoff_repeated", a | {"unique_tokens": u}) for a in asked for u in (25e9, 1e13)]
 
 
@@ -65,7 +88,9 @@ def searched(law: str, words: dict[str, Any]) -> dict[str, Any]:
     target, value = next((name, value) for name, value in words.items() if name in TARGETS)
     surface = source_of(law).limited(words["unique_tokens"]).surface
     run = Question(target, value, generated=words.get("inference_tokens", 0.0)).answer(surface)
-    return {name: float(value) for name, value in run._asdict().items() if name in ("params", "tokens", "loss", "flops")}
+    return {
+        name: float(value) for name, value in run._asdict().items() if name in ("params", "tokens", "loss", "flops")
+    }
 
 
 def as_the_page_asks(law: str, words: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from sweep.report import plan_words as words
 from tests.report import browser, planned
 from tests.report.test_page import Page
 
-BLOCKS = ("params", "tokens", "flops", "loss", "tokens_per_param", "interval", "flat_band", "best_at_equal_spend", "regret",
-          "cost", "break_even", "data", "extrapolation")  # fmt: skip
+BLOCKS = (
+    "params", "tokens", "flops", "loss", "tokens_per_param", "interval", "flat_band", "best_at_equal_spend", "regret",
+    "cost", "break_even", "data", "extrapolation",
+)  # fmt: skip
 SHARES = ("saving", "gain", "increase")  # differences, told in absolute terms
 SECTIONS = ["move", "numbers", "frontier", "demand", "cost", "break-even", "known", "provenance"]
 
@@ -102,8 +105,8 @@ def differences(path: str, ours: Any, theirs: Any, rel: float) -> list[str]:
 def compared(folder, page: str, cases: list, answered: Any, rel: float) -> tuple[int, int]:
     """(plans, refusals) on which page and planner agree."""
     asked = json.dumps([planned.as_the_page_asks(law, kw) for law, kw in cases])
-    script = f"""return {asked}.map(asked => {{
-      try {{ return planner.plan(asked); }} catch (error) {{ return {{code: error.code, message: error.message}}; }} }});"""
+    script = f"""return {asked}.map(asked => {{ try {{ return planner.plan(asked); }}
+      catch (error) {{ return {{code: error.code, message: error.message}}; }} }});"""
     told, console = browser.told(folder, page, script)
     assert console == []
     refused = 0
@@ -114,7 +117,9 @@ def compared(folder, page: str, cases: list, answered: Any, rel: float) -> tuple
             refused += 1
             assert "NaN" not in theirs["message"], theirs
             continue
-        wrong = [line for block in BLOCKS if block in ours for line in differences(block, ours[block], theirs[block], rel)]
+        wrong = [
+            line for block in BLOCKS if block in ours for line in differences(block, ours[block], theirs[block], rel)
+        ]
         assert wrong == [], (law, kw)
         assert {"params", "tokens", "loss", "interval"} <= theirs.keys()
     return len(cases) - refused, refused
@@ -133,30 +138,7 @@ def test_the_browser_prices_repeated_text_as_the_planner_does(tmp_path, page):
     assert plans == len(planned.repeated())
 
 
-MOVES = """
-const set = (id, value, kind = "change") => { const e = document.getElementById(id); e.value = value;
-  e.dispatchEvent(new Event("input", {bubbles: true})); e.dispatchEvent(new Event(kind, {bubbles: true})); planner.update(); };
-const look = () => ({verdict: document.getElementById("verdict").textContent, problem: document.getElementById("problem").textContent,
-  stale: document.body.classList.contains("stale"), nan: /NaN|undefined|Infinity/.test(document.querySelector("main").innerText),
-  charts: document.querySelectorAll("svg.chart path").length, broken: /NaN|undefined/.test([...document.querySelectorAll("svg")].map(e => e.outerHTML).join()),
-  tables: ["numbers-table", "break-even-table", "sizes-table", "models-table"].map(id => document.getElementById(id).innerText.replace(/\\s+/g, " ").trim()),
-  ledes: document.getElementById("ledes").innerText, width: document.documentElement.scrollWidth});
-const seen = {start: look()};
-set("in-target", "loss"); set("in-value", "1.2"); seen.floor = look();
-set("in-value", "2.2"); seen.loss = look();
-set("in-value", "two"); seen.words = look();
-set("in-target", "compute"); set("in-value", "1e20"); set("in-generated", "1e17"); seen.demand = look();
-set("in-generated", ""); for (const r of ["train", "serve"]) set(`in-${r}-device`, ""); seen.unpriced = look();
-set("in-law", "muennighoff_repeated"); seen.unique = look();
-set("in-unique", "2B"); seen.repeated = look();
-for (const [law] of planner.model.laws) { set("in-law", law); seen[`law ${law}`] = look(); }
-document.getElementById("reset").click(); planner.update(); seen.reset = look();
-const slider = document.getElementById("slide-generated"); slider.value = String(Number(slider.value) + 1);
-slider.dispatchEvent(new Event("input", {bubbles: true})); planner.update(); seen.slid = look();
-seen.field = document.getElementById("in-generated").value;
-set("in-train-device", "tpu-v5e bf16"); seen.peak = document.getElementById("in-train-peak").value;
-seen.source = document.getElementById("source-train").textContent;
-return seen;"""
+MOVES = Path(__file__).with_name("moves.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +157,12 @@ def test_the_page_opens_with_the_numbers_that_stand_in_it(moved):
     assert start["verdict"] == words.verdict(record)
     assert start["ledes"].split("\n\n") == words.sentences(record)
     models = plan_page.known(planned.of_fit())
-    tables = [words.numbers_table(record), words.break_even_table(record), words.sizes_table(record), words.models_table(models)]
+    tables = [
+        words.numbers_table(record),
+        words.break_even_table(record),
+        words.sizes_table(record),
+        words.models_table(models),
+    ]
     for drawn, written in zip(start["tables"], tables, strict=True):
         cells = re.sub(r"<[^>]+>", " ", str(written)).split()
         assert drawn.split() == cells
@@ -199,7 +186,7 @@ def test_no_number_is_missing_on_the_way(moved):
     seen = {name: state for name, state in moved.items() if isinstance(state, dict)}
     assert len([name for name in seen if name.startswith("law ")]) > 8
     assert [name for name, state in seen.items() if state["nan"] or state["broken"]] == []
-    assert min(state["charts"] for state in seen.values()) > 40
+    assert min(state["paths"] for state in seen.values()) > 40
     assert max(state["width"] for state in seen.values()) <= 1200
 
 
@@ -215,9 +202,11 @@ def test_inputs_move_the_plan_and_come_back(moved):
 @browser.needs_browser
 @pytest.mark.parametrize("width", [520, 1200])
 def test_the_page_fits_its_window(tmp_path, page, width):
-    script = """return {width: document.documentElement.scrollWidth, cut: [...document.querySelectorAll("svg.chart text")].filter(e => {
-      const box = e.getBBox(), [, , w, h] = e.ownerSVGElement.getAttribute("viewBox").split(" ").map(Number);
-      return box.x < -1 || box.x + box.width > w + 4 || box.y < -1 || box.y + box.height > h + 1; }).map(e => e.textContent)}"""
+    script = """const outside = text => {
+      const box = text.getBBox(), [, , w, h] = text.ownerSVGElement.getAttribute("viewBox").split(" ").map(Number);
+      return box.x < -1 || box.x + box.width > w + 4 || box.y < -1 || box.y + box.height > h + 1; };
+    const cut = [...document.querySelectorAll("svg.chart text")].filter(outside).map(text => text.textContent);
+    return {width: document.documentElement.scrollWidth, cut};"""
     told, _ = browser.told(tmp_path, page, script, width)
     assert told["width"] <= width
     assert told["cut"] == []
