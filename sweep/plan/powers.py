@@ -89,7 +89,7 @@ FORMS: dict[str, Callable[[Any, Inputs], Powers]] = {
     "gamma": lambda law, _: Powers(*law),
     "kaplan_lnd": of_size_data,
     "overtrain": of_overtrain,
-    "data_constrained": lambda law, _: Powers(*law[:5], 1.0, law.R_D, law.R_N),
+    "data_constrained": lambda law, _: Powers(**law._asdict()),
     "moe_krajewski": of_krajewski,
     "moe_ludziejewski": of_ludziejewski,
     "precision": of_precision,

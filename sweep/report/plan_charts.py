@@ -48,14 +48,11 @@ def lines(rows: Rows, x: alt.X, y: alt.Y, **mark: Any) -> alt.Chart:
     return alt.Chart(theme.data(shown)).mark_line(clip=True, **mark).encode(x=x, y=y, color=literal(), detail="line:N")
 
 
-def dot(
-    x_value: float, y_value: float, x: alt.X, y: alt.Y, text: str = "this plan", color: str = ORANGE
-) -> alt.LayerChart:
-    """One point with its name."""
-    base = alt.Chart(theme.data([{"x": x_value, "y": y_value, "text": text}])).encode(x=x, y=y)
-    return base.mark_circle(size=60, color=color, opacity=1) + base.mark_text(dx=8, align="left", color=color).encode(
-        text="text:N"
-    )
+def dot(x_value: float, y_value: float, x: alt.X, y: alt.Y) -> alt.LayerChart:
+    """The plan's own point with its name."""
+    base = alt.Chart(theme.data([{"x": x_value, "y": y_value, "text": "this plan"}])).encode(x=x, y=y)
+    name = base.mark_text(dx=8, align="left", color=ORANGE).encode(text="text:N")
+    return alt.layer(base.mark_circle(size=60, color=ORANGE, opacity=1), name)
 
 
 def band(rows: Rows, x: alt.X, y: alt.Y) -> alt.Chart:
