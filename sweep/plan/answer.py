@@ -33,7 +33,7 @@ def record_of(
     params, tokens = (float(x) for x in sureness.best(surface, question, run))
     intervals, lost = intervals_of(source, question, run)
     reach, told = sureness.extrapolation(source, run)
-    warnings = [*source.warnings, *told, *lost, *quantised(question.costs, run)]
+    warnings = [*source.warnings, *told, *lost, *limited.repeated(source, run), *quantised(question.costs, run)]
     band = sureness.flat_band(surface, question, params, tokens, tolerance)
     best = question.run(surface, params, tokens)
     return {

@@ -22,8 +22,9 @@ def demands(low: float, middle: float, high: float) -> list[float]:
 
 
 def table(surface: Surface, question: Question, loss: float, served: Iterable[float]) -> list[dict[str, Any]]:
-    """The cheapest run of a loss at each demand, and what it saves against the run of least training compute."""
-    plain = at_loss(surface, question.serving(0.0), loss)
+    """The cheapest run of a loss at each demand, and what it saves against the run of least training compute,
+    which no limit of text or of size holds."""
+    plain = at_loss(surface.unlimited, question.serving(0.0), loss)
     rows = []
     for tokens in served:
         asked = question.serving(tokens)

@@ -18,7 +18,7 @@ import numpy as np
 from sweep.fit.interval import NORMAL
 from sweep.fit.result import plain
 from sweep.plan.known import MODELS
-from sweep.plan.prices import BITS, DEVICES, FORWARD, READ
+from sweep.plan.prices import BITS, DEVICES, FORWARD
 from sweep.plan.source import Source
 from sweep.plan.surface import UNIQUE, Surface
 
@@ -53,7 +53,6 @@ def export(source: Source, record: Mapping[str, Any]) -> dict[str, Any]:
             "evidence": source.evidence._asdict() if source.evidence else None,
             "forward": FORWARD,
             "devices": {name: device._asdict() for name, device in DEVICES.items()},
-            "devices_read": READ,
             "bits": BITS,
             "models": {name: model._asdict() for name, model in MODELS.items()},
             "plan": dict(record),

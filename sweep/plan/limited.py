@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from sweep.fit.predict import warning
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source
 from sweep.plan.surface import UNLIMITED
@@ -29,6 +30,18 @@ def data_block(source: Source, question: Question, run: Run, unique: float | Non
         "double": worth(run, double),
         "unlimited": worth(run, free),
     }
+
+
+def repeated(source: Source, run: Run) -> list[dict[str, str]]:
+    """A warning where a run passes over the text again under a law that knows no repetition."""
+    most = source.surface.most_tokens
+    if run.tokens <= most * BINDING:
+        return []
+    message = (
+        f"{run.tokens:.3g} tokens are {run.tokens / most:.3g} passes over the {most:.3g} unique ones, and the law has "
+        "no term for repetition: the loss will be higher than it says"
+    )
+    return [warning("repeats_data", message)]
 
 
 def worth(run: Run, more: Run) -> dict[str, Any]:

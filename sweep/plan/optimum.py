@@ -20,6 +20,7 @@ from sweep.laws import additive, search
 from sweep.plan import root
 from sweep.plan.surface import Surface
 
+NAMES = {"spend": "budget", "params": "size", "tokens": "number of tokens", "ratio": "ratio of tokens to params"}
 SIZES = np.linspace(np.log(1e3), np.log(1e17), 129)  # ln N, where a law without a closed form is searched
 ANSWERS = (
     {"spend"}, {"loss"}, {"params"}, {"tokens"}, {"params", "tokens"}, {"spend", "params"}, {"spend", "tokens"},
@@ -55,7 +56,7 @@ def solve(surface: Surface, wish: Wish) -> tuple[Any, Any]:
     """
     fixed = {name for name in ("spend", "loss", "params", "tokens", "ratio") if getattr(wish, name) is not None}
     if fixed not in ANSWERS:
-        named = ", ".join(sorted(fixed)) or "nothing is"
+        named = " and ".join(f"a {NAMES.get(name, name)}" for name in sorted(fixed)) or "nothing"
         raise InputError(
             f"plan: {named} given; give a target such as --compute 1e22 or --loss 2.1, or hold --params and --tokens"
         )

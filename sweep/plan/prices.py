@@ -25,18 +25,18 @@ class Device(NamedTuple):
     source: str
 
 
-NVIDIA, GOOGLE = "NVIDIA datasheet, dense", "Google Cloud TPU documentation"
-READ = "2026-11"  # when the peaks were last compared with their sources
+NVIDIA, GOOGLE = "NVIDIA datasheet, dense, 2026-11", "Google Cloud TPU documentation, 2026-11"
+UNREAD = "the vendor's datasheet, dense, not read again in 2026-11"
 DEVICES = {
     "a100-40": Device({"bf16": 312e12, "int8": 624e12}, 40e9, NVIDIA),
     "a100-80": Device({"bf16": 312e12, "int8": 624e12}, 80e9, NVIDIA),
-    "h100": Device({"bf16": 989e12, "fp8": 1978e12, "int8": 1978e12}, 80e9, NVIDIA + ", SXM"),
-    "h200": Device({"bf16": 989e12, "fp8": 1978e12, "int8": 1978e12}, 141e9, NVIDIA + ", SXM"),
-    "l4": Device({"bf16": 121e12, "fp8": 242e12, "int8": 242e12}, 24e9, NVIDIA),
-    "tpu-v4": Device({"bf16": 275e12}, 32e9, GOOGLE),
+    "h100": Device({"bf16": 989e12, "fp8": 1978e12, "int8": 1978e12}, 80e9, "NVIDIA datasheet, dense, SXM, 2026-11"),
+    "h200": Device({"bf16": 989e12, "fp8": 1978e12, "int8": 1978e12}, 141e9, "NVIDIA datasheet, dense, SXM, 2026-11"),
+    "l4": Device({"bf16": 121e12, "fp8": 242e12, "int8": 242e12}, 24e9, UNREAD),
+    "tpu-v4": Device({"bf16": 275e12}, 32e9, UNREAD),
     "tpu-v5e": Device({"bf16": 197e12, "int8": 393e12}, 16e9, GOOGLE),
-    "tpu-v5p": Device({"bf16": 459e12}, 95e9, GOOGLE),
-    "tpu-v6e": Device({"bf16": 918e12}, 32e9, GOOGLE),
+    "tpu-v5p": Device({"bf16": 459e12}, 95e9, UNREAD),
+    "tpu-v6e": Device({"bf16": 918e12, "int8": 1836e12}, 32e9, GOOGLE),
 }
 BITS = {"bf16": 16.0, "fp8": 8.0, "int8": 8.0}
 
@@ -65,7 +65,7 @@ class Rate:
         """The rate with its peak and where that is from, for people."""
         device, peak = DEVICES[self.device], DEVICES[self.device].peaks[self.precision]
         price = "" if self.usd_per_hour is None else f", ${self.usd_per_hour:g} an hour as you stated"
-        return f"{self.device} {self.precision} at {self.mfu:g} of {peak:.3g} FLOP/s ({device.source}, {READ}){price}"
+        return f"{self.device} {self.precision} at {self.mfu:g} of {peak:.3g} FLOP/s ({device.source}){price}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A plan in words: what to train, what it costs, how sure that is, what would change it; to be read aloud."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sweep.plan.prices import FLOPS, HOURS, USD
@@ -29,7 +29,7 @@ def describe(r: dict[str, Any]) -> str:
     lines += [line("this run" if judged else "recommended", recommended(r)), *best(r)]
     lines += [line("cost", cost(r)), *rates(r["cost"]["rates"])]
     lines += [line("flat", flat(r)), line("regret", regret(r)), *demand(r), *break_even(r), *sizes(r)]
-    lines += [line("sensitivity", sensitivity(r["sensitivity"]))] if r["sensitivity"] else []
+    lines += sensitivity(r["sensitivity"])
     lines += [line("data", data(r))] if r["data"] else []
     lines += buildable(r["buildable"])
     return "\n".join([*lines, *(line("warning", f"{w['code']}: {w['message']}") for w in r["warnings"])])
@@ -60,9 +60,9 @@ def recommended(r: dict[str, Any]) -> str:
     i = r["interval"]
     return (
         f"{short(r['params'])} params{span(i['params'])} on {short(r['tokens'])} tokens{span(i['tokens'])}   "
-        f"loss {r['loss']:.4f}{span(i['loss'], '.4f')} nats/token   "
-        f"{r['tokens_per_param']:,.4g} tokens a parameter{span(i['tokens_per_param'], ',.3g')}   {r['flops']:.3g} FLOPs"
-        + (f"   ({r['level']:.0%} intervals)" if r["level"] else "")
+        f"loss {r['loss']:.4f}{span(i['loss'], '{:.4f}'.format)} nats/token   "
+        f"{ratio(r['tokens_per_param'])} tokens a parameter{span(i['tokens_per_param'], ratio)}   "
+        f"{r['flops']:.3g} FLOPs" + (f"   ({r['level']:.0%} intervals)" if r["level"] else "")
     )
 
 
@@ -152,7 +152,7 @@ def break_even(r: dict[str, Any]) -> list[str]:
         cells += [f"{x['tokens_per_param']:,.0f}"]
         row = " ".join(f"{cell:>8s}" for cell in cells)
         row += " " + " ".join(f"{money(x[name], unit, brief=True):>10s}" for name in ("train", "serve", "total"))
-        lines.append(line("", f"{row}  {x['saving']:6.0%}"))
+        lines.append(line("", f"{row}  {round(x['saving'], 4) + 0.0:6.0%}"))
     return lines
 
 
@@ -174,14 +174,15 @@ def sizes(r: dict[str, Any]) -> list[str]:
     return [line("", text) for text in lines]
 
 
-def sensitivity(rows: Sequence[dict[str, Any]]) -> str:
-    """Which input moves the size most."""
-    parts = []
+def sensitivity(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Which input moves the size most, one a line."""
+    lines = []
     for row in rows:
         low, high = ("no answer" if f is None else f"{f:.3g}x" for f in row["factors"])
-        ends = f" {row['low']}" if row["low"] == row["high"] else f" {row['low']} to {row['high']}"
-        parts.append(f"{row['input']}{ends} moves N by {low} to {high}")
-    return "; ".join(parts)
+        ends = row["low"] if row["low"] == row["high"] else f"{row['low']} to {row['high']}"
+        name = "" if lines else "sensitivity"
+        lines.append(line(name, f"{row['input']} {ends} moves N by {low} to {high}"))
+    return lines
 
 
 def data(r: dict[str, Any]) -> str:
@@ -245,12 +246,18 @@ def priced(pair: Sequence[float | None], unit: str) -> str:
     return "" if low is None else f" [{money(low, unit, brief=True)}, {money(high, unit, brief=True)}]"
 
 
-def span(pair: Sequence[float | None], form: str = "") -> str:
-    """[low, high]; nothing where it is not known."""
+def span(pair: Sequence[float | None], form: Callable[[float], str] | None = None) -> str:
+    """[low, high]; nothing where it is not known, or where both are what was fixed."""
     low, high = pair
-    if low is None or high is None:
+    if low is None or high is None or abs(high - low) <= 1e-9 * abs(high):
         return ""
-    return f" [{low:{form}}, {high:{form}}]" if form else f" [{short(low)}, {short(high)}]"
+    form = form or short
+    return f" [{form(low)}, {form(high)}]"
+
+
+def ratio(number: float | int) -> str:
+    """Tokens a parameter: whole above a hundred."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def short(number: float | int) -> str:

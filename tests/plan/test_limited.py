@@ -56,3 +56,11 @@ def test_repeats_are_priced_by_a_law_that_knows_them():
     assert made["data"]["binding"]
     single = plan("muennighoff", compute=1e22).to_json()
     assert made["data"]["unlimited"]["loss"] == pytest.approx(single["loss"], rel=1e-6)
+
+
+def test_more_tokens_than_there_are_held_fixed_is_warned_about():
+    made = plan("besiroglu", params="1B", tokens="4T", unique_tokens="1T").to_json()
+    told = {w["code"]: w["message"] for w in made["warnings"]}
+    assert "4e+12 tokens are 4 passes over the 1e+12 unique ones" in told["repeats_data"]
+    fresh = plan("besiroglu", params="1B", tokens="4T", unique_tokens="4T").to_json()
+    assert "repeats_data" not in {w["code"] for w in fresh["warnings"]}

@@ -1,6 +1,8 @@
 """The whole plan: contract, intervals from the lanes, conflicting questions."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,43 @@ def test_published_coefficients_say_that_no_interval_is_known():
         made.interval("depth")
 
 
+@pytest.mark.parametrize(
+    ("law", "asked", "params", "tokens", "rel"),
+    [
+        ("kaplan", {"compute": 1e20}, 1.6564e9, None, 1e-3),
+        ("kaplan", {"compute": 1e22}, 2.3442e10, None, 1e-3),
+        ("xlstm_transformer", {"compute": 1e21}, 2.12e9, 7.86e10, 3e-3),
+        # the paper's table, of coefficients rounded for each number of experts
+        ("ludziejewski", {"compute": 1e20, "given": {"experts": 1.0}}, 1.723e9, 9.672e9, 0.01),
+        ("ludziejewski", {"compute": 1e22, "given": {"experts": 32.0}}, 1.217e10, 1.370e11, 0.01),
+        ("muennighoff", {"compute": 5.76e23}, 6.99622e10, 1.37217e12, 1e-4),
+        ("besiroglu", {"compute": 5.76e23}, 7.2249e10, 1.3287e12, 1e-4),
+    ],
+)
+def test_allocations_of_other_published_laws(law, asked, params, tokens, rel):
+    made = plan(law, **asked)
+    assert made.params == pytest.approx(params, rel=rel)
+    assert tokens is None or made.tokens == pytest.approx(tokens, rel=rel)
+
+
+@pytest.mark.parametrize(
+    ("size", "flops"),
+    [(4e8, 2.35e19), (1e9, 1.75e20), (1e10, 2.71e22), (6.7e10, 1.75e24), (1.75e11, 1.43e25), (1e12, 6.52e26)],
+)
+def test_compute_for_a_size_by_the_unrounded_coefficients_of_hoffmann_et_al(size, flops):
+    made = plan("hoffmann", params=size).to_json()
+    assert made["flops"] == pytest.approx(flops, rel=5e-3)
+    again = plan("hoffmann", like_params=size)
+    assert again.params == pytest.approx(size, rel=1e-6)
+
+
+def test_planning_imports_neither_the_trainer_nor_its_libraries():
+    heavy = "flax orbax altair scipy tyro sweep.train sweep.design"
+    code = f"import sweep.plan, sys; print([m for m in sys.modules if m.startswith(tuple({heavy!r}.split()))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_requests_are_their_tokens():
     a = plan("besiroglu", like_compute=1e22, requests=1e10, prompt_tokens=70, output_tokens=215)
     b = plan("besiroglu", like_compute=1e22, inference_tokens=2.85e12)
@@ -127,7 +166,7 @@ def test_a_demand_known_within_a_factor():
     [
         ({}, "give a target"),
         ({"compute": 1e22, "loss": 2.1}, "two targets"),
-        ({"compute": 1e22, "params": 1e9, "tokens": 1e9}, "compute|spend"),
+        ({"compute": 1e22, "params": 1e9, "tokens": 1e9}, "a size and a budget and a number of tokens given"),
         ({"compute": 10}, "too small to mean it"),
         ({"compute": 1e22, "inference_tokens": -1}, "not negative"),
         ({"compute": 1e22, "inference_tokens": 1e12, "requests": 1e9}, "said twice"),
