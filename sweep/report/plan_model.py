@@ -12,7 +12,7 @@ from sweep.fit.result import plain
 from sweep.plan.known import MODELS
 from sweep.plan.plan import Plan
 from sweep.plan.powers import FORMS, Powers
-from sweep.plan.prices import DEVICES, READ, Rate
+from sweep.plan.prices import DEVICES, Rate
 from sweep.plan.source import SPLIT, Source, of_published
 from sweep.plan.surface import UNIQUE, Surface
 
@@ -96,9 +96,9 @@ def packed(values: np.ndarray, kind: str) -> str:
 
 
 def devices() -> list[dict[str, Any]]:
-    """Dense peaks in FLOP/s by device and precision, with where and when they were read."""
+    """Dense peaks in FLOP/s by device and precision, with where they are from."""
     return [
-        {"name": f"{name} {precision}", "peak": peak, "source": f"{device.source}, {READ}"}
+        {"name": f"{name} {precision}", "peak": peak, "source": device.source}
         for name, device in DEVICES.items()
         for precision, peak in device.peaks.items()
     ]

@@ -128,7 +128,7 @@ function breakEven(q, s, run) {
 }
 
 function demandRows(q, s, target, demands) {
-  const plain = cheapest(q, s, target, 0);
+  const plain = cheapest(q, unlimited(s), target, 0);
   return demands.map(tokens => {
     const found = cheapest(q, s, target, tokens);
     const usual = runOf(serving(q, tokens), s, plain.params, plain.tokens);

@@ -72,6 +72,10 @@ function dataWords(r) {
 function warnings(law, r) {
   const found = law.despite.map(code => `The fit was refused (${code}) and planned with despite it.`);
   if (!law.doubt) found.push("No interval is known for these coefficients; a fit of your own table brings one.");
+  const { unique } = r.question;
+  if (!law.repeats && r.tokens > unique * BINDING && unique) {
+    found.push(`${short(r.tokens)} tokens are ${general(r.tokens / unique)} passes over the ${short(unique)} unique ones, and the law has no term for repetition: the loss will be higher than it says.`);
+  }
   if (r.interval.lost > 0.05) found.push(`${percent(r.interval.lost)} of the resamples have no answer to this; the intervals are of the others.`);
   if (!law.evidence) return [...found, "The range of the runs behind these coefficients is not known here."];
   const { compute, tokens_per_param: ratio } = r.extrapolation;
