@@ -4,7 +4,8 @@ const LEAST = 20; // values without which there is no interval
 
 /** Distribution function of the normal distribution, by its power series (Marsaglia 2004); for |z| below 7. */
 function normalCdf(z) {
-  let term = z, sum = z;
+  let term = z,
+    sum = z;
   for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum) && k < 400; k += 2) sum += term *= (z * z) / k;
   return 0.5 + (sum * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI);
 }
@@ -39,31 +40,42 @@ class Doubt {
 
   /** Normal scores of n values without ties, by rank. */
   ranks(n) {
-    if (!this.scores.has(n)) this.scores.set(n, Float64Array.from({ length: n }, (_, i) => normalQuantile((i + 0.5) / n)));
+    if (!this.scores.has(n))
+      this.scores.set(
+        n,
+        Float64Array.from({ length: n }, (_, i) => normalQuantile((i + 0.5) / n)),
+      );
     return this.scores.get(n);
   }
 
   /** Share of the variance of normal scores that is linear in the counts: adjusted R^2 between 0.05 and 1. */
   share(values, good, order) {
-    const n = good.length, groups = this.groups;
+    const n = good.length,
+      groups = this.groups;
     if (!this.drawn || groups < 2 || n < 2 * groups) return 1;
-    const table = this.ranks(n), score = new Float64Array(values.length);
-    for (let i = 0; i < n; ) {
+    const table = this.ranks(n),
+      score = new Float64Array(values.length);
+    for (let i = 0; i < n;) {
       let j = i + 1;
       while (j < n && values[order[j]] === values[order[i]]) j++;
       const shared = j - i === 1 ? table[i] : normalQuantile((i + j) / 2 / n);
       for (; i < j; i++) score[order[i]] = shared;
     }
-    let mean = 0, total = 0;
+    let mean = 0,
+      total = 0;
     for (const i of good) mean += score[i] / n;
     for (const i of good) total += (score[i] - mean) ** 2;
     if (total === 0) return 1;
     const slope = new Float64Array(groups);
     for (const i of good) {
-      const s = score[i] - mean, row = i * groups;
+      const s = score[i] - mean,
+        row = i * groups;
       for (let j = 0; j < groups; j++) slope[j] += this.drawn[row + j] * s;
     }
-    const part = forward(this.factor(good), slope.subarray(0, groups - 1).map(x => x - slope[groups - 1]));
+    const part = forward(
+      this.factor(good),
+      slope.subarray(0, groups - 1).map(x => x - slope[groups - 1]),
+    );
     const explained = part.reduce((sum, x) => sum + x * x, 0);
     const share = 1 - (((total - explained) / total) * (n - 1)) / (n - groups);
     return Math.min(Math.max(share, 0.05), 1);
@@ -73,7 +85,12 @@ class Doubt {
   factor(good) {
     const there = new Uint8Array(this.lanes);
     for (const i of good) there[i] = 1;
-    const missing = good.length === this.lanes ? "" : Array.from(there.keys()).filter(i => !there[i]).join();
+    const missing =
+      good.length === this.lanes
+        ? ""
+        : Array.from(there.keys())
+            .filter(i => !there[i])
+            .join();
     if (!this.factors.has(missing)) {
       if (this.factors.size > 50) this.factors.clear();
       this.factors.set(missing, cholesky(...this.centred(missing ? missing.split(",").map(Number) : [], good.length)));
@@ -83,8 +100,13 @@ class Doubt {
 
   /** [matrix, size] of sums of products of (count - last count), less their means, without the missing lanes. */
   centred(missing, n) {
-    const g = this.groups, last = g - 1;
-    this.products ??= crossed(this.drawn, g, Array.from({ length: this.lanes }, (_, i) => i));
+    const g = this.groups,
+      last = g - 1;
+    this.products ??= crossed(
+      this.drawn,
+      g,
+      Array.from({ length: this.lanes }, (_, i) => i),
+    );
     const without = missing.length ? crossed(this.drawn, g, missing) : null;
     const sum = (j, k) => this.products[j * (g + 1) + k] - (without ? without[j * (g + 1) + k] : 0);
     const matrix = new Float64Array(last * last);
@@ -137,6 +159,8 @@ function forward(lower, right) {
 
 /** Quantile of sorted values, linear between them. */
 function quantile(sorted, p) {
-  const at = (sorted.length - 1) * p, low = Math.floor(at), high = Math.min(low + 1, sorted.length - 1);
+  const at = (sorted.length - 1) * p,
+    low = Math.floor(at),
+    high = Math.min(low + 1, sorted.length - 1);
   return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
 }

@@ -38,7 +38,8 @@ function fed(c, tokens) {
 
 function loss(s, params, tokens) {
   const c = s.c;
-  let n = params, d = tokens;
+  let n = params,
+    d = tokens;
   if (s.repeats) {
     const distinct = Math.min(tokens, s.unique);
     n = saturating(Math.min(params, fed(c, distinct)), params, c.R_N);
@@ -80,14 +81,16 @@ function paramsFor(s, tokens, target) {
 function logWorth(s, params, tokens) {
   const c = s.c;
   if (!s.repeats) return c.balance - c.alpha * Math.log(params) + c.beta * Math.log(tokens);
-  const up = Math.exp(STEP), down = Math.exp(-STEP);
+  const up = Math.exp(STEP),
+    down = Math.exp(-STEP);
   const ofParams = loss(s, params * down, tokens) - loss(s, params * up, tokens);
   return Math.log(ofParams / (loss(s, params, tokens * down) - loss(s, params, tokens * up)));
 }
 
 /** Compute-optimal [params, tokens] of a budget in training FLOPs, whatever data there are. */
 function frontier(s, flops) {
-  const c = s.c, size = flops / s.k;
+  const c = s.c,
+    size = flops / s.k;
   const params = Math.exp((c.balance + c.beta * Math.log(size)) / (c.alpha + c.beta));
   return [params, size / params];
 }

@@ -14,10 +14,16 @@ function modelOf(text) {
 function lawOf(law) {
   const found = { ...law, c: coefficients(law.coefficients), lanes: null, doubt: null };
   if (!law.lanes) return found;
-  const { columns, drawn, ...rest } = law.lanes, n = rest.lanes;
+  const { columns, drawn, ...rest } = law.lanes,
+    n = rest.lanes;
   const arrays = Object.entries(columns).map(([name, packed]) => [name, unpacked(packed, Float64Array)]);
-  found.lanes = Array.from({ length: n }, (_, i) => coefficients(Object.fromEntries(arrays.map(([name, values]) => [name, values[i]]))));
+  found.lanes = Array.from({ length: n }, (_, i) =>
+    coefficients(Object.fromEntries(arrays.map(([name, values]) => [name, values[i]]))),
+  );
   const counts = drawn && unpacked(drawn, Uint8Array);
-  found.doubt = new Doubt({ ...rest, drawn: counts && (counts.length > n * rest.groups ? new Uint16Array(counts.buffer) : counts) });
+  found.doubt = new Doubt({
+    ...rest,
+    drawn: counts && (counts.length > n * rest.groups ? new Uint16Array(counts.buffer) : counts),
+  });
   return found;
 }

@@ -6,8 +6,16 @@ const BINDING = 1.001;
 
 /** The surface of a law of the page with so many unique tokens and up to a size; null for no limit. */
 function surfaceOf(law, unique, most = null) {
-  if (law.repeats && unique === null) throw new Refused("input", "this law needs the unique tokens: how many training tokens exist");
-  return { c: law.c, k: law.k, repeats: law.repeats, floorIsE: law.floorIsE, unique: unique ?? Infinity, most: most ?? Infinity };
+  if (law.repeats && unique === null)
+    throw new Refused("input", "this law needs the unique tokens: how many training tokens exist");
+  return {
+    c: law.c,
+    k: law.k,
+    repeats: law.repeats,
+    floorIsE: law.floorIsE,
+    unique: unique ?? Infinity,
+    most: most ?? Infinity,
+  };
 }
 
 /** The surfaces of the law's resamples. */
@@ -17,14 +25,18 @@ function lanesOf(law, s) {
 
 /** Everything about a plan. Throws Refused. */
 function plan(law, asked) {
-  const q = question(asked), s = surfaceOf(law, asked.unique, asked.most);
+  const q = question(asked),
+    s = surfaceOf(law, asked.unique, asked.most);
   check(q, s, law.evidence);
   const run = answer(q, s);
   refuse(q, s, run);
   const [params, tokens] = bestFor(q, s, run);
   const best = runOf(q, s, params, tokens);
   return {
-    ...run, question: q, surface: s, level: law.doubt ? law.doubt.level : null,
+    ...run,
+    question: q,
+    surface: s,
+    level: law.doubt ? law.doubt.level : null,
     interval: intervals(law, q, s, run),
     flat_band: { loss_tolerance: asked.tolerance, params: flatBand(q, s, params, tokens) },
     best_at_equal_spend: { params, tokens, loss: best.loss },
@@ -48,7 +60,9 @@ function intervals(law, q, s, run) {
   const names = ["params", "tokens", "flops", "tokens_per_param", "total"];
   if (!law.doubt) return Object.fromEntries([...names, "loss"].map(name => [name, [null, null]]));
   const runs = lanesOf(law, s).map(lane => answer(q, lane));
-  const found = Object.fromEntries(names.map(name => [name, law.doubt.interval(Float64Array.from(runs, r => r[name]))]));
+  const found = Object.fromEntries(
+    names.map(name => [name, law.doubt.interval(Float64Array.from(runs, r => r[name]))]),
+  );
   const lost = runs.filter(r => !Number.isFinite(r.params * r.tokens)).length / runs.length;
   return { ...found, loss: lossInterval(law, s, run.params, run.tokens), lost };
 }
@@ -68,13 +82,16 @@ function widenedLoss(law, middle, flops, [low, high]) {
 
 /** Loss of ln N = x at a spend, with no more tokens than there are; infinite for a size that is not possible. */
 function along(s, spend, load, x) {
-  const params = Math.exp(x), tokens = Math.min(spend / params - load, mostTokens(s));
+  const params = Math.exp(x),
+    tokens = Math.min(spend / params - load, mostTokens(s));
   return tokens > 0 && params <= s.most * (1 + 1e-12) ? loss(s, params, tokens) : Infinity;
 }
 
 /** [smallest, largest] size within the tolerance of the best at the same spend; null where it has no end. */
 function flatBand(q, s, params, tokens) {
-  const spend = params * (tokens + q.load), most = loss(s, params, tokens) + q.tolerance, middle = Math.log(params);
+  const spend = params * (tokens + q.load),
+    most = loss(s, params, tokens) + q.tolerance,
+    middle = Math.log(params);
   const low = rising(x => most - along(s, spend, q.load, x), middle - REACH, middle);
   const high = rising(x => along(s, spend, q.load, x) - most, middle, middle + REACH);
   return [low, high].map(x => (Number.isNaN(x) ? null : Math.exp(x)));
@@ -82,13 +99,15 @@ function flatBand(q, s, params, tokens) {
 
 /** Half and double the size: what it loses at the same spend, and what the same loss costs with it. */
 function regret(q, s, params, tokens) {
-  const spend = params * (tokens + q.load), reached = loss(s, params, tokens);
+  const spend = params * (tokens + q.load),
+    reached = loss(s, params, tokens);
   return [0.5, 2].map(factor => {
     const size = params * factor;
     const needed = tokensFor(s, size, reached);
     const equal = needed <= mostTokens(s) ? needed : NaN;
     return {
-      factor, params: size,
+      factor,
+      params: size,
       loss_increase: finite(along(s, spend, q.load, Math.log(size)) - reached),
       tokens_for_equal_loss: finite(equal),
       cost_factor_for_equal_loss: finite((size * (equal + q.load)) / spend),
@@ -109,11 +128,19 @@ function cheapest(q, s, target, served) {
 
 /** What the run costs, against the run of least training compute at equal loss. */
 function costBlock(q, s, run) {
-  const plain = cheapest(q, unlimited(s), run.loss, 0), usual = runOf(q, s, plain.params, plain.tokens);
-  const { unit } = q.costs, { train, serve, total } = run;
+  const plain = cheapest(q, unlimited(s), run.loss, 0),
+    usual = runOf(q, s, plain.params, plain.tokens);
+  const { unit } = q.costs,
+    { train, serve, total } = run;
   return {
-    unit, train, serve, total, train_flops: run.flops, serve_flops: run.serve_flops,
-    compute_optimal: usual, saving: 1 - total / usual.total,
+    unit,
+    train,
+    serve,
+    total,
+    train_flops: run.flops,
+    serve_flops: run.serve_flops,
+    compute_optimal: usual,
+    saving: 1 - total / usual.total,
   };
 }
 
@@ -124,7 +151,11 @@ function breakEven(q, s, run) {
   const sizes = wanted.filter(size => Number.isFinite(size) && Math.abs(Math.log(size / run.params)) > 1e-6);
   if (!sizes.length) return null;
   const demands = q.served ? [0, ...(q.demands ?? [0.01, 0.1, 1, 10, 100].map(step => q.served * step))] : [];
-  return { loss: run.loss, rows: demandRows(q, s, run.loss, demands), sizes: sizes.map(size => against(q, s, run, size)) };
+  return {
+    loss: run.loss,
+    rows: demandRows(q, s, run.loss, demands),
+    sizes: sizes.map(size => against(q, s, run, size)),
+  };
 }
 
 function demandRows(q, s, target, demands) {
@@ -148,7 +179,9 @@ function against(q, s, run, size) {
   let load = (size * tokens - run.params * run.tokens) / (run.params - size);
   if (tokens > mostTokens(s)) tokens = load = NaN;
   return {
-    params: size, tokens: finite(tokens), equal_cost_inference_tokens: finite(load / loadOfToken(q)),
+    params: size,
+    tokens: finite(tokens),
+    equal_cost_inference_tokens: finite(load / loadOfToken(q)),
     cheaper: size < run.params ? "above" : "below",
   };
 }
@@ -156,15 +189,22 @@ function against(q, s, run, size) {
 /** What the limit of unique tokens does; null where there is none. */
 function dataBlock(q, s, run) {
   if (q.unique === null) return null;
-  const free = answer(q, { ...s, unique: UNLIMITED }), double = answer(q, { ...s, unique: 2 * q.unique });
+  const free = answer(q, { ...s, unique: UNLIMITED }),
+    double = answer(q, { ...s, unique: 2 * q.unique });
   const worth = more => ({
-    params: finite(more.params), tokens: finite(more.tokens), loss: finite(more.loss), total: finite(more.total),
-    loss_gain: finite(run.loss - more.loss), cost_saving: finite(1 - more.total / run.total),
+    params: finite(more.params),
+    tokens: finite(more.tokens),
+    loss: finite(more.loss),
+    total: finite(more.total),
+    loss_gain: finite(run.loss - more.loss),
+    cost_saving: finite(1 - more.total / run.total),
   });
   return {
-    unique_tokens: q.unique, epochs: run.tokens / q.unique,
+    unique_tokens: q.unique,
+    epochs: run.tokens / q.unique,
     binding: s.repeats ? run.tokens > q.unique : free.tokens > run.tokens * BINDING,
-    double: worth(double), unlimited: worth(free),
+    double: worth(double),
+    unlimited: worth(free),
   };
 }
 
@@ -178,13 +218,20 @@ function extrapolation(evidence, run) {
 
 /** A known model under the law: the demand at which it is right, and what it costs against compute-optimal. */
 function explained(law, q, model) {
-  const s = unlimited(surfaceOf(law, UNLIMITED)), run = runOf(q, s, model.params, model.tokens);
+  const s = unlimited(surfaceOf(law, UNLIMITED)),
+    run = runOf(q, s, model.params, model.tokens);
   const perToken = loadOf(q.rates.serve ? q.costs : PLAIN, 0, 1);
   const demand = rightLoad(s, model.params, model.tokens) / perToken;
-  const same = frontier(s, run.flops), equal = solve(s, { loss: run.loss, load: 0 });
+  const same = frontier(s, run.flops),
+    equal = solve(s, { loss: run.loss, load: 0 });
   return {
-    ...model, loss: run.loss, flops: run.flops, tokens_per_param: run.tokens_per_param,
-    inference_tokens: demand >= 0 ? demand : null, size_factor: model.params / same[0],
-    flops_factor: run.flops / (s.k * equal[0] * equal[1]), extrapolation: extrapolation(law.evidence, run),
+    ...model,
+    loss: run.loss,
+    flops: run.flops,
+    tokens_per_param: run.tokens_per_param,
+    inference_tokens: demand >= 0 ? demand : null,
+    size_factor: model.params / same[0],
+    flops_factor: run.flops / (s.k * equal[0] * equal[1]),
+    extrapolation: extrapolation(law.evidence, run),
   };
 }

@@ -1,11 +1,13 @@
 // What to train for a budget or a loss where serving has its price: sweep/plan/optimum.py. Serving costs what `load` more
 // training tokens would, so that every question is about N (D + load), the spend.
 
-const LOW = 0, HIGH = 110; // ln of counts
+const LOW = 0,
+  HIGH = 110; // ln of counts
 
 /** x with f(x) = 0 of a rising f, by false position kept in a bracket; NaN where f does not change its sign. */
 function rising(f, low = LOW, high = HIGH) {
-  let below = f(low), above = f(high);
+  let below = f(low),
+    above = f(high);
   if (!(below <= 0 && above >= 0)) return NaN;
   if (below === 0) return low;
   if (above === 0) return high;
@@ -47,8 +49,10 @@ function atSpend(s, spend, load) {
 /** The same where data do not repeat. */
 function plainAtSpend(s, spend, load) {
   if (load === 0) return frontier({ ...s, k: 1 }, spend);
-  const c = s.c, money = Math.log(spend);
-  const excess = x => c.balance - c.alpha * (money - Math.log(Math.exp(x) + load)) + c.beta * x - Math.log1p(load * Math.exp(-x));
+  const c = s.c,
+    money = Math.log(spend);
+  const excess = x =>
+    c.balance - c.alpha * (money - Math.log(Math.exp(x) + load)) + c.beta * x - Math.log1p(load * Math.exp(-x));
   const slope = x => c.beta + (c.alpha * Math.exp(x) + load) / (Math.exp(x) + load);
   const x = newton(excess, slope, Math.log(frontier({ ...s, k: 1 }, spend)[1]));
   return [spend / (Math.exp(x) + load), Math.exp(x)];
@@ -56,7 +60,9 @@ function plainAtSpend(s, spend, load) {
 
 /** Least N (D + load) with the loss reached. */
 function atLoss(s, target, load) {
-  const c = s.c, inner = Math.log(innerAt(c, target)), share = c.beta / c.alpha;
+  const c = s.c,
+    inner = Math.log(innerAt(c, target)),
+    share = c.beta / c.alpha;
   if (Number.isNaN(inner)) return [NaN, NaN];
   const reached = x => inner - Math.log(c.B) + c.beta * x - Math.log(1 + share * (1 + load * Math.exp(-x)));
   const slope = x => c.beta + (share * load * Math.exp(-x)) / (1 + share * (1 + load * Math.exp(-x)));
@@ -70,12 +76,17 @@ function atLoss(s, target, load) {
 
 /** ln D beyond the unique tokens at which the size paramsAt(ln D) is right, by the derivatives of the repetition law. */
 function risen(s, paramsAt, load) {
-  const c = s.c, most = fed(c, s.unique), start = Math.log(s.unique);
+  const c = s.c,
+    most = fed(c, s.unique),
+    start = Math.log(s.unique);
   const excess = x => {
-    const n = paramsAt(x), d = Math.exp(x);
+    const n = paramsAt(x),
+      d = Math.exp(x);
     if (!(n < Infinity)) return -Infinity; // no size reaches the loss on so few tokens
-    const more = Math.max(n / most - 1, 0), size = saturating(Math.min(n, most), n, c.R_N);
-    const passes = Math.max(d / s.unique - 1, 0), data = saturating(s.unique, d, c.R_D);
+    const more = Math.max(n / most - 1, 0),
+      size = saturating(Math.min(n, most), n, c.R_N);
+    const passes = Math.max(d / s.unique - 1, 0),
+      data = saturating(s.unique, d, c.R_D);
     const ofParams = Math.log(c.alpha * c.A) - (c.alpha + 1) * Math.log(size) + Math.log(n) - more / c.R_N;
     const ofTokens = Math.log(c.beta * c.B) - (c.beta + 1) * Math.log(data) + Math.log(d + load) - passes / c.R_D;
     return ofParams - ofTokens;
@@ -100,7 +111,9 @@ function rightLoad(s, params, tokens) {
 
 /** [params, tokens] that answer a wish {spend | loss, params, tokens, ratio, load}; NaN where nothing does. */
 function solve(s, wish) {
-  const held = ["spend", "loss", "params", "tokens", "ratio"].filter(name => wish[name] !== undefined && wish[name] !== null);
+  const held = ["spend", "loss", "params", "tokens", "ratio"].filter(
+    name => wish[name] !== undefined && wish[name] !== null,
+  );
   if (held.length === 1) return oneFixed(s, wish, held[0]);
   if (held.length !== 2 || (held.includes("spend") && held.includes("loss"))) {
     const named = held.join(", ") || "nothing is";
@@ -111,12 +124,14 @@ function solve(s, wish) {
 
 /** The best run within the limits: at one that binds the other quantity follows. */
 function oneFixed(s, wish, held) {
-  const most = mostTokens(s), load = wish.load;
+  const most = mostTokens(s),
+    load = wish.load;
   if (held === "ratio") throw new Refused("input", "ratio given; give a target as well");
   if (held === "params") return [wish.params, Math.min(rightTokens(s, wish.params, load), most)];
   if (held === "tokens") return [rightParams(s, wish.tokens, load), wish.tokens];
   let [params, tokens] = held === "spend" ? atSpend(s, wish.spend, load) : atLoss(s, wish.loss, load);
-  if (tokens > most) [params, tokens] = [held === "spend" ? wish.spend / (most + load) : paramsFor(s, most, wish.loss), most];
+  if (tokens > most)
+    [params, tokens] = [held === "spend" ? wish.spend / (most + load) : paramsFor(s, most, wish.loss), most];
   if (!(params > s.most)) return [params, tokens];
   const needed = held === "spend" ? wish.spend / s.most - load : tokensFor(s, s.most, wish.loss);
   return [s.most, needed > 0 && needed <= most ? needed : NaN];

@@ -23,7 +23,12 @@ function trimmed(text) {
 function short(x) {
   if (x === null || x === undefined || !Number.isFinite(x)) return DASH;
   if (Math.abs(x) >= 1e15) return general(x);
-  for (const [size, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [size, letter] of [
+    [1e12, "T"],
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (Math.abs(x) >= size * 0.9995) return general(x / size) + letter;
   }
   return general(x);
@@ -73,7 +78,8 @@ const PF_DAY = 8.64e19;
 function split(name, text) {
   const found = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z-]*)$/.exec(text.replace(/[\s_,$]/g, "").toLowerCase());
   const number = found ? Number(found[1]) : NaN;
-  if (!(number >= 0 && number < Infinity)) throw new Refused("input", `${name}: ${text} must be a number, and not negative`);
+  if (!(number >= 0 && number < Infinity))
+    throw new Refused("input", `${name}: ${text} must be a number, and not negative`);
   return [number, found[2].replace(/-/g, "")];
 }
 
@@ -93,6 +99,7 @@ function parseFlops(name, text) {
   if (!days && !["", "flop", "flops"].includes(unit)) {
     throw new Refused("input", `${name}: ${text} is no number of FLOPs such as 1e21, nor PF-days such as 10PFday`);
   }
-  if (number * (days ? PF_DAY : 1) < 1e6) throw new Refused("input", `${name}: ${text} FLOPs are too few to mean it; write 1e21, or 10PFday`);
+  if (number * (days ? PF_DAY : 1) < 1e6)
+    throw new Refused("input", `${name}: ${text} FLOPs are too few to mean it; write 1e21, or 10PFday`);
   return number * (days ? PF_DAY : 1);
 }
