@@ -48,11 +48,11 @@ def lines(rows: Rows, x: alt.X, y: alt.Y, **mark: Any) -> alt.Chart:
     return alt.Chart(theme.data(shown)).mark_line(clip=True, **mark).encode(x=x, y=y, color=literal(), detail="line:N")
 
 
-def dot(x_value: float, y_value: float, x: alt.X, y: alt.Y) -> alt.LayerChart:
+def dot(x_value: float, y_value: float, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """The plan's own point with its name."""
     base = alt.Chart(theme.data([{"x": x_value, "y": y_value, "text": "this plan"}])).encode(x=x, y=y)
     name = base.mark_text(dx=8, align="left", color=ORANGE).encode(text="text:N")
-    return alt.layer(base.mark_circle(size=60, color=ORANGE, opacity=1), name)
+    return [base.mark_circle(size=60, color=ORANGE, opacity=1), name]
 
 
 def band(rows: Rows, x: alt.X, y: alt.Y) -> alt.Chart:
@@ -91,7 +91,7 @@ def frontier(made: Plan, quantity: str) -> theme.Chart | None:
         y = theme.linear_y("y", theme.padded(values), "loss, nats/token")
     else:
         y = theme.log_y("y", theme.log_padded(values), "compute-optimal parameters N*", theme.COUNT_LABEL)
-    layers = [band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), dot(r["flops"], r[quantity], x, y)]
+    layers = [band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), *dot(r["flops"], r[quantity], x, y)]
     if source.evidence:
         rule = alt.Chart(theme.data([{"x": edge[1]}])).mark_rule(color=theme.MUTED, strokeDash=[2, 3])
         layers.append(rule.encode(x=x))
@@ -121,7 +121,7 @@ def demand(made: Plan) -> theme.Chart | None:
     values = [r["params"], *(row["y"] for row in rows), *numbers(spread)]
     x = theme.log_x("x", ends, "tokens served over the model's life", SERVED_LABEL)
     y = theme.log_y("y", theme.log_padded(values), "the right size, parameters", theme.COUNT_LABEL)
-    own = [dot(question.served, r["params"], x, y)] if question.served else []
+    own = dot(question.served, r["params"], x, y) if question.served else []
     return alt.layer(band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), *own).properties(
         width=FULL - 50, height=250
     )
@@ -169,7 +169,7 @@ def cost(made: Plan) -> theme.Chart | None:
         .encode(x=x, y=y, text="text:N", color=literal())
     )
     return alt.layer(
-        flat, lines(rows, x, y, strokeWidth=1.8), text, dot(r["params"], r["cost"]["total"], x, y)
+        flat, lines(rows, x, y, strokeWidth=1.8), text, *dot(r["params"], r["cost"]["total"], x, y)
     ).properties(width=FULL - 50, height=250)
 
 
@@ -231,7 +231,7 @@ def known(made: Plan, models: Rows) -> theme.Chart | None:
         base.mark_text(align="left", dx=7, dy=3, color=theme.INK).encode(text="text:N"),
     ]
     return (
-        alt.layer(lines(rows, x, y, strokeWidth=1.4), *marks, dot(r["params"], r["tokens"], x, y))
+        alt.layer(lines(rows, x, y, strokeWidth=1.4), *marks, *dot(r["params"], r["tokens"], x, y))
         .properties(width=FULL - 50, height=350)
         .encode(y=y_of("y", y))
     )

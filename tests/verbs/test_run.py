@@ -40,12 +40,11 @@ def test_the_best_of_each_family_and_what_failed():
     ]
     assert "runs/x: 1 diverged, 5 done" in output.text
     assert output.text.count("at the edge of the grid") == 1
+    assert "diverged: it broke" in output.text
 
 
 def test_a_size_alone_is_at_no_edge():
     assert "at the edge" not in run.summary(Path("runs/x"), table(row(1e9, 100, 3.0))).text
-
-    assert "diverged: it broke" in output.text
 
 
 def test_a_family_without_a_finished_trial_is_told_and_is_json():

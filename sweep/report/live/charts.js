@@ -80,15 +80,14 @@ function demandChart(law, record) {
   const { question: q, surface: s } = record,
     middle = q.served || 1e12;
   const [low, high] = [middle / 300, middle * 300];
-  const sizeAt = (served, lane) => answer(serving(q, served), lane).params;
-  const points = spaced(low, high, POINTS).map(served => [served, sizeAt(served, s)]);
+  const sizeAt = served => {
+    const asked = serving(q, served);
+    return on => solve(on, wishOf(asked, on))[0];
+  };
+  const points = spaced(low, high, POINTS).map(served => [served, sizeAt(served)(s)]);
   const lanes = lanesOf(law, s);
-  const band = law.doubt
-    ? spaced(low, high, law.repeats ? 5 : BANDS).map(served => [
-        served,
-        ...law.doubt.interval(Float64Array.from(lanes, lane => sizeAt(served, lane))),
-      ])
-    : [];
+  const interval = served => law.doubt.interval(Float64Array.from(lanes, sizeAt(served)));
+  const band = law.doubt ? spaced(low, high, law.repeats ? 5 : BANDS).map(served => [served, ...interval(served)]) : [];
   const known = points.filter(p => Number.isFinite(p[1]) && p[1] > 0);
   if (!known.length) return null;
   const marks = [
