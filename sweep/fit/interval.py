@@ -76,12 +76,15 @@ class Doubt:
     def widening(self, values: np.ndarray, level: float | int) -> float:
         """By how much `adjusted` is wider than `percentile`, in normal scores; below 1 where it is narrower."""
         good = np.isfinite(values)
-        few = student_t((1 + level) / 2, self.groups - 1) * math.sqrt(self.groups / (self.groups - 1))
-        effective = 2 / (1 / self.runs + 1 / self.groups)
-        fitted = math.sqrt(effective / max(effective - self.parameters, 1))
         scores = normal_scores(np.asarray(values, float)[good])
         share = linear_share(scores, self.drawn[good], self.influence(scores, good))
-        return math.sqrt(share) * few * fitted / NORMAL.inv_cdf((1 + level) / 2)
+        return math.sqrt(share) * self.reach(level) / NORMAL.inv_cdf((1 + level) / 2)
+
+    def reach(self, level: float | int) -> float:
+        """Normal score of the ends of an `adjusted` interval before the factor r narrows it."""
+        few = student_t((1 + level) / 2, self.groups - 1) * math.sqrt(self.groups / (self.groups - 1))
+        effective = 2 / (1 / self.runs + 1 / self.groups)
+        return few * math.sqrt(effective / max(effective - self.parameters, 1))
 
     @functools.cached_property
     def projector(self) -> np.ndarray | None:

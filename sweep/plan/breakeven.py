@@ -45,7 +45,7 @@ def at_loss(surface: Surface, question: Question, loss: float) -> Run:
     return question.run(surface, *pair)
 
 
-def load_of(question: Question) -> float:
+def load_of(question: Question) -> Any:
     """The load in the unit in which runs are compared here: that of the costs, also for a budget in FLOPs."""
     return question.costs.load(question.prompt, question.generated)
 

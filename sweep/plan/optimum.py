@@ -6,7 +6,8 @@ question is about N (D + S), the spend. The best N and D obey
     worth(N, D) = 1 + S / D,     worth = alpha A N^-alpha / (beta B D^-beta)
 
 (Sardana et al. 2024, arXiv 2401.00448, with S = T / 3 for T tokens at the price of training). S = 0 is Chinchilla's
-optimum. For the additive law that is a closed form or a bracketed root; other laws are searched along the constraint.
+optimum. For laws that are powers of size and data that is a closed form or a bracketed root; others are searched along
+the constraint.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sweep.errors import InputError
-from sweep.laws import search
+from sweep.laws import additive, search
 from sweep.plan import root
 from sweep.plan.surface import Surface
 
@@ -112,9 +113,12 @@ def two_fixed(surface: Surface, wish: Wish) -> tuple[Any, Any]:
 
 def at_spend(surface: Surface, spend: Any, load: Any) -> tuple[Any, Any]:
     """Least loss with N (D + S) = spend."""
+    law = surface.powers
     if np.all(np.asarray(load) == 0):
+        if law is not None:
+            return additive.optimum(law.inner, spend, 1.0)
         return surface.law.optimum(surface.coefficients, spend, 1.0, **surface.given)
-    if surface.additive is not None:
+    if law is not None:
         x = root.rising(lambda x: excess(surface, spend / (np.exp(x) + load), np.exp(x), load))
         return spend / (np.exp(x) + load), np.exp(x)
     _, tokens = search.optimum(lambda n, d: surface.loss(spend / (d + load), d), spend, 1.0)
@@ -123,7 +127,7 @@ def at_spend(surface: Surface, spend: Any, load: Any) -> tuple[Any, Any]:
 
 def at_loss(surface: Surface, loss: Any, load: Any) -> tuple[Any, Any]:
     """Least N (D + S) with the loss reached."""
-    law = surface.additive
+    law = surface.powers
     if law is None:
 
         def along(x: Any) -> Any:
@@ -132,7 +136,7 @@ def at_loss(surface: Surface, loss: Any, load: Any) -> tuple[Any, Any]:
 
         params = np.exp(search.valley(along, SIZES))
         return params, surface.tokens_for(params, loss)
-    left = np.where(loss > law.E, loss - law.E, np.nan)
+    left = law.sum_at(loss)
 
     def reached(x: Any) -> Any:  # Sardana et al. 2024, from eq. 3: with N eliminated, falling in D
         data = law.B * np.exp(-law.beta * x)

@@ -29,10 +29,14 @@ class Plan:
     Attributes:
         record: everything, in the JSON keys of the command line.
         source: the law it is made from, with its lanes.
+        question: what was asked of it.
+        versus: sizes that were compared at equal loss.
     """
 
     record: dict[str, Any]
     source: Source = field(repr=False)
+    question: Question
+    versus: tuple[float, ...] = ()
 
     @property
     def params(self) -> float:
@@ -180,7 +184,7 @@ def plan(
         raise InputError(f"--devices {devices}: at least 1")
     builder = builder_of(places(law, record["table"]), recipe, vocab)
     record["buildable"] = buildable(source, question, run_of(record), builder, devices)
-    made = Plan(plain(record), source)
+    made = Plan(plain(record), source, question, tuple(sizes))
     if write is not None:
         write_config(write, made.record["buildable"], made.record, builder)
     return made

@@ -7,7 +7,7 @@ serving costs what some more training tokens would: the load.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sweep.errors import InputError
 from sweep.plan.quantity import pairs, positive
@@ -83,7 +83,7 @@ class Costs:
             return 1.0
         return (1.0 if self.unit == HOURS else rate.usd_per_hour or 0.0) / rate.flops_per_hour
 
-    def load(self, prompt: float, generated: float) -> float:
+    def load(self, prompt: Any, generated: Any) -> Any:
         """Training tokens that cost what serving `prompt` and `generated` tokens does, whatever the model's size."""
         served = prompt * self.per_flop(self.prompt) + generated * self.per_flop(self.serve)
         return served / (FORWARD * self.per_flop(self.train))

@@ -46,24 +46,24 @@ class Question:
     target: one of TARGETS, or empty where params and tokens are fixed.
     value: of the target: FLOPs, nats/token, params, dollars, hours.
     fixed: any of FIXED.
-    prompt, generated: tokens to serve over the model's life.
+    prompt, generated: tokens to serve over the model's life; may be arrays, which broadcast through every answer.
     costs: of training and serving.
     """
 
     target: str = ""
     value: float = 0.0
     fixed: Mapping[str, float] = field(default_factory=dict)
-    prompt: float = 0.0
-    generated: float = 0.0
+    prompt: Any = 0.0
+    generated: Any = 0.0
     costs: Costs = field(default_factory=Costs)
 
     @property
-    def served(self) -> float:
+    def served(self) -> Any:
         """Tokens to serve, prompt and generated."""
         return self.prompt + self.generated
 
     @property
-    def load(self) -> float:
+    def load(self) -> Any:
         """Training tokens that cost what serving does. A budget in FLOPs counts FLOPs, whatever the prices are."""
         priced = Costs() if self.target == "compute" else self.costs
         return priced.load(self.prompt, self.generated)

@@ -14,6 +14,7 @@ from sweep.laws import Law, additive, tied
 from sweep.laws import inputs as law_inputs
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 from sweep.plan import root
+from sweep.plan.powers import Powers, powers_of
 
 UNIQUE = "unique_tokens"
 UNLIMITED = 1e30  # unique tokens where data are no limit
@@ -57,6 +58,11 @@ class Surface:
         return kinds[self.law.id](self.coefficients) if self.law.id in kinds else None
 
     @property
+    def powers(self) -> Powers | None:
+        """Coefficients where the law is powers of size and data, so that closed forms hold; else None."""
+        return None if self.repeats else powers_of(self.law, self.coefficients, self.given)
+
+    @property
     def floor(self) -> Any:
         """Loss that no size and no amount of tokens gets below, nats/token."""
         if "E" in self.law.names and not self.repeats:
@@ -70,14 +76,16 @@ class Surface:
 
     def frontier(self, flops: Any) -> tuple[Any, Any]:
         """Compute-optimal (params, tokens) of a budget in training FLOPs, whatever data there are."""
+        if (law := self.powers) is not None:
+            return additive.optimum(law.inner, flops, self.k)
         return self.law.optimum(self.coefficients, flops, self.k, **self.unlimited.given)
 
     def worth(self, params: Any, tokens: Any) -> Any:
         """How much more the loss falls with ln N than with ln D: 1 along the compute-optimal frontier.
 
-        alpha A N^-alpha / (beta B D^-beta) of the additive law (Hoffmann et al. 2022, eq. 4), else by differences.
+        alpha A N^-alpha / (beta B D^-beta) of laws that are powers (Hoffmann et al. 2022, eq. 4), else by differences.
         """
-        if (law := self.additive) is not None:
+        if (law := self.powers) is not None:
             return law.alpha * law.A * params**-law.alpha / (law.beta * law.B * tokens**-law.beta)
         up, down = np.exp(STEP), np.exp(-STEP)
         of_params = self.loss(params * down, tokens) - self.loss(params * up, tokens)
@@ -85,14 +93,14 @@ class Surface:
 
     def tokens_for(self, params: Any, loss: Any) -> Any:
         """Tokens that bring `params` parameters to a loss; NaN where none do."""
-        if (law := self.additive) is not None:
-            left = loss - law.E - law.A * params**-law.alpha
+        if (law := self.powers) is not None:
+            left = law.sum_at(loss) - law.A * params**-law.alpha
             return (law.B / np.where(left > 0, left, np.nan)) ** (1 / law.beta)
         return np.exp(root.rising(lambda x: loss - self.loss(params, np.exp(x))))
 
     def params_for(self, tokens: Any, loss: Any) -> Any:
         """Parameters that reach a loss on `tokens` tokens; NaN where none do."""
-        if (law := self.additive) is not None:
-            left = loss - law.E - law.B * tokens**-law.beta
+        if (law := self.powers) is not None:
+            left = law.sum_at(loss) - law.B * tokens**-law.beta
             return (law.A / np.where(left > 0, left, np.nan)) ** (1 / law.alpha)
         return np.exp(root.rising(lambda x: loss - self.loss(np.exp(x), tokens)))

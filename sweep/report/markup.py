@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
-VOID = {"meta", "link", "br", "hr"}
+VOID = {"meta", "link", "br", "hr", "input"}
 
 
 class Markup(str):

@@ -1,6 +1,7 @@
 """`sweep plan`: what to train for a budget, a loss or a demand, at what cost, and how sure."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
@@ -23,6 +24,8 @@ class Args:
 
     Example: sweep plan besiroglu --like-compute 1e22 --inference-tokens 1e13 --unique-tokens 4e12
     --train h100:2.00@mfu=0.40 --serve h100:2.00@mfu=0.10
+
+    Example: sweep plan fit/ --compute 1e22 --inference-tokens 1e13 --html plan.html
 
     Example: sweep plan besiroglu --explain all
     """
@@ -83,6 +86,8 @@ class Args:
     """Write a config that trains the nearest buildable model, such as configs/mine.py."""
     explain: str | None = None
     """Instead of a plan: the demand under which a model is right. params=8e9,tokens=15e12, a name, or all."""
+    html: Path | None = None
+    """Also write the plan as one HTML page, with inputs that can be moved."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to plan in spite of, such as not_converged; repeatable. The plan says so."""
 
@@ -91,7 +96,7 @@ def run(args: Args) -> Output:
     """Plan, or explain a known model."""
     given = {k: nonnegative(f"--given {k}", v) for k, v in pairs("--given", args.given).items()} if args.given else None
     if args.explain is not None:
-        asked = [name for name in QUESTIONS if getattr(args, name)]
+        asked = [name for name in (*QUESTIONS, "html") if getattr(args, name)]
         if asked:
             raise InputError(f"--explain asks about a model; leave out --{asked[0].replace('_', '-')}")
         found = explain(
@@ -109,7 +114,12 @@ def run(args: Args) -> Output:
         name: getattr(args, name) for name in ("train", "serve", "prompt", "tolerance", "level", "devices", "despite")
     }
     made = plan(args.law, **asked, **rest, given=given)
-    return Output(made.to_json(), made.text)
+    if args.html is None:
+        return Output(made.to_json(), made.text)
+    from sweep.report.plan_page import plan_page  # here, so that other plans do not wait for the chart library
+
+    path = plan_page(made, args.html)
+    return Output({**made.to_json(), "html": str(path)}, f"{made.text}\n\nsaved {path}")
 
 
 QUESTIONS = (

@@ -2,8 +2,10 @@
 
 import pytest
 
+from sweep.fit import Fit
 from sweep.report import page
 from sweep.report.load import Run, load
+from tests.plan.conftest import small_fit
 from tests.report.simulated import build
 
 
@@ -17,3 +19,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def whole_page(run: Run) -> str:
     """The page of the simulated run."""
     return page.html(run, "2026-03-03 12:00 UTC")
+
+
+@pytest.fixture(scope="session")
+def found() -> Fit:
+    """The small fit of the planner's tests."""
+    return small_fit()

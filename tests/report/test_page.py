@@ -5,7 +5,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 
@@ -14,23 +13,10 @@ import pytest
 from sweep.errors import InputError
 from sweep.report import numbers, page, report, theme
 from sweep.report.load import load
+from tests.report.browser import CHROMIUM, FLAGS, needs_browser
 from tests.report.simulated import build, losses
 
-VOID = {"meta", "link", "br", "hr"}
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--proxy-server=127.0.0.1:9",  # the network is off
-    "--enable-logging=stderr",
-]
+VOID = {"meta", "link", "br", "hr", "input"}
 PROBE = """<script>
 addEventListener("load", () => {
 const box = e => { const r = e.getBoundingClientRect(); return [r.width, r.height]; };
@@ -248,7 +234,7 @@ def browse(tmp_path, text: str, width: int) -> tuple[dict, list[str], bytes]:
     return json.loads(told[1]), console, (tmp_path / "page.png").read_bytes()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on this machine")
+@needs_browser
 @pytest.mark.parametrize("width", [1200, 520])
 def test_charts_render_in_a_browser_with_the_network_off(tmp_path, whole_page, width):
     found, console, picture = browse(tmp_path, whole_page, width)
@@ -263,7 +249,7 @@ def test_charts_render_in_a_browser_with_the_network_off(tmp_path, whole_page, w
     assert len(picture) > 20_000
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on this machine")
+@needs_browser
 def test_the_browser_test_would_see_trouble(tmp_path, whole_page):
     lost = """<img src="http://127.0.0.1:9/x.png" onerror="console.error('image lost')">"""
     broken = whole_page.replace("</main>", f"{lost}<script>undefined.x</script></main>")

@@ -90,3 +90,12 @@ def test_bad_questions_are_one_line(capsys, words, code, why):
     assert why in said
     assert said.count("\n") == 1
     assert "Traceback" not in said
+
+
+def test_a_page_of_the_plan(tmp_path, capsys):
+    code, data = ask(capsys, "besiroglu", "--compute", "1e22", "--html", tmp_path / "plan.html")
+    assert code == 0
+    assert data["html"] == str(tmp_path / "plan.html")
+    assert "Train 9.05B parameters" in (tmp_path / "plan.html").read_text()
+    assert ask(capsys, "besiroglu", "--explain", "all", "--html", tmp_path / "x.html")[0] == 1
+    assert ask(capsys, "besiroglu", "--compute", "1e22", "--html", tmp_path)[0] == 1
