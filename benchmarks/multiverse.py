@@ -61,7 +61,7 @@ def predict(law: str, x: np.ndarray, y: np.ndarray, theta: np.ndarray) -> tuple[
 def objective(job: dict, theta: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray]:
     """Weighted Huber objective and its gradient, of ln loss or of loss."""
     with np.errstate(all="ignore"):
-        loss, slopes = predict(job["law"], *job["features"], theta)
+        loss, slopes = predict(job["law"], job["features"][0], job["features"][1], theta)
         residual = loss - job["loss"] if job["in_loss"] else np.log(loss) - np.log(job["loss"])
         size = np.abs(residual)
         inner = np.minimum(size, job["delta"])

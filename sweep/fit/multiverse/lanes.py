@@ -6,7 +6,7 @@ threshold is slow. Runs left out have weight zero, so all subsets and weightings
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -97,7 +97,11 @@ def best(ends: Ends, rivals: int) -> Ends:
 
 
 def solve_bases(group: Group, tell: Tell) -> dict[Rung, Ends]:
-    """Every rung on the full rows of every base: the best of the starts, [bases] each."""
+    """Every rung on the full rows of every base: the best of the starts, [bases] each.
+
+    The optimum of the first base is a start of all others: where it leads to theirs at once, the other starts need not
+    be followed to their ends.
+    """
     found: dict[bytes, np.ndarray] = {}
     for base in group.bases:
         rows = base.kept
@@ -105,10 +109,27 @@ def solve_bases(group: Group, tell: Tell) -> dict[Rung, Ends]:
             found[rows.tobytes()] = find_starts(
                 group.law, group.features[:, rows], group.runs.loss[rows], delta=WIDE, count=STARTS - 1
             )
-    start = np.concatenate([exactly(STARTS, found[base.kept.tobytes()]) for base in group.bases])
-    starts = {r: start for call in ladder(group.objectives) for r in call if r[1] >= WIDE}
-    weight = np.repeat([base.weight for base in group.bases], STARTS, axis=0)
-    return climb(group, starts, weight, 0.0, STARTS, tell)
+    own = np.stack([exactly(STARTS, found[base.kept.tobytes()]) for base in group.bases])
+    weight = np.stack([base.weight for base in group.bases])
+    wide = [r for call in ladder(group.objectives) for r in call if r[1] >= WIDE]
+
+    def climbed(starts: dict[Rung, np.ndarray], which: slice) -> dict[Rung, Ends]:
+        return climb(group, starts, np.repeat(weight[which], STARTS, axis=0), 0.0, STARTS, tell)
+
+    first = climbed(dict.fromkeys(wide, own[0]), slice(0, 1))
+    if len(own) == 1:
+        return first
+    starts = {}
+    for r in wide:
+        known = np.broadcast_to(first[r].theta, (len(own) - 1, 1, own.shape[2]))
+        starts[r] = np.concatenate([known, own[1:, : STARTS - 1]], axis=1).reshape(-1, own.shape[2])
+    others = climbed(starts, slice(1, None))
+    return {r: joined(first[r], others[r]) for r in first}
+
+
+def joined(one: Ends, other: Ends) -> Ends:
+    """The lanes of both."""
+    return Ends(*(np.concatenate([getattr(e, f.name) for e in (one, other)]) for f in fields(Ends)))
 
 
 def exactly(count: int, starts: np.ndarray) -> np.ndarray:
