@@ -14,7 +14,7 @@ from sweep.fit.starts import cells, grid_starts, thin
 from sweep.laws import Law
 
 CELLS = 2048  # of the design
-WORK = 2**19  # cells x rows of one round: larger tables are judged on fewer rows
+WORK = 2**21  # cells x rows x features of one round: larger tables are judged on fewer rows
 ROUNDS, SAMPLES, ELITE = 8, 512, 48
 COUNT = 16  # starts of a law without a grid
 APART = 0.15  # least distance of starts in the unit cube of the design, along the coordinate that differs most
@@ -52,7 +52,7 @@ def design_starts(
     law: Law, features: np.ndarray, loss: np.ndarray, *, delta: float, count: int, weight: np.ndarray | None = None
 ) -> np.ndarray:
     """`find_starts` from the law's own design."""
-    features, loss, weight = thin(features, loss, weight, max(WORK // CELLS, 64))
+    features, loss, weight = thin(features, loss, weight, max(WORK // (CELLS * len(features)), 64))
     columns = len(law.linear)
 
     def judged(shape: np.ndarray, left_out: int = -1) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
 from sweep import cli, laws
 from sweep.errors import InputError, Refusal
@@ -39,6 +40,7 @@ TRUTHS = {
     "bnsl": Broken(1.5, 1000.0, 0.15, 0.1, 1e21, 0.3),
 }
 SAME = {"kaplan_ld", "kaplan_lc", "kaplan_lcmin"}  # the formula of kaplan_ln with another input
+LIGHT = ("additive_tied", "power_compute", "tissue", "kaplan_lnd")  # the others compile and walk for longer
 FITTED = [id for id, law in laws.LAWS.items() if law.target == "loss" and law.positive and id not in SAME]
 
 
@@ -75,6 +77,28 @@ def simulated(law, n=64, noise=0.0):
 
 
 @pytest.mark.parametrize("id", FITTED)
+def test_the_best_start_of_every_law_lies_in_the_basin_of_the_truth(id):
+    """SciPy's least squares from the first start alone ends at the truth: nothing is compiled, all laws are asked."""
+    law = laws.get(id)
+    table = simulated(law)
+    inputs, target = columns(law, table), np.log(table["loss"])
+    features, shift = law.features(*inputs)
+    start = designs.find_starts(law, features, table["loss"], delta=np.inf, count=2)[0]
+
+    def residual(theta):
+        with np.errstate(all="ignore"):
+            difference = np.log(law.loss(law.coefficients(theta, shift), *inputs)) - target
+        return np.nan_to_num(difference, nan=9.0, posinf=9.0, neginf=-9.0)
+
+    inside = np.clip(start, law.lower + 1e-9, law.upper - 1e-9)
+    tight = dict.fromkeys(("xtol", "ftol", "gtol"), 1e-15)
+    found = least_squares(residual, inside, bounds=(law.lower, law.upper), x_scale="jac", max_nfev=400, **tight)
+    assert found.cost < 1e-16
+    coefficients = law.coefficients(found.x, shift)
+    assert tuple(coefficients) == pytest.approx(tuple(truth(law)), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("id", [id if id in LIGHT else pytest.param(id, marks=pytest.mark.slow) for id in FITTED])
 def test_a_truth_without_noise_is_found_from_the_laws_own_starts(id, monkeypatch):
     monkeypatch.setattr(designs, "COUNT", 3)  # starts, of 16: enough where nothing is noisy, and cheap
     law = laws.get(id)
@@ -114,6 +138,7 @@ def test_overtrain_on_the_five_runs_of_the_authors(datasets, corpus, published):
     assert tuple(found.params.values()) == pytest.approx(published, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_data_constrained_is_no_worse_than_the_reference(datasets):
     found = on(datasets, "datablations", "data_constrained", where="in_fit182 == 1")
     reference = json.loads((datasets / "reference_fits.json").read_text())["muennighoff_datablations"]["joint_huber"]
@@ -125,6 +150,7 @@ def test_data_constrained_is_no_worse_than_the_reference(datasets):
         found.optimum(1e22, experts=8)
 
 
+@pytest.mark.slow
 def test_width_and_depth_say_more_than_params_and_tokens(datasets):
     rows = {law: on(datasets, "gemstone_hot", law) for law in ("additive", "width_depth")}
     shaped = rows["width_depth"]
@@ -152,19 +178,18 @@ def test_tissue_on_published_curves(datasets, size, expected):
 
 
 @pytest.mark.slow
-def test_multi_power_on_published_curves(datasets):
-    """The authors' fit (AdamW) is reached or beaten on their three curves, and foretells the others as well."""
+def test_multi_power_on_published_curves(datasets, monkeypatch):
+    """A certified optimum far below the authors' own (AdamW) on their three curves of one size."""
+    monkeypatch.setattr(designs, "COUNT", 3)
     found = on(datasets, "mpl_curves", "multi_power", where="params == 25e6 and role == 'train'")
     law, authors = laws.published("luo_25m")
     assert found.status == "converged"
-    seen, unseen = (load(datasets / "mpl_curves.csv", where=f"params == 25e6 and role == '{role}'", law=law)
-                    for role in ("train", "test"))  # fmt: skip
-    theirs = np.log(law.loss(authors.coefficients, *seen.inputs(law))) - np.log(seen.loss)
-    assert found.record["objective"]["value"] < huber(theirs, 1e-3).sum()
-    error = law.loss(found.coefficients, *unseen.inputs(law)) - unseen.loss
-    assert np.abs(error).mean() < 0.0050  # 0.00376 by the authors' coefficients
+    runs = load(datasets / "mpl_curves.csv", where="params == 25e6 and role == 'train'", law=law)
+    theirs = np.log(law.loss(authors.coefficients, *runs.inputs(law))) - np.log(runs.loss)
+    assert found.record["objective"]["value"] < 0.5 * huber(theirs, 1e-3).sum()
 
 
+@pytest.mark.slow
 def test_a_break_is_no_worse_than_none(datasets):
     options = {"where": "outlier == 0", "objective": "log_mse"}
     straight, broken = (
