@@ -36,7 +36,7 @@ def curve_chart(record: Row, width: int) -> theme.Chart:
     return alt.vconcat(above, below, spacing=14)
 
 
-def answers(rows: Sequence[Row], record: Row, x: alt.X) -> alt.LayerChart:
+def answers(rows: Sequence[Row], record: Row, x: alt.X) -> alt.LayerChart | alt.FacetChart:
     """The curve itself, its resampled intervals, and the band that holds the stated share of specifications."""
     shown = [
         {"rank": row["rank"], "params": row["params"], "lo": lo or row["params"], "hi": hi or row["params"]}

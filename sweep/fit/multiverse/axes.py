@@ -14,7 +14,7 @@ from sweep.errors import InputError
 from sweep.fit.objective import KINDS, Objective
 from sweep.laws import Law
 
-AXES = ("law", "objective", "subset", "count", "flops", "weights")
+AXES: tuple[str, ...] = ("law", "objective", "subset", "count", "flops", "weights")
 WORDS = {
     "law": "the law",
     "objective": "the objective",

@@ -14,8 +14,7 @@ from sweep.fit.multiverse.conventions import read
 from sweep.fit.multiverse.record import record_of
 from sweep.fit.multiverse.result import Multiverse
 from sweep.fit.multiverse.specifications import design
-from sweep.fit.multiverse.work import Work, most_programs
-from sweep.fit.newton import program
+from sweep.fit.multiverse.work import Work, most_programs, programs
 from sweep.fit.result import warning
 from sweep.tables.judge import refusals
 from sweep.tables.problem import enforce, overridden, stamps
@@ -66,10 +65,11 @@ def multiverse(
     if resamples < axes.resamples:
         told.append(warning("fewer_resamples", f"{resamples} resamples of every fit: the table is large"))
     target = float(target_compute or target_of(source) or 10 * counted.runs.flops.max())
-    made, before = design(counted, axes), program.cache_info().misses
+    made, before = design(counted, axes), programs()
     work = Work(made, resamples, progress)
     try:
-        work.run(seed)
+        work.solve()
+        work.resample(standing(work, target, level), seed)
     except KeyboardInterrupt:
         if not work.full:
             raise
@@ -80,7 +80,7 @@ def multiverse(
         "source": counted.runs.source, "n": len(counted.runs), "despite": overridden(judged),
         "flops_per_param_token": {" / ".join(key): k for key, k in counted.flops_per.items()},
         "timing": {"total_s": took, "lanes": work.done, "lanes_per_s": work.done / took},
-        "compiled": {"programs": program.cache_info().misses - before, "at_most": most_programs(made)},
+        "compiled": {"programs": programs() - before, "at_most": most_programs(made)},
         "warnings": told,
     })  # fmt: skip
     if not record["passed"]:
@@ -91,3 +91,9 @@ def multiverse(
             f"{reasons}; `sweep check` says what the table lacks",
         )
     return Multiverse(record)
+
+
+def standing(work: Work, target: float, level: float) -> set[tuple[int, int]]:
+    """(group, base) of specifications that pass on their full rows: the others need no resamples to fail."""
+    pairs = zip(work.design.specifications, answers(work, target, level), strict=True)
+    return {(s.group, s.base) for s, answer in pairs if answer.status == "passed"}

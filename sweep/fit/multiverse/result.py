@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
+from pyarrow import csv
 
 from sweep import files
 from sweep.fit.multiverse.answers import NAMES
@@ -53,5 +53,5 @@ class Multiverse:
         files.write_text(paths[0], json.dumps(self.record, indent=1, allow_nan=False) + "\n")
         io.write(table, paths[1])
         with files.whole(paths[2]) as sink:
-            pa.csv.write_csv(table, sink)
+            csv.write_csv(table, sink)
         return paths

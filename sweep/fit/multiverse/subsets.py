@@ -1,5 +1,7 @@
 """Which runs to fit, and how much each counts: the subsets and weightings that a table allows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sweep import laws
@@ -20,15 +22,15 @@ def members(runs: Runs) -> dict[str, np.ndarray]:
     """Rows of each isoFLOP family by its budget, in order; of bands of compute where the table has fewer than three."""
     found = [rows for _, rows in families(runs)]
     if len(found) >= 3:
-        levels = [runs.budget[rows[0]] if np.isfinite(runs.budget[rows[0]]) else np.median(runs.flops[rows])
-                  for rows in found]  # fmt: skip
-        return named(levels, found)
+        budgets = [float(runs.budget[rows[0]]) for rows in found]
+        middles = [float(np.median(runs.flops[rows])) for rows in found]
+        return named([b if np.isfinite(b) else c for b, c in zip(budgets, middles, strict=True)], found)
     order = np.argsort(runs.flops, kind="stable")
     bands = [rows for rows in np.array_split(order, BANDS) if len(rows)]
-    return named([np.median(runs.flops[rows]) for rows in bands], bands)
+    return named([float(np.median(runs.flops[rows])) for rows in bands], bands)
 
 
-def named(levels: list[float], rows: list[np.ndarray]) -> dict[str, np.ndarray]:
+def named(levels: Sequence[float], rows: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Rows by level, written with as many digits as tell the levels apart."""
     digits = next((d for d in range(1, 17) if len({f"{c:.{d}g}" for c in levels}) == len(levels)), 17)
     return {f"{c:.{digits}g}": r for c, r in zip(levels, rows, strict=True)}

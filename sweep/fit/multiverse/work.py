@@ -1,14 +1,15 @@
 """The work itself: every group on its full rows, then on resamples; what is finished stays when it is stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from sweep.fit.multiverse.lanes import SHARPEST, STARTS, Ends, Rung, ladder, resampled, solve_bases
+from sweep.fit import expansion, newton
+from sweep.fit.multiverse.lanes import KEPT, SHARPEST, STARTS, WIDE, Ends, Rung, ladder, resampled, solve_bases
 from sweep.fit.multiverse.specifications import Design, Group
 
-STAGES = 3  # programs of the solver for each law and unit of the residuals, at most
+STAGES = 4  # programs of the solver for each law and unit of the residuals, at most
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Work:
     Attributes:
         full: the groups' problems on their full rows, [bases] each rung.
         drawn: their resamples.
-        done, of: lanes.
+        done, of: lanes that are finished, and all as far as is known.
         progress: called with (done, of).
     """
 
@@ -37,12 +38,7 @@ class Work:
     full: list[dict[Rung, Ends]] = field(default_factory=list)
     drawn: list[Drawn] = field(default_factory=list)
     done: int = 0
-
-    @property
-    def of(self) -> int:
-        """Lanes there are: of every rung of a base, the starts on its full rows, and the resamples."""
-        groups = self.design.groups
-        return sum(STARTS * lanes_of(group, 0.0) + self.resamples * lanes_of(group, SHARPEST) for group in groups)
+    of: int = 0
 
     def tell(self, lanes: int) -> None:
         """Count finished lanes."""
@@ -50,24 +46,33 @@ class Work:
         if self.progress:
             self.progress(self.done, self.of)
 
-    def run(self, seed: int) -> None:
-        """Solve everything; an interrupt keeps what is there and goes on to the caller."""
-        for group in self.design.groups:
+    def solve(self) -> None:
+        """Every problem on its full rows; an interrupt keeps what is there and goes on to the caller."""
+        groups = self.design.groups
+        self.of = sum(lanes_of(g, 0.0, STARTS, len(g.bases)) for g in groups)
+        self.of += sum(lanes_of(g, SHARPEST, self.resamples, len(g.bases)) for g in groups)
+        for group in groups:
             self.full.append(solve_bases(group, self.tell) if group.bases else {})
-        for group, full in zip(self.design.groups, self.full, strict=True):
-            self.drawn.append(blank(group, self.resamples))
-            if group.bases and self.resamples:
-                self.resample(group, full, self.drawn[-1], seed)
 
-    def resample(self, group: Group, full: dict[Rung, Ends], into: Drawn, seed: int) -> None:
-        """Fill in the resamples of a group, batch by batch."""
+    def resample(self, standing: Collection[tuple[int, int]], seed: int) -> None:
+        """The resamples of the bases (group, base) that still have a chance to pass."""
+        chosen = [np.array([b for i, b in sorted(standing) if i == g], int) for g in range(len(self.design.groups))]
+        pairs = list(zip(self.design.groups, chosen, strict=True))
+        self.of = self.done + sum(lanes_of(group, SHARPEST, self.resamples, len(bases)) for group, bases in pairs)
+        for (group, bases), full in zip(pairs, self.full, strict=True):
+            self.drawn.append(blank(group, self.resamples))
+            if len(bases) and self.resamples:
+                self.fill(group, full, bases, self.drawn[-1], seed)
+
+    def fill(self, group: Group, full: dict[Rung, Ends], bases: np.ndarray, into: Drawn, seed: int) -> None:
+        """A group's resamples, batch by batch."""
         place = 0
-        for base, ends in resampled(group, full, self.resamples, seed, self.tell):
-            lanes = slice(place, place := place + len(base))
+        for base, ends in resampled(group, full, bases, self.resamples, seed, self.tell):
+            number = np.arange(place, place := place + len(base)) % self.resamples
             for r, found in ends.items():
-                into.theta[r].reshape(-1, found.theta.shape[1])[lanes] = found.theta
-                into.converged[r].reshape(-1)[lanes] = found.converged
-            into.finished[: place // self.resamples] = True
+                into.theta[r][base, number] = found.theta
+                into.converged[r][base, number] = found.converged
+            into.finished[bases[: place // self.resamples]] = True
 
 
 def blank(group: Group, resamples: int) -> Drawn:
@@ -81,12 +86,19 @@ def blank(group: Group, resamples: int) -> Drawn:
     )
 
 
-def lanes_of(group: Group, sharpest: float) -> int:
-    """Lanes of one draw of every base."""
-    return len(group.bases) * sum(map(len, ladder(group.objectives, sharpest)))
+def lanes_of(group: Group, sharpest: float, each: int, bases: int) -> int:
+    """Lanes of the group's ladder, `each` for a base; of several starts only the best go on to the sharp rungs."""
+    rungs = [d for call in ladder(group.objectives, sharpest) for _, d in call]
+    few = each if sharpest else min(each, KEPT)
+    return bases * sum(few if d < WIDE else each for d in rungs)
 
 
 def most_programs(design: Design) -> int:
     """Programs that the solver may compile: a few for each law and unit of the residuals, whatever the axes hold."""
     kinds = {(group.law.id, o.in_loss) for group in design.groups for o in group.objectives}
     return STAGES * len(kinds)
+
+
+def programs() -> int:
+    """Programs of the solver that this process has made so far."""
+    return newton.program.cache_info().misses + expansion.program.cache_info().misses

@@ -46,5 +46,5 @@ def test_choose():
     assert choose("x", found, (), {}, lambda text: None) == found
     assert choose("x", found, ("c", "two"), {"two": ["a", "b"]}, lambda text: None) == {"c": 3, "a": 1, "b": 2}
     assert choose("x", found, ("7",), {}, int) == {"7": 7}
-    with pytest.raises(InputError, match="--x 'd': no such choice.*there are"):
+    with pytest.raises(InputError, match=r"--x 'd': no such choice.*there are"):
         choose("x", found, ("d",), {}, lambda text: None)

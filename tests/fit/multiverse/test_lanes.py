@@ -66,7 +66,7 @@ def test_weights_are_repeated_rows(table):
 def test_resamples_are_those_of_approach_3(table):
     group = group_of(table, subsets=("all", SMALLER), weights=("equal",), objectives=("huber", "log_mse"))
     full = solve_bases(group, lambda lanes: None)
-    batches = list(resampled(group, full, 30, 0, lambda lanes: None))
+    batches = list(resampled(group, full, np.arange(2), 30, 0, lambda lanes: None))
     base = np.concatenate([base for base, _ in batches])
     assert base.tolist() == [0] * 30 + [1] * 30
     runs = taken(group.runs, group.bases[1].kept, group.runs.params)
@@ -86,11 +86,11 @@ def test_batches_are_bounded(table, monkeypatch):
     group = group_of(table, subsets=("all",), weights=("equal",), objectives=("log_mse",))
     full = solve_bases(group, lambda lanes: None)
     small = dataclasses.replace(group)
-    whole = next(iter(resampled(group, full, 20, 0, lambda lanes: None)))[1]
+    whole = next(iter(resampled(group, full, np.arange(1), 20, 0, lambda lanes: None)))[1]
     plan = module.layout(35)
     monkeypatch.setattr(module, "layout", lambda rows: plan._replace(call=2))
     told = []
-    parts = list(resampled(small, full, 20, 0, told.append))
+    parts = list(resampled(small, full, np.arange(1), 20, 0, told.append))
     assert [len(base) for base, _ in parts] == [8, 8, 4]
     assert told == [8, 8, 4]
     key = rung(Objective("log_mse"))

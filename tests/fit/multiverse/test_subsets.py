@@ -1,6 +1,7 @@
 """Subsets and weightings are what their names say."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_bands_of_compute_stand_for_families(table):
     assert len(bands) == 5
     assert sorted(np.concatenate(list(bands.values())).tolist()) == list(range(200))
     ends = [(cloud.flops[rows].min(), cloud.flops[rows].max()) for rows in bands.values()]
-    assert all(below[1] < above[0] for below, above in zip(ends, ends[1:], strict=False))
+    assert all(below[1] < above[0] for below, above in itertools.pairwise(ends))
 
 
 def test_levels_are_told_apart():

@@ -17,8 +17,8 @@ RECORD = {
 
 def test_verdict():
     assert verdict(RECORD) == (
-        "N* at 1e+24 FLOPs lies in 40.1B to 110B in 90% of 1,312 defensible fits; the convention of counting parameters "
-        "moves it most (61% of the variance of ln N*)."
+        "N* at 1e+24 FLOPs lies in 40.1B to 110B in 90% of 1,312 defensible fits; "
+        "the convention of counting parameters moves it most (61% of the variance of ln N*)."
     )
     assert "no choice moves it" in verdict({**RECORD, "params": {"interval": [4e10, 4.01e10]}})
     assert "None of 1,400 specifications" in verdict({**RECORD, "passed": 0})
