@@ -27,7 +27,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import record
@@ -54,6 +53,8 @@ def table() -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
 
 def scipy_worker(job: tuple) -> tuple[np.ndarray, float]:
     """Objectives of as many resamples as fit into the time, and the seconds they took."""
+    from scipy.optimize import minimize  # here, so that the table can be had without it
+
     features, ln_loss, start, weights, seconds = job
     scale = 1 / max(
         huber(features, ln_loss, start, np.ones(len(ln_loss)))[0], 1e-300

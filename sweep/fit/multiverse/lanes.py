@@ -116,7 +116,8 @@ def solve_bases(group: Group, tell: Tell) -> dict[Rung, Ends]:
     def climbed(starts: dict[Rung, np.ndarray], which: slice) -> dict[Rung, Ends]:
         return climb(group, starts, np.repeat(weight[which], STARTS, axis=0), 0.0, STARTS, tell)
 
-    first = climbed(dict.fromkeys(wide, own[0]), slice(0, 1))
+    alone: np.ndarray = own[0]
+    first = climbed(dict.fromkeys(wide, alone), slice(0, 1))
     if len(own) == 1:
         return first
     starts = {}
