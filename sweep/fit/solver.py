@@ -15,7 +15,7 @@ thousands.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -147,19 +147,30 @@ def solve(
         block = {NEAR: plan.scout_block, SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
         call = plan.few_call if stage is LAST else plan.call
         most = stage.most * (theta.shape[1] ** 2 if stage.curved else 1)
+        sent: tuple[np.ndarray, np.ndarray, Any] | None = None
         for part in np.split(chosen, range(call, len(chosen), call)):
-            spare = call - len(part)  # lanes without weight, which cost nothing
-            mine = {name: taken(values, part, spare, fill) for name, values in lane_data.items()}
+            slots = spread(len(part), call, plan.devices)
+            mine = {name: taken(values, part, slots, call, fill) for name, values in lane_data.items()}
             common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1], most)
             if stage is NEAR:
                 compiled = expansion.program(law, in_loss, own, block, plan.devices)
-                approach(end, state, part, compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common))
+                ahead = compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common)
             else:
                 compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
-                start = (taken(values, part, spare) for values in (end.theta, *state))
-                record(end, state, stage, part, compiled(*start, *common))
-            if progress:
-                progress(int(end.finished.sum()), lanes)
+                ahead = compiled(*(taken(x, part, slots, call) for x in (end.theta, *state)), *common)
+            if sent:
+                receive(stage, *sent)
+            sent = (part, slots, ahead)  # the device works on it while the host reads the call before
+        if sent:
+            receive(stage, *sent)
+
+    def receive(stage: Stage, part: np.ndarray, slots: np.ndarray, reached: Any) -> None:
+        """Write down where a call left its lanes."""
+        (approach if stage is NEAR else record)(
+            end, state, stage, part, type(reached)(*(np.asarray(x)[slots] for x in reached))
+        )
+        if progress:
+            progress(int(end.finished.sum()), lanes)
 
     with jax.enable_x64(True):
         try:
@@ -197,9 +208,9 @@ def alike(theta: np.ndarray, members: np.ndarray) -> tuple[list[np.ndarray], np.
     return [members[np.isin(start, which)] for which in many], members[~np.isin(start, many)]
 
 
-def approach(end: Lanes, state: State, part: np.ndarray, reached: expansion.Near) -> None:
+def approach(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: expansion.Near) -> None:
     """Write where the expansion led the lanes `part` into `end` and `state`, in place."""
-    theta, damping, kept, steps = (np.asarray(x)[: len(part)] for x in reached)
+    theta, damping, kept, steps = reached
     good = np.isfinite(np.concatenate([theta, kept], axis=1)).all(axis=1)
     end.steps[part] += steps
     end.theta[part[good]] = theta[good]
@@ -209,7 +220,6 @@ def approach(end: Lanes, state: State, part: np.ndarray, reached: expansion.Near
 
 def record(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: End) -> None:
     """Write where a stage left the lanes `part` into `end` and `state`, in place: only float64 ends a lane."""
-    reached = End(*(np.asarray(x)[: len(part)] for x in reached))
     good = np.isfinite(reached.objective)
     end.steps[part] += reached.steps
     end.theta[part[good]] = reached.theta[good]
@@ -226,9 +236,15 @@ def pad(rows: np.ndarray, fill: int) -> np.ndarray:
     return np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, fill)], mode="edge")
 
 
-def taken(values: np.ndarray, part: np.ndarray, spare: int, fill: int = 0) -> np.ndarray:
-    """[lanes + spare, (n + fill)] of the lanes `part`: zeros beyond, so that spare lanes and rows have no weight."""
-    first, last = part[0], part[-1] + 1
-    chosen = values[first:last] if last - first == len(part) else values[part]  # lanes in a row need no copy
-    chosen = np.asarray(chosen, float)
-    return np.pad(chosen, [(0, spare)] + [(0, fill)] * (values.ndim - 1)) if spare or fill else chosen
+def spread(count: int, call: int, devices: int) -> np.ndarray:
+    """Slots [count] of a call for its lanes: in order where they fill it, else dealt to the devices in turn."""
+    return np.arange(call) if count == call else np.arange(call).reshape(devices, -1).T.ravel()[:count]
+
+
+def taken(values: np.ndarray, part: np.ndarray, slots: np.ndarray, call: int, fill: int = 0) -> np.ndarray:
+    """[call, (n + fill)], the lanes `part` in their slots: zeros elsewhere, so that no other slot or row has weight."""
+    if len(part) == call and part[-1] - part[0] == call - 1 and not fill:
+        return np.asarray(values[part[0] : part[-1] + 1], float)  # lanes in a row need no copy
+    wide = np.zeros((call, *(n + fill for n in values.shape[1:])))
+    wide[(slots, slice(0, values.shape[1])) if values.ndim == 2 else slots] = values[part]
+    return wide

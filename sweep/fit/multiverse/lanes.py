@@ -116,8 +116,7 @@ def solve_bases(group: Group, tell: Tell) -> dict[Rung, Ends]:
     def climbed(starts: dict[Rung, np.ndarray], which: slice) -> dict[Rung, Ends]:
         return climb(group, starts, np.repeat(weight[which], STARTS, axis=0), 0.0, STARTS, tell)
 
-    alone = own[0]
-    first = climbed({r: alone for r in wide}, slice(0, 1))
+    first = climbed({r: np.asarray(own[0]) for r in wide}, slice(0, 1))
     if len(own) == 1:
         return first
     starts = {}
