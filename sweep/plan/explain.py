@@ -49,7 +49,7 @@ def explain(
     source = source_of(law, given, level, despite)
     if source.surface.repeats:
         source = source.limited(quantity.positive(OPTION, 1e30))
-    prices = costs(train, serve, None, None, serve is not None)
+    prices = costs(train, serve, None, None, True)
     models = explained(source, models_of(what), prices)
     return plain(
         {

@@ -176,7 +176,7 @@ def plan(
         fixed_of(held),
         wanted.prompt,
         wanted.generated,
-        costs(train, serve, prompt, unit_of(target), wanted.served > 0),
+        costs(train, serve, prompt, unit_of(target), wanted.served > 0 or len(versus) > 0),
     )
     sizes = [quantity.count("--versus", size, "params") for size in versus]
     record = record_of(source, question, wanted.range, unique, sizes, tolerance)

@@ -94,7 +94,7 @@ def costs(train: str | None, serve: str | None, prompt: str | None, unit: str | 
 
     Args:
         unit: the one that a target is stated in; None: dollars where all rates have prices, else FLOPs.
-        served: there is a demand, which needs a rate as well.
+        served: there is a demand, asked about or sought, which needs a rate as well.
 
     Raises:
         InputError: a rate that cannot be read; one that is missing.

@@ -32,6 +32,11 @@ def test_with_prices_the_demand_is_that_of_the_plan():
     assert again.params == pytest.approx(8e9, rel=1e-6)
 
 
+def test_a_price_of_training_alone_tells_no_demand():
+    with pytest.raises(InputError, match="needs --serve"):
+        explain("besiroglu", "all", train="h100:2@mfu=0.4")
+
+
 def test_a_model_larger_than_compute_optimal_is_right_at_no_demand():
     (model,) = explain("besiroglu", "GPT-3")["models"]
     assert model["worth"] < 1

@@ -174,6 +174,7 @@ def test_a_demand_known_within_a_factor():
         ({"compute": 1e22, "output_tokens": 100}, "goes with"),
         ({"usd": 1e5}, "needs --train"),
         ({"usd": 1e5, "inference_tokens": 1e12, "train": RATES["train"]}, "needs --serve"),
+        ({"compute": 1e22, "versus": (4e9,), "train": RATES["train"]}, "needs --serve"),
         ({"compute": 1e22, "tolerance": 0.0}, "--tolerance"),
         ({"compute": 1e22, "unique_tokens": "0"}, "positive"),
         ({"compute": 1e22, "versus": ["7"]}, "too small to mean it"),
