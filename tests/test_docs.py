@@ -12,6 +12,11 @@ import pytest
 
 from sweep import cli, config, laws
 from sweep.fit import fit
+from sweep.fit.compare import compare
+from sweep.fit.multiverse import Axes, multiverse
+from sweep.fit.objective import Objective
+from sweep.fit.rolling import roll
+from sweep.plan import plan
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -143,6 +148,17 @@ def test_the_example_of_a_law_works(monkeypatch):
     assert high is not None
     assert low < 0.2 < high
     assert found.predict(params=1e8, tokens=2e9).loss == pytest.approx(50 / 1e8**0.2 + 300 / 2e9**0.25, rel=0.01)
+    # and with no other edit: planned with, compared, and among the laws of a multiverse
+    decided = plan(found, compute=1e20)
+    sizes = decided.params * np.array([0.9, 1.0, 1.1])
+    around = [found.predict(params=n, tokens=1e20 / (6 * n)).loss for n in sizes]
+    assert around[1] == min(around) == pytest.approx(decided.loss)
+    source, ids = simulated(np.random.default_rng(0)), ["floorless", "additive_tied"]
+    judged = compare(roll(source, ids, count=20), Objective(), 0.9, 0)
+    assert judged["best"] == "floorless"
+    axes = Axes(tuple(ids), ("huber",), (1e-3,), ("all",), weights=("equal",), resamples=20)
+    varied = multiverse(source, target_compute=1e20, axes=axes).to_json()
+    assert {s["law"]: s["status"] for s in varied["curve"]}["floorless"] == "passed"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
