@@ -113,9 +113,7 @@ def sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Probl
 def law_curvature(law: Law, in_loss: bool, features: jax.Array, theta: jax.Array, pull: jax.Array) -> jax.Array:
     """sum_i pull_i d2 r_i as lower triangles [k (k + 1) / 2, lanes]: the derivative of the gradient at a fixed pull."""
 
-    def gradient(point: jax.Array) -> jax.Array:
-        return jnp.einsum("kln,ln->kl", predict(law, in_loss, features, point)[1], pull, precision="highest")
-
+    gradient = jax.grad(lambda point: jnp.sum(pull * predict(law, in_loss, features, point)[0]))
     rows = []
     for i in range(len(theta)):
         along = jnp.zeros_like(theta).at[i].set(1.0)

@@ -129,8 +129,8 @@ class Form:
         return block.index(name) if name else -1
 
     def unpack(self, theta: Any) -> Any:
-        """Coefficients of theta [k, ...]."""
-        xp = namespace(theta)
+        """Coefficients of theta [k, ...], an array or its rows."""
+        xp = namespace(*theta)
         pairs = zip(self.parameters.values(), theta, strict=True)
         with np.errstate(over="ignore"):  # of a lane that ran away: infinite, and no answer
             return self.kind(*(x if p.scale == "linear" else xp.where(x > FLOOR, xp.exp(x), 0.0) for p, x in pairs))
@@ -208,12 +208,15 @@ def with_jacobian(predict: Callable[[Any, Any], Any]) -> Callable[..., tuple[jax
     """(theta [k, ...], features [f, ...]) -> the prediction [...] and its Jacobian in theta [k, ...], elementwise."""
 
     def both(theta: jax.Array, features: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def along(direction: jax.Array) -> tuple[jax.Array, jax.Array]:
-            return jax.jvp(lambda x: predict(x, features), (theta,), (direction,))
+        rows = list(theta)  # one at a time, so that the terms a coefficient is not in cost nothing
 
-        k = theta.shape[0]
-        one_hot = jnp.eye(k, dtype=theta.dtype).reshape(k, k, *(1,) * (theta.ndim - 1))
-        return jax.vmap(along, out_axes=(None, 0))(jnp.broadcast_to(one_hot, (k, *theta.shape)))
+        def along(i: int) -> tuple[jax.Array, jax.Array]:
+            return jax.jvp(
+                lambda row: predict([*rows[:i], row, *rows[i + 1 :]], features), (rows[i],), (jnp.ones_like(rows[i]),)
+            )
+
+        found = [along(i) for i in range(len(rows))]
+        return found[0][0], jnp.stack([slope for _, slope in found])
 
     return both
 
