@@ -88,7 +88,7 @@ def judge(law: laws.Law, runs: Runs) -> tuple[Quick | None, list[Problem]]:
 def others(
     source: Any, columns: Mapping[str, str] | None, where: str | None, runs: Runs, units: Mapping[str, Any]
 ) -> dict[str, tuple[Quick | None, list[str]]]:
-    """Every other law of the loss that the columns feed: a quick fit of some hundred rows, and why it is refused."""
+    """Every other law of the loss that the columns feed: a quick fit of some of the rows, and why it is refused."""
     names, found = {*read_source(source)[0].column_names, *(columns or {}), "params", "tokens"}, {}
     for id, law in laws.LAWS.items():
         if id == "additive" or law.target != "loss" or not law.positive or not fed(law, names):
@@ -99,7 +99,7 @@ def others(
             if own is None:
                 found[id] = None, [next(p.code for p in problems if p.level != "remark")]
                 continue
-        few = own.take(sample(own.loss, SAMPLE // 2))
+        few = own.take(sample(own.loss, SAMPLE // 10))
         quick_fit, refused = judge(law, few)
         found[id] = quick_fit, [p.code for p in refused]
     return found

@@ -66,7 +66,7 @@ def test_unknown_law(capsys, words):
         ("gadre_c4", 0, ""),
         ("step_law", 1, "gives peak learning rate, not a loss"),
         ("farseer_recalled", 2, "refused (unverified)"),
-        ("muennighoff_repeated", 1, "needs the column unique_tokens"),
+        ("muennighoff_repeated", 1, "needs unique_tokens"),
     ],
 )
 def test_predicting_from_published_sets(capsys, id, code, message):
