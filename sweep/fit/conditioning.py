@@ -34,7 +34,7 @@ def unidentified(law: Law, runs: Runs, solution: Solution) -> Problem | None:
 
 
 def condition(law: Law, runs: Runs, theta: np.ndarray) -> tuple[float, list[str]]:
-    """(condition number, coefficients of the least certain combination) at theta [k]; 1 where nothing is free."""
+    """(condition number, coefficients of the least certain combinations) at theta [k]; 1 where nothing is free."""
     inputs = runs.inputs(law)
     shift = law.features(*inputs)[1]
 
@@ -49,7 +49,8 @@ def condition(law: Law, runs: Runs, theta: np.ndarray) -> tuple[float, list[str]
     if free.sum() < 2:
         return 1.0, []
     _, values, combinations = np.linalg.svd((jacobian[free] / size[free, None]).T, full_matrices=False)
-    share = np.abs(combinations[-1])
+    lost = values <= max(values[0] / LIMIT, values[-1])  # one combination at least, all of those that are not seen
+    share = np.linalg.norm(combinations[lost], axis=0)
     names = [name for name, chosen in zip(law.names, free, strict=True) if chosen]
     weak = [name for name, s in zip(names, share, strict=True) if s > MEMBER * share.max()]
     return float(values[0] / max(values[-1], 1e-300)), weak
