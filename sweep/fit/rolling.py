@@ -99,7 +99,7 @@ def roll(
     first = [attempt(source, law, goal, columns, where, level, units) for law in forms]
     fits = [fitted for fitted, _ in first if isinstance(fitted, Fitted)]
     if not fits:
-        raise first[0][1]  # pyright: ignore[reportGeneralTypeIssues]
+        raise next(error for _, error in first if error is not None)
     if any(not np.array_equal(f.runs.row, fits[0].runs.row) for f in fits):
         raise InputError(f"{fits[0].runs.source}: the laws do not read the same rows; filter with --where")
     kept = common([origins(f) for f in fits])

@@ -13,7 +13,6 @@ from sweep.plan import quantity
 from sweep.plan.answer import record_of, run_of
 from sweep.plan.buildable import buildable, write_config
 from sweep.plan.builder import builder_of
-from sweep.plan.export import export
 from sweep.plan.prices import costs
 from sweep.plan.quantity import Given
 from sweep.plan.question import FIXED, Question, target_of, unit_of
@@ -83,10 +82,6 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, no NaN: what is unknown is null."""
         return self.record
-
-    def export(self) -> dict[str, Any]:
-        """All that is needed to make this plan again elsewhere, such as in a browser (sweep.plan.export)."""
-        return export(self.source, self.record)
 
 
 def plan(
