@@ -27,10 +27,12 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
+from sweep.fit.levels import in_blocks, in_levels, transposed
 from sweep.fit.linear import pairs, solve_absolute, solve_spd
 from sweep.laws import Law
 
 STOP = {"float32": 1e-6, "float64": 1e-12}  # relative decrease still promised at which a lane ends
+NEARBY = 1e-10  # the same by a matrix from nearby, whose promise is right to some percent
 CALM = {"float32": 1e-1, "float64": 1e-3}  # damping at which that promise is believed
 RIDGE = {"float32": 1e-6, "float64": 1e-14}  # of the scaled matrix
 LEAST_RIDGE = {False: 1e-3, True: 1e-10}  # first ridge after a failure; small enough for the flattest valley if curved
@@ -46,12 +48,14 @@ class Problem(NamedTuple):
         target: ln loss, or loss where the objective is in loss, [1, n] or [lanes, n].
         weight: of the rows, [lanes, n].
         delta: threshold of the Huber function [lanes], in the unit of the residual; infinity for least squares.
+        matrix: one from nearby to be used throughout, [k (k + 1) / 2, lanes], or None: each pass has its own.
     """
 
     features: Any
     target: Any
     weight: Any
     delta: Any
+    matrix: Any = None
 
 
 class Sums(NamedTuple):
@@ -95,11 +99,14 @@ def sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, problem: Probl
     residual = predicted - target
     size = jnp.abs(residual)
     inner = jnp.minimum(size, delta)  # huber = inner (size - inner / 2) on both branches
-    pull = weight * jnp.where(residual < 0, -inner, inner)
+    pull, huber = weight * jnp.where(residual < 0, -inner, inner), weight * inner * (size - 0.5 * inner)
+    if problem.matrix is not None:
+        gradient = jnp.einsum("iln,ln->il", jacobian, pull, precision="highest")
+        return Sums(jnp.sum(huber, axis=1), gradient, problem.matrix, None)
     inside = jnp.where(size <= delta, weight, 0.0)
     bend = inside + damping * weight * (inner / jnp.maximum(size, tiny))
     k = len(theta)
-    left = jnp.concatenate([bend[None] * jacobian, pull[None], (weight * inner * (size - 0.5 * inner))[None]])
+    left = jnp.concatenate([bend[None] * jacobian, pull[None], huber[None]])
     right = jnp.concatenate([jacobian, jnp.ones_like(predicted)[None]])
     products = jnp.einsum("iln,jln->ijl", left, right, precision="highest")
     return Sums(
@@ -126,7 +133,7 @@ def chunked_sums(law: Law, in_loss: bool, curved: bool, theta: jax.Array, proble
     rows = problem.weight.shape[1]
     if rows <= CHUNK:
         return sums(law, in_loss, curved, theta, problem, damping)
-    features, target, weight, delta = problem
+    features, target, weight, delta, _ = problem
 
     def part(first: jax.Array) -> Sums:
         cut = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=CHUNK, axis=1)
@@ -163,19 +170,20 @@ def direction(
     gradient = list(here.gradient * scale)
 
     def scaled(matrix: jax.Array, ridge: jax.Array | float) -> list[jax.Array]:
-        rows = [matrix[index[i, j]] * scale[i] * scale[j] for i, j in pairs(k)]
-        return [row + jnp.where(pinned[i], 1.0, ridge) if i == j else row
+        """Rows [m, lanes] of matrices [k (k + 1) / 2, m, lanes], with the ridge on the diagonal."""
+        rows = [matrix[index[i, j]] * (scale[i] * scale[j])[None] for i, j in pairs(k)]
+        return [row + jnp.where(pinned[i], 1.0, ridge)[None] if i == j else row
                 for row, (i, j) in zip(rows, pairs(k), strict=True)]  # fmt: skip
 
     if here.curvature is None:
-        ridge = ridge + RIDGE[dtype.name]
-        step, _ = solve_spd(scaled(here.damped, ridge), gradient)
-        if dtype == jnp.float64:
-            bent, pivot = solve_spd(scaled(here.damped + kept, ridge), gradient)
-            step = jnp.where((pivot > 1e-9)[None], bent, step)
+        matrices = [here.damped + kept, here.damped] if dtype == jnp.float64 else [here.damped]
+        matrix = scaled(jnp.stack(matrices, axis=1), ridge + RIDGE[dtype.name])  # solved in one go
+        steps, pivot = solve_spd(matrix, [row[None] for row in gradient])
+        step = jnp.where((pivot[0] > 1e-9)[None], steps[:, 0], steps[:, -1])
         promise = jnp.sum(jnp.stack(gradient) * step, axis=0)
     else:
-        step, promise = solve_absolute(scaled(here.damped + here.curvature, 0.0), gradient, ridge)
+        whole = (here.damped + here.curvature)[:, None]
+        step, promise = solve_absolute([row[0] for row in scaled(whole, 0.0)], gradient, ridge)
     floor = jnp.maximum(here.objective, 1e-22 * weight + small)
     size = jnp.max(jnp.abs(jnp.stack(gradient)), axis=0) * jax.lax.rsqrt(floor)
     return jnp.clip(step * scale, -3.0, 3.0), size, 0.5 * promise / floor
@@ -186,18 +194,20 @@ def choose(where: jax.Array, new, old):
     return jax.tree.map(lambda a, b: jnp.where(jnp.broadcast_to(where, a.shape), a, b), new, old)
 
 
+def begin(curved: bool, theta: jax.Array, damping: jax.Array, idle: jax.Array) -> Carry:
+    """Lanes that have seen no row yet, at theta [k, lanes] with damping [lanes]; the `idle` are done."""
+    zero, unknown = jnp.zeros_like(damping), jnp.full_like(damping, jnp.inf)
+    blank = jnp.zeros((len(pairs(len(theta))), len(damping)), theta.dtype)
+    nowhere = Sums(unknown, jnp.zeros_like(theta), blank, blank if curved else None)
+    steps = jnp.zeros(damping.shape, jnp.int32)
+    return Carry(theta, nowhere, damping, zero, jnp.zeros_like(theta), unknown, unknown, steps, idle)
+
+
 def solve_block(
-    law: Law,
-    in_loss: bool,
-    curved: bool,
-    theta: jax.Array,
-    damping: jax.Array,
-    kept: jax.Array,
-    problem: Problem,
-    most: jax.Array,
+    law: Law, in_loss: bool, curved: bool, start: Carry, kept: jax.Array, problem: Problem, most: jax.Array
 ) -> Carry:
-    """The lanes of a block after at most `most` passes: theta [k, lanes], damping [lanes], kept as in `direction`."""
-    k, dtype = len(theta), theta.dtype
+    """The lanes of a block after at most `most` passes more; kept as in `direction`."""
+    dtype = start.theta.dtype
     weight = jnp.sum(problem.weight, axis=1)
     evaluate = functools.partial(chunked_sums, law, in_loss, curved)
 
@@ -212,21 +222,17 @@ def solve_block(
         less = jnp.where(carry.ridge > least, carry.ridge / 10, 0.0) if curved else 0.0
         ridge = jnp.where(better, less, jnp.maximum(carry.ridge * 10, least))
         step, gradient, decrement = direction(law, theta, here, kept, ridge, weight)
-        settled = (decrement <= STOP[dtype.name]) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
+        stop = STOP[dtype.name] if problem.matrix is None else NEARBY
+        settled = (decrement <= stop) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
         gradient, decrement = choose(better, (gradient, decrement), (carry.gradient, carry.decrement))
-        return Carry(
-            theta, here, jnp.where(better, calmer, jnp.minimum(carry.damping * 10, 1.0)), ridge, step, gradient,
-            decrement, carry.steps + ~carry.done, carry.done | (better & settled) | (ridge > STUCK),
-        )  # fmt: skip
+        done = carry.done | (better & settled) | (ridge > STUCK)
+        damping = jnp.where(better, calmer, jnp.minimum(carry.damping * 10, 1.0))
+        damping, ridge, step = choose(carry.done, (carry.damping, carry.ridge, carry.step), (damping, ridge, step))
+        return Carry(theta, here, damping, ridge, step, gradient, decrement, carry.steps + ~carry.done, done)
 
     def unfinished(state: tuple[Carry, jax.Array]) -> jax.Array:
         return ~jnp.all(state[0].done) & (state[1] < most)
 
-    zero, unknown = jnp.zeros_like(damping), jnp.full_like(damping, jnp.inf)
-    blank = jnp.zeros((len(pairs(k)), len(damping)), dtype)
-    nowhere = Sums(unknown, jnp.zeros_like(theta), blank, blank if curved else None)
-    steps = jnp.zeros(damping.shape, jnp.int32)
-    start = Carry(theta, nowhere, damping, zero, jnp.zeros_like(theta), unknown, unknown, steps, weight <= 0)
     return jax.lax.while_loop(unfinished, lambda state: (one_pass(state[0]), state[1] + 1), (start, jnp.int32(0)))[0]
 
 
@@ -248,7 +254,7 @@ def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str,
     """The compiled solver of many blocks, spread over devices.
 
     (theta [lanes, k], damping [lanes], kept [lanes, k (k + 1) / 2], delta [lanes], weight [lanes, n], target [lanes, n]
-    or [n], features [f, n], most) -> End.
+    or [n], features [f, n], passes [levels]) -> End.
     """
     mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,))
     split, shared = PartitionSpec("lane"), PartitionSpec()
@@ -256,24 +262,30 @@ def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str,
 
     @jax.jit
     @functools.partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
-    def run(theta, damping, kept, delta, weight, target, features, most):
+    def run(theta, damping, kept, delta, weight, target, features, passes):
         theta, damping, kept, delta, weight, target, features = (
             x.astype(dtype) for x in (theta, damping, kept, delta, weight, target, features)
         )
 
-        def one(lanes):
-            theta, damping, kept, delta, weight, own = lanes
-            given = Problem(features, own if own_target else target[None], weight, delta)
-            end = solve_block(law, in_loss, curved, theta.T, damping, kept.T, given, most)
-            point = end.theta
-            if dtype == "float32":  # it only leads the way: its last step is free
-                point = clip(law, end.theta - end.step)
-                bent = chunked_sums(law, in_loss, True, point, given, end.damping).curvature
-                kept = kept if bent is None else bent.T
-            return End(point.T, end.here.objective, end.damping, kept, *end[-4:])
+        def given(delta, weight, own):
+            return Problem(features, own if own_target else target[None], weight, delta)
 
-        lanes = (theta, damping, kept, delta, weight, target if own_target else None)
-        blocks = jax.tree.map(lambda x: x.reshape(-1, block, *x.shape[1:]), lanes)
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.lax.map(one, blocks))
+        def more(state, data, most):
+            kept, *problem = data
+            return transposed(solve_block(law, in_loss, curved, transposed(state), kept.T, given(*problem), most))
+
+        own = target if own_target else None
+        start = transposed(begin(curved, theta.T, damping, jnp.all(weight <= 0, axis=1)))
+        end = in_levels(more, start, (kept, delta, weight, own), block, passes)
+        point = end.theta
+        if dtype == "float32":  # it only leads the way: its last step is free
+
+            def lead(lanes):
+                end, problem = transposed(lanes[0]), given(*lanes[1])
+                point = clip(law, end.theta - end.step)
+                return transposed((point, chunked_sums(law, in_loss, True, point, problem, end.damping).curvature))
+
+            point, kept = in_blocks(lead, (end, (delta, weight, own)), block)
+        return End(point, end.here.objective, end.damping, kept, *end[-4:])
 
     return run

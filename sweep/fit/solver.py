@@ -2,11 +2,14 @@
 
 A lane is one problem: a start, row weights, a threshold, perhaps its own targets; `newton` says what is minimised and
 how. All lanes share the law and the features. They go through stages, each of which only gets the lanes that the one
-before it left unfinished, so that a block is not held up by its slowest lane:
+before it left unfinished:
 
-    float32    cheap passes to near the optimum (where the threshold is far above float32's rounding, and lanes many)
-    float64    some passes to the optimum, and some more for the slow lanes
+    near       where many lanes share a start, by the law's expansion there: ends nearly all of them (`near`)
+    float32    other lanes, where they are many: cheap passes to near the optimum
+    float64    passes to the optimum
     curved     with the law's own curvature in each, for lanes in a flat, bent valley, along which the others only crawl
+
+The first two need a threshold far above float32's rounding.
 
 A least-squares objective is delta = infinity; least absolute deviations are approached by falling deltas
 (`approach3`). Blocks are spread over all local devices: some lanes that stay in the cache of a CPU, on an accelerator
@@ -15,13 +18,13 @@ thousands.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from sweep.fit import expansion
-from sweep.fit.newton import CHUNK, End, program
+from sweep.fit import near, newton
+from sweep.fit.newton import CHUNK, End
 from sweep.laws import Law
 
 CONVERGED = 1e-9  # largest relative further decrease that the final Newton decrement may still promise
@@ -30,16 +33,19 @@ ROWS = 16  # tables are padded to a multiple of this, large ones to a multiple o
 
 
 class Stage(NamedTuple):
-    """Passes that unfinished lanes are given, of which program; if curved, so many times the parameters squared."""
+    """A program and the passes that it gives its lanes at each level; if curved, so many times the parameters squared.
+
+    Whatever `near` leads to the exact law gets EXACT passes over that.
+    """
 
     dtype: str
     curved: bool
-    most: int
+    passes: tuple[int, ...]
 
 
-NEAR, SCOUT = Stage("near", False, 8), Stage("float32", False, 7)
-STAGES = tuple(Stage("float64", False, most) for most in (2, 3, 12))
-LAST = Stage("float64", True, 7)
+NEAR, SCOUT = Stage("near", False, (7, 4, 8, 16)), Stage("float32", False, (7,))
+FIRM, LAST = Stage("float64", False, (3, 3, 12)), Stage("float64", True, (1, 2, 4))
+EXACT = (2, 1, 1)
 NEAR_LANES, SCOUT_LANES = 64, 256  # fewer lanes do not repay compiling
 LEAST_DELTA = 1e-4  # float32 rounds residuals to 1e-7
 
@@ -78,29 +84,30 @@ class Lanes:
 
 
 class Layout(NamedTuple):
-    """How lanes lie on this machine: in a block, in a call of the device, and between looks at what is unfinished.
+    """How lanes lie on this machine: in a block of each stage, in a call of the device, and between looks.
 
-    The few lanes of the last stage lie in blocks of `few`: a block takes hundreds of passes if one of its lanes does.
+    Few lanes reach the later stages, and fewest the last, where a block takes hundreds of passes if one lane does.
     """
 
-    block: int
-    scout_block: int
+    lead: int
+    exact: int
+    firm: int
+    last: int
     call: int
+    last_call: int
     group: int
     devices: int
-    few: int
-    few_call: int
 
 
 def layout(rows: int) -> Layout:
     """Blocks that fit a cache on a CPU and fill the chip elsewhere; at most 256 MiB of row weights a call."""
     devices = jax.local_devices()
     cpu = devices[0].platform == "cpu"
-    block, scout_block = (min(most, max(8, 2**20 // rows)) if cpu else 8192 for most in (32, 128))
-    least = scout_block * len(devices)
+    fit = 2 ** (max(8, 2**20 // rows).bit_length() - 1)  # powers of two, so that the blocks of one stage fill another's
+    lead, exact, firm, last = (min(x, fit) for x in (128, 64, 16, 8)) if cpu else (8192, 8192, 8192, 256)
+    least = lead * len(devices)
     call = max(least, min(2048 if cpu else 65536, 2**25 // rows) // least * least)
-    few = min(block, 8 if cpu else 256)
-    return Layout(block, scout_block, call, 8 * call, len(devices), few, min(call, 16 * few * len(devices)))
+    return Layout(lead, exact, firm, last, call, min(call, 16 * last * len(devices)), 8 * call, len(devices))
 
 
 def solve(
@@ -141,91 +148,87 @@ def solve(
     end = Lanes(np.array(theta, float), blank, blank.copy(), blank.copy(), np.zeros(lanes, int), np.zeros(lanes, bool))
     state = State(np.ones(lanes), np.zeros((lanes, theta.shape[1] * (theta.shape[1] + 1) // 2)))
 
-    def run(stage: Stage, chosen: np.ndarray) -> None:
-        """Take the chosen lanes through a stage, and write down where they are."""
+    def send(stage: Stage, part: np.ndarray, call: int, slots: np.ndarray) -> End:
+        """Start the device on the lanes `part` in their slots of a call."""
         own = shared[0] is None
-        block = {NEAR: plan.scout_block, SCOUT: plan.scout_block, LAST: plan.few}.get(stage, plan.block)
-        call = plan.few_call if stage is LAST else plan.call
-        most = stage.most * (theta.shape[1] ** 2 if stage.curved else 1)
-        sent: tuple[np.ndarray, np.ndarray, Any] | None = None
-        for part in np.split(chosen, range(call, len(chosen), call)):
-            slots = spread(len(part), call, plan.devices)
-            mine = {name: taken(values, part, slots, call, fill) for name, values in lane_data.items()}
-            common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1], most)
-            if stage is NEAR:
-                compiled = expansion.program(law, in_loss, own, block, plan.devices)
-                ahead = compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common)
-            else:
-                compiled = program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
-                ahead = compiled(*(taken(x, part, slots, call) for x in (end.theta, *state)), *common)
-            if sent:
-                receive(stage, *sent)
-            sent = (part, slots, ahead)  # the device works on it while the host reads the call before
-        if sent:
-            receive(stage, *sent)
+        mine = {name: taken(values, part, slots, call, fill) for name, values in lane_data.items()}
+        common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1])
+        passes = np.array(stage.passes) * (theta.shape[1] ** 2 if stage.curved else 1)
+        if stage is NEAR:
+            compiled = near.program(law, in_loss, own, plan.lead, plan.exact, plan.devices)
+            return compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common, passes, np.array(EXACT))
+        block = {SCOUT: plan.lead, FIRM: plan.firm, LAST: plan.last}[stage]
+        compiled = newton.program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
+        return compiled(*(taken(x, part, slots, call) for x in (end.theta, *state)), *common, passes)
 
-    def receive(stage: Stage, part: np.ndarray, slots: np.ndarray, reached: Any) -> None:
+    def run(work: list[tuple[Stage, np.ndarray]]) -> None:
+        """Take lanes through their stages, and write down where they are."""
+        sent: tuple[Stage, np.ndarray, np.ndarray, End] | None = None
+        for stage, chosen in work:
+            call = plan.last_call if stage is LAST else plan.call
+            for part in np.split(chosen, range(call, len(chosen), call)):
+                slots = spread(len(part), call, plan.devices)
+                ahead = send(stage, part, call, slots)
+                if sent:
+                    receive(*sent)
+                sent = (stage, part, slots, ahead)  # the device works on it while the host reads the call before
+        if sent:
+            receive(*sent)
+
+    def receive(stage: Stage, part: np.ndarray, slots: np.ndarray, reached: End) -> None:
         """Write down where a call left its lanes."""
-        (approach if stage is NEAR else record)(
-            end, state, stage, part, type(reached)(*(np.asarray(x)[slots] for x in reached))
-        )
+        record(end, state, stage, part, End(*(np.asarray(x)[slots] for x in reached)))
         if progress:
             progress(int(end.finished.sum()), lanes)
 
     with jax.enable_x64(True):
         try:
-            for stage, chosen in schedule(end, delta, plan, rows, rivals):
-                run(stage, chosen)
+            for work in schedule(end, delta, plan, rows, rivals):
+                run(work)
         except KeyboardInterrupt:
             if not partial:
                 raise
     return end
 
 
-def schedule(end: Lanes, delta: np.ndarray, plan: Layout, rows: int, rivals: int) -> Iterator[tuple[Stage, np.ndarray]]:
-    """(stage, unfinished lanes) in turn: group by group, then the hard lanes of all groups together."""
+def schedule(
+    end: Lanes, delta: np.ndarray, plan: Layout, rows: int, rivals: int
+) -> Iterator[list[tuple[Stage, np.ndarray]]]:
+    """What can be done at one time, [(stage, unfinished lanes)]: group by group, then the hard lanes of all groups."""
     every = np.arange(len(end.theta))
     lead = delta.min() >= LEAST_DELTA
     for members in np.split(every, range(plan.group, len(every), plan.group)):
         if lead:
-            near, others = alike(end.theta, members) if rows <= CHUNK else ([], members)
-            yield from ((NEAR, lanes) for lanes in near)
-            if len(others) and len(every) >= SCOUT_LANES:
-                yield SCOUT, others
-        for stage in STAGES:
-            if len(left := members[~end.finished[members]]):
-                yield stage, left
+            alikes, others = alike(end.theta, members) if rows <= CHUNK else ([], members)
+            scout = len(others) and len(every) >= SCOUT_LANES
+            yield [*((NEAR, lanes) for lanes in alikes), *([(SCOUT, others)] if scout else [])]
+        if len(left := members[~end.finished[members]]):
+            yield [(FIRM, left)]
     known = np.where(end.finished, end.objective, np.inf).reshape(-1, rivals).min(axis=1)
     end.finished[:] |= end.objective > np.repeat(known, rivals)
     if len(left := every[~end.finished]):
-        yield LAST, left
+        yield [(LAST, left)]
 
 
 def alike(theta: np.ndarray, members: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Lanes of one start each, where they are many, and the lanes of all other starts."""
-    _, start, count = np.unique(theta[members], axis=0, return_inverse=True, return_counts=True)
-    many = np.flatnonzero(count >= NEAR_LANES)
+    rows = theta[members]
+    heads = np.flatnonzero(np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)]))  # mostly lie in a row
+    _, start = np.unique(rows[heads], axis=0, return_inverse=True)
+    start = np.repeat(start, np.diff(heads, append=len(rows)))
+    many = np.flatnonzero(np.bincount(start) >= NEAR_LANES)
     return [members[np.isin(start, which)] for which in many], members[~np.isin(start, many)]
 
 
-def approach(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: expansion.Near) -> None:
-    """Write where the expansion led the lanes `part` into `end` and `state`, in place."""
-    theta, damping, kept, steps = reached
-    good = np.isfinite(np.concatenate([theta, kept], axis=1)).all(axis=1)
-    end.steps[part] += steps
-    end.theta[part[good]] = theta[good]
-    state.damping[part] = np.where(good, damping * CALMED, 1.0)
-    state.kept[part] = np.where(np.isfinite(kept), kept, 0.0)
-
-
 def record(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: End) -> None:
-    """Write where a stage left the lanes `part` into `end` and `state`, in place: only float64 ends a lane."""
+    """Write where a stage left the lanes `part` into `end` and `state`, in place: float32 ends no lane."""
     good = np.isfinite(reached.objective)
     end.steps[part] += reached.steps
     end.theta[part[good]] = reached.theta[good]
-    state.damping[part] = np.where(good, reached.damping * (CALMED if stage is SCOUT else 1.0), 1.0)
+    lead = stage in (NEAR, SCOUT)
+    state.damping[part] = np.where(good, reached.damping * (CALMED if lead else 1.0), 1.0)
     state.kept[part] = np.where(np.isfinite(reached.kept), reached.kept, 0.0)
-    if stage.dtype == "float64":
+    if stage is not SCOUT:
         end.objective[part], end.gradient[part] = reached.objective, reached.gradient
         end.decrement[part] = reached.decrement
         end.finished[part] = (reached.done & (reached.decrement <= CONVERGED)) | (stage is LAST)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sweep.fit import expansion, solver
+from sweep.fit import expansion, near, solver
 from sweep.fit.newton import predict
 from sweep.laws import additive, get
 
@@ -32,18 +32,16 @@ def test_the_prediction_is_right_to_third_order(table, in_loss):
     """Along a random direction, halving the way divides the error by eight at least."""
     features, _, theta = table
     with jax.enable_x64(True):
-        near = around(features, theta, in_loss)
+        law = around(features, theta, in_loss)
         way = np.random.default_rng(1).standard_normal(5)
         errors = []
         for size in (0.004, 0.002):
             v = jnp.asarray(size * way)[:, None]
-            u, _ = expansion.unbend(near, v)
-            exact, _ = predict(LAW, in_loss, jnp.asarray(features), jnp.asarray(theta)[:, None] + near.out @ u)
-            place = expansion.look(
-                near, v, near.predicted[:, None], jnp.ones((64, 1)), jnp.full(1, jnp.inf), jnp.zeros(1)
-            )
+            u, _ = expansion.unbend(law, v)
+            exact, _ = predict(LAW, in_loss, jnp.asarray(features), jnp.asarray(theta)[:, None] + law.out @ u)
+            place = near.look(law, v, law.predicted[:, None], jnp.ones((64, 1)), jnp.full(1, jnp.inf), jnp.zeros(1))
             squares = jnp.stack([v[i] * v[j] for i, j in expansion.pairs(5)])
-            ours = near.predicted[:, None] + near.tangent.T @ v + near.normal.T @ squares
+            ours = law.predicted[:, None] + law.straight.T @ jnp.concatenate([v, squares])
             assert float(place.objective[0]) == pytest.approx(float(jnp.sum(ours**2) / 2), rel=1e-12)
             errors.append(float(jnp.max(jnp.abs(ours[:, 0] - exact[0]))))
     assert errors[0] < 1e-4
@@ -53,15 +51,15 @@ def test_the_prediction_is_right_to_third_order(table, in_loss):
 def test_v_is_the_prediction_along_the_tangent(table):
     features, _, theta = table
     with jax.enable_x64(True):
-        near = around(features, theta)
+        law = around(features, theta)
         v = jnp.asarray(1e-3 * np.random.default_rng(2).standard_normal((5, 7)))
-        u, slope = expansion.unbend(near, v)
-        exact, _ = predict(LAW, False, jnp.asarray(features), jnp.asarray(theta)[:, None] + near.out @ u)
-        np.testing.assert_allclose(near.tangent @ (exact - near.predicted[None]).T / 64, v, atol=1e-6)
-        np.testing.assert_allclose(near.back @ near.out, np.eye(5), atol=1e-8)
+        u, slope = expansion.unbend(law, v)
+        exact, _ = predict(LAW, False, jnp.asarray(features), jnp.asarray(theta)[:, None] + law.out @ u)
+        np.testing.assert_allclose(law.straight[:5] @ (exact - law.predicted[None]).T / 64, v, atol=1e-6)
+        np.testing.assert_allclose(law.back @ law.out, np.eye(5), atol=1e-8)
         step = 1e-6
         for axis in range(5):
-            ahead, _ = expansion.unbend(near, v.at[axis].add(step))
+            ahead, _ = expansion.unbend(law, v.at[axis].add(step))
             np.testing.assert_allclose(jnp.einsum("cal,al->cl", slope, (ahead - u) / step),
                                        np.eye(5)[axis][:, None] * np.ones(7), atol=1e-3)  # fmt: skip
 
@@ -69,12 +67,12 @@ def test_v_is_the_prediction_along_the_tangent(table):
 def test_the_gradient_is_of_the_objective(table):
     features, ln_loss, theta = table
     with jax.enable_x64(True):
-        near = around(features, theta)
-        offset = (near.predicted - ln_loss)[:, None]
+        law = around(features, theta)
+        offset = (law.predicted - ln_loss)[:, None]
         weight, delta = jnp.asarray(np.random.default_rng(3).integers(0, 3, (64, 1)).astype(float)), jnp.full(1, 1e-3)
 
         def at(v):
-            return expansion.look(near, v, offset, weight, delta, jnp.zeros(1))
+            return near.look(law, v, offset, weight, delta, jnp.zeros(1))
 
         v = jnp.asarray(np.random.default_rng(4).standard_normal((5, 1)) * 0.003)
         slope = jax.grad(lambda v: at(v).objective[0])(v)
@@ -85,10 +83,10 @@ def test_a_direction_without_information_stays(table):
     """A floor that has vanished tells the table nothing: the expansion leaves it alone."""
     features, _, theta = table
     with jax.enable_x64(True):
-        near = around(features, np.array([*theta[:2], -30.0, *theta[3:]]))
-        assert np.isfinite(near.out).all()
-        assert np.abs(near.out[2]).max() == 0
-        assert (np.linalg.norm(near.tangent, axis=1) < 1e-9).sum() == 1
+        law = around(features, np.array([*theta[:2], -30.0, *theta[3:]]))
+        assert np.isfinite(law.out).all()
+        assert np.abs(law.out[2]).max() == 0
+        assert (np.linalg.norm(law.straight[:5], axis=1) < 1e-9).sum() == 1
 
 
 def test_resamples_of_one_start_end_where_others_do(table):

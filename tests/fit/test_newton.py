@@ -31,7 +31,7 @@ def test_sums_are_derivatives_of_the_objective(in_loss, delta):
     theta, given = problem(delta=delta)
     with jax.enable_x64(True):
         target = jnp.exp(given.target) if in_loss else jnp.asarray(given.target)
-        given = newton.Problem(*map(jnp.asarray, given._replace(target=target)))
+        given = jax.tree.map(jnp.asarray, given._replace(target=target))
         found = newton.sums(LAW, in_loss, True, jnp.asarray(theta), given, jnp.zeros(3))
 
         def value(point, lane):
@@ -56,7 +56,7 @@ def test_sums_are_derivatives_of_the_objective(in_loss, delta):
 def test_chunks_add_up(monkeypatch):
     theta, given = problem(rows=64)
     with jax.enable_x64(True):
-        given = newton.Problem(*map(jnp.asarray, given))
+        given = jax.tree.map(jnp.asarray, given)
         whole = newton.chunked_sums(LAW, False, False, jnp.asarray(theta), given, jnp.ones(3))
         monkeypatch.setattr(newton, "CHUNK", 16)
         parts = newton.chunked_sums(LAW, False, False, jnp.asarray(theta), given, jnp.ones(3))

@@ -126,8 +126,8 @@ def test_a_perfect_table_is_solved_exactly():
 
 def test_a_lane_that_ran_out_of_steps_is_not_converged(monkeypatch):
     features, loss, theta = table()
-    monkeypatch.setattr(solver, "STAGES", (solver.Stage("float64", False, 2),))
-    monkeypatch.setattr(solver, "LAST", solver.Stage("float64", False, 1))
+    monkeypatch.setattr(solver, "FIRM", solver.Stage("float64", False, (2,)))
+    monkeypatch.setattr(solver, "LAST", solver.Stage("float64", False, (1,)))
     lanes = solver.solve(LAW, features, np.log(loss), theta[None] + 0.5, np.ones(len(loss)), delta=1e-3)
     assert not lanes.converged.any()
     assert lanes.finished.all()
@@ -141,6 +141,14 @@ def test_a_floor_at_zero_is_reached_and_certified():
     lanes = solver.solve(LAW, features, flat, start[None], np.ones(len(flat)), delta=np.inf, in_loss=True)
     assert lanes.theta[0, 2] == FLOOR
     assert lanes.converged.all()
+
+
+@pytest.mark.parametrize("rows", [16, 240, 4096, 12_000, 100_000, 1_000_000])
+def test_blocks_of_every_stage_fill_a_call(rows):
+    plan = solver.layout(rows)
+    for block in plan[:4]:
+        assert plan.call % (block * plan.devices) == 0
+    assert plan.last_call % (plan.last * plan.devices) == 0
 
 
 def test_float64_does_not_leak():

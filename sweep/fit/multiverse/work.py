@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sweep.fit import expansion, newton
+from sweep.fit import near, newton
 from sweep.fit.multiverse.lanes import KEPT, SHARPEST, STARTS, WIDE, Ends, Rung, ladder, resampled, solve_bases
 from sweep.fit.multiverse.specifications import Design, Group
 
@@ -101,4 +101,4 @@ def most_programs(design: Design) -> int:
 
 def programs() -> int:
     """Programs of the solver that this process has made so far."""
-    return newton.program.cache_info().misses + expansion.program.cache_info().misses
+    return newton.program.cache_info().misses + near.program.cache_info().misses
