@@ -3,20 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
 from sweep.errors import InputError, Refusal
 from sweep.fit.compare import entry
-from sweep.fit.objective import Objective
 from sweep.fit.result import plain
 from sweep.fit.rolling import Rolled, roll
-from sweep.verbs.compare import parse_laws, table_options
+from sweep.verbs.compare import parse_laws
 from sweep.verbs.compare_text import errors_table
 from sweep.verbs.output import Output
+from sweep.verbs.table import FittingArgs
 
 
 @dataclass(frozen=True)
-class Args:
+class Args(FittingArgs):
     """Fit below each budget, predict above it, and hold the errors against the intervals claimed from below.
 
     Origins leave out the largest budget and then 3, 10, 30 and 100 times in compute; a table without budgets is cut at
@@ -27,22 +25,8 @@ class Args:
     Example: sweep backtest losses.csv --laws additive,gamma --where "outlier == 0"
     """
 
-    table: tyro.conf.Positional[str]
-    """CSV or Parquet file, or the directory of a sweep."""
     laws: str = "additive"
     """Ids, comma between them."""
-    objective: str = "huber"
-    """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
-    delta: float = 1e-3
-    """Residual of ln loss above which huber counts linearly instead of squared."""
-    where: str | None = None
-    """Keep the rows that satisfy this, such as "outlier == 0"."""
-    columns: tuple[str, ...] = ()
-    """Names in your table, as in `sweep fit`; also of the laws' further inputs."""
-    units: str | None = None
-    """Of the loss: nats, bits (both per token) or bpb (bits per byte)."""
-    bytes_per_token: str | None = None
-    """With --units bpb: a number or a column."""
     resamples: int = 48
     """Of the runs below each origin, for the interval that is claimed there."""
     level: float = 0.9
@@ -55,10 +39,10 @@ def run(args: Args) -> Output:
     """Roll the origin back and report the errors."""
     if args.resamples < 20 or not 0 < args.level < 1:
         raise InputError(f"backtest: resamples {args.resamples}, level {args.level}; at least 20, and within (0, 1)")
-    objective = Objective(args.objective, args.delta)
+    objective = args.minimised
     rolled = roll(
         args.table, parse_laws(args.laws), objective=objective, level=args.level, seed=args.seed, count=args.resamples,
-        **table_options(args),
+        **args.reading,
     )  # fmt: skip
     if not any(r.found for r in rolled):
         raise Refusal("no_origin", f"{args.table}: {rolled[0].reason}: add budgets, or laws of fewer parameters")

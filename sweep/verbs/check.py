@@ -4,11 +4,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-
 from sweep.fit.look import look
-from sweep.verbs.fit import parse_columns
 from sweep.verbs.output import Output
+from sweep.verbs.table import TableArgs
 
 WIDTH = 105  # of a line, without its topic
 SHOWN = 5  # rows, families or problems named in a line
@@ -16,7 +14,7 @@ CODES = {"ok": 0, "error": 1, "refused": 2}
 
 
 @dataclass(frozen=True)
-class Args:
+class Args(TableArgs):
     """Look at a loss table before fitting it: units, slips, duplicates, isoFLOP structure, what it can tell.
 
     Takes seconds and compiles nothing. Exit code 0: it can be fitted, read the remarks; 1: a value is wrong; 2: a fit
@@ -27,28 +25,10 @@ class Args:
     Example: sweep check losses.csv --units bits --where "outlier == 0"
     """
 
-    table: tyro.conf.Positional[str]
-    """CSV or Parquet file, or the directory of a sweep."""
-    columns: tuple[str, ...] = ()
-    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk,
-    and run for curves."""
-    where: str | None = None
-    """Keep the rows that satisfy this, such as "outlier == 0"."""
-    units: str | None = None
-    """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
-    bytes_per_token: str | None = None
-    """With --units bpb: a number or a column."""
-
 
 def run(args: Args) -> Output:
     """Look, and say what was seen."""
-    data = look(
-        args.table,
-        parse_columns(args.columns),
-        args.where,
-        units=args.units,
-        bytes_per_token=args.bytes_per_token,
-    )
+    data = look(args.table, **args.reading)
     return Output(data, describe(args, data), CODES[data["verdict"]])
 
 

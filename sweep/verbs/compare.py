@@ -1,24 +1,19 @@
 """`sweep compare`: laws side by side by what they foretell, or the arms of a table by what their compute buys."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import tyro
 
 from sweep.errors import InputError
 from sweep.fit.arms import compare_arms
 from sweep.fit.compare import compare
-from sweep.fit.objective import Objective
 from sweep.fit.rolling import default_laws, roll
 from sweep.verbs.arms_text import describe_arms
 from sweep.verbs.compare_text import describe
-from sweep.verbs.fit import parse_columns
 from sweep.verbs.output import Output
+from sweep.verbs.table import FittingArgs
 
 
 @dataclass(frozen=True)
-class Args:
+class Args(FittingArgs):
     """Compare laws on a table by held-out error, or arms (architectures, optimisers, data) by compute.
 
     Each law is fitted below a budget and asked for the runs above it, for origins that roll back from the largest
@@ -30,24 +25,10 @@ class Args:
     Example: sweep compare losses.csv --by arch --target-compute 1e22
     """
 
-    table: tyro.conf.Positional[str]
-    """CSV or Parquet file, or the directory of a sweep."""
     laws: str | None = None
     """Ids, comma between them; default: the laws that the table's columns feed. With --by: one law."""
     by: str | None = None
     """Column that names the arms."""
-    objective: str = "huber"
-    """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
-    delta: float = 1e-3
-    """Residual of ln loss above which huber counts linearly instead of squared."""
-    where: str | None = None
-    """Keep the rows that satisfy this, such as "outlier == 0"."""
-    columns: tuple[str, ...] = ()
-    """Names in your table, as in `sweep fit`; also of the laws' further inputs."""
-    units: str | None = None
-    """Of the loss: nats, bits (both per token) or bpb (bits per byte)."""
-    bytes_per_token: str | None = None
-    """With --units bpb: a number or a column."""
     resamples: int = 100
     """Of runs, below and above each origin (of each arm, with --by), for the doubt of differences."""
     target_compute: float | None = None
@@ -62,7 +43,7 @@ def run(args: Args) -> Output:
     """Compare, and say what was found."""
     if args.resamples < 20 or not 0 < args.level < 1:
         raise InputError(f"compare: resamples {args.resamples}, level {args.level}; at least 20, and within (0, 1)")
-    objective, options = Objective(args.objective, args.delta), table_options(args)
+    objective, options = args.minimised, args.reading
     if args.by:
         data = compare_arms(
             args.table, args.by, law=args.laws or "additive", objective=objective, target=args.target_compute,
@@ -75,12 +56,6 @@ def run(args: Args) -> Output:
     )
     data = compare(rolled, objective, args.level, args.seed)
     return Output(data, describe(data))
-
-
-def table_options(args: Any) -> Mapping[str, Any]:
-    """How the table is read."""
-    units = {"units": args.units, "bytes_per_token": args.bytes_per_token}
-    return {"columns": parse_columns(args.columns), "where": args.where, **units}
 
 
 def parse_laws(text: str | None) -> list[str]:

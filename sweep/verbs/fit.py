@@ -6,16 +6,17 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from sweep.errors import InputError, Partial
+from sweep.errors import Partial
 from sweep.fit import fit
 from sweep.fit.result import FIT_FILE
 from sweep.verbs.fit_text import describe
 from sweep.verbs.meter import Meter
 from sweep.verbs.output import Output
+from sweep.verbs.table import FittingArgs
 
 
 @dataclass(frozen=True)
-class Args:
+class Args(FittingArgs):
     """Fit a scaling law to a table of finished runs, with intervals, by all three approaches.
 
     The table needs the columns params, tokens and loss (nats/token); flops defaults to 6 x params x tokens. Nobody
@@ -26,23 +27,8 @@ class Args:
     Example: sweep fit losses.csv --columns params=N tokens=D loss=val_loss --where "outlier == 0" --out fit/
     """
 
-    table: tyro.conf.Positional[str]
-    """CSV or Parquet file, or the directory of a sweep."""
     law: str = "additive"
     """Form of the law."""
-    objective: str = "huber"
-    """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
-    delta: float = 1e-3
-    """Residual of ln loss above which huber counts linearly instead of squared."""
-    where: str | None = None
-    """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
-    columns: tuple[str, ...] = ()
-    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk,
-    and run for curves."""
-    units: str | None = None
-    """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
-    bytes_per_token: str | None = None
-    """With --units bpb: a number or a column."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to override, such as collinear; repeatable. Every output that follows says so."""
     bootstrap: int = 1000
@@ -67,17 +53,14 @@ def run(args: Args) -> Output:
             law=args.law,
             objective=args.objective,
             delta=args.delta,
-            where=args.where,
-            columns=parse_columns(args.columns),
             bootstrap=args.bootstrap,
             seed=args.seed,
             level=args.level,
             target_compute=args.target_compute,
-            units=args.units,
-            bytes_per_token=args.bytes_per_token,
             despite=args.despite,
             diagnostics=args.diagnostics,
             progress=meter,
+            **args.reading,
         )
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
     text = describe(found)
@@ -86,14 +69,3 @@ def run(args: Args) -> Output:
         text += f"\n\nsaved {Path(out) / FIT_FILE}"
     partial = any(w["code"] == "partial" for w in found.to_json()["warnings"])
     return Output(found.to_json(), text, Partial.exit_code if partial else 0)
-
-
-def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
-    """{"params": "N"} of ("params=N",). Raises InputError for a pair without a name on both sides."""
-    result = {}
-    for pair in pairs:
-        key, separator, name = pair.partition("=")
-        if not (key and separator and name):
-            raise InputError(f"--columns {pair}: write input=column, such as params=N")
-        result[key] = name
-    return result

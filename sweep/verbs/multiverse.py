@@ -8,14 +8,14 @@ from rich.console import Console
 
 from sweep.errors import InputError, Partial
 from sweep.fit.multiverse import Axes, multiverse
-from sweep.verbs.fit import parse_columns
 from sweep.verbs.meter import Meter
 from sweep.verbs.multiverse_text import describe
 from sweep.verbs.output import Output
+from sweep.verbs.table import TableArgs
 
 
 @dataclass(frozen=True)
-class Args:
+class Args(TableArgs):
     """Fit a table in every way that somebody could defend, and say what they agree on and which choice moves it most.
 
     Laws x objectives x subsets of the runs x conventions of counting x weights, each resampled: about a thousand
@@ -26,8 +26,6 @@ class Args:
     Example: sweep multiverse losses.csv --laws additive,gamma --objectives huber --deltas 1e-3,1e-2 --weights equal
     """
 
-    table: tyro.conf.Positional[str]
-    """CSV or Parquet file, or the directory of a sweep."""
     target_compute: float | None = None
     """FLOPs at which the answer is wanted; default: the sweep's target, else 10 x the largest fitted."""
     laws: tuple[str, ...] = ()
@@ -47,14 +45,6 @@ class Args:
     """equal, by_family, by_compute, or expressions such as "flops**0.25"; default: the first three."""
     resamples: int = 200
     """Of the runs, for every fit; 0 for none."""
-    where: str | None = None
-    """Keep the rows that satisfy this, such as "outlier == 0"."""
-    columns: tuple[str, ...] = ()
-    """Names in your table, or expressions, as in `sweep fit`."""
-    units: str | None = None
-    """Of the loss: nats, bits (both per token) or bpb (bits per byte)."""
-    bytes_per_token: str | None = None
-    """With --units bpb: a number or a column."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to override; repeatable."""
     seed: int = 0
@@ -74,14 +64,11 @@ def run(args: Args) -> Output:
             args.table,
             target_compute=args.target_compute,
             axes=axes_of(args),
-            where=args.where,
-            columns=parse_columns(args.columns),
-            units=args.units,
-            bytes_per_token=args.bytes_per_token,
             despite=args.despite,
             seed=args.seed,
             level=args.level,
             progress=meter,
+            **args.reading,
         )
     record = found.to_json()
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)

@@ -9,7 +9,8 @@ import tyro
 from sweep.errors import InputError, Refusal
 from sweep.fit import Fit
 from sweep.verbs import fit as verb
-from sweep.verbs.fit import Args, parse_columns
+from sweep.verbs.fit import Args
+from sweep.verbs.table import parse_columns
 
 
 @pytest.fixture

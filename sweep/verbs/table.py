@@ -1,0 +1,59 @@
+"""Options that several verbs share: how a loss table is read, what is minimised over it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+from sweep.errors import InputError
+from sweep.fit.objective import Objective
+
+
+@dataclass(frozen=True)
+class TableArgs:
+    """A loss table and how it is read."""
+
+    table: tyro.conf.Positional[str]
+    """CSV or Parquet file, or the directory of a sweep."""
+    columns: tuple[str, ...] = ()
+    """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk, run
+    for curves, and a law's further inputs."""
+    where: str | None = None
+    """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
+    units: str | None = None
+    """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
+    bytes_per_token: str | None = None
+    """With --units bpb: a number or a column."""
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """Keywords of everything that reads a table. Raises InputError for a pair of --columns without two sides."""
+        units = {"units": self.units, "bytes_per_token": self.bytes_per_token}
+        return {"columns": parse_columns(self.columns), "where": self.where, **units}
+
+
+@dataclass(frozen=True)
+class FittingArgs(TableArgs):
+    """A table and the objective that is minimised over it."""
+
+    objective: str = "huber"
+    """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
+    delta: float = 1e-3
+    """Residual of ln loss above which huber counts linearly instead of squared."""
+
+    @property
+    def minimised(self) -> Objective:
+        """The objective. Raises InputError for an unknown name or threshold."""
+        return Objective(self.objective, self.delta)
+
+
+def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    """{"params": "N"} of ("params=N",). Raises InputError for a pair without a name on both sides."""
+    result = {}
+    for pair in pairs:
+        key, separator, name = pair.partition("=")
+        if not (key and separator and name):
+            raise InputError(f"--columns {pair}: write input=column, such as params=N")
+        result[key] = name
+    return result
