@@ -183,12 +183,16 @@ def refit(
     starts = np.broadcast_to(solution.restarts, (lanes, *solution.restarts.shape))
     best = best_of_starts(law, runs, features, objective, starts, weight, progress)
     odd = degenerate(law, runs, weight)
-    hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[: RESCUED // len(runs)]
-    if len(hard):  # stuck in a flat valley: look for its end on the resample's own grid
-        delta = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
-        own = [find_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
-        again = best_of_starts(law, runs, features, objective, np.stack(own), weight[hard], None)
-        best = improved(best, hard, again)
+    delta = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
+    for further in range(1 + FURTHER):  # stuck in a flat valley: from the resample's own grid, then along the valley
+        hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[: RESCUED // len(runs)]
+        if not len(hard):
+            break
+        own = best.theta[hard][:, None]
+        if not further:
+            found = [find_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
+            own = np.stack(found)
+        best = improved(best, hard, best_of_starts(law, runs, features, objective, own, weight[hard], None))
     coefficients = law.coefficients(best.theta, shift)
     bound = law.bound(coefficients, float(runs.loss.min())) > 0
     verdict = np.select([odd, ~best.finished, bound, best.converged], [3, 4, 1, 0], 2)
