@@ -21,7 +21,7 @@ CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE, NOT_RUN = VERDICTS = (
 )  # fmt: skip
 LARGE = 20_000  # rows beyond which starts first go to the optimum of a part of the table
 RESCUED = 40_000  # rows of resamples without an answer that get starts of their own: some seconds at most
-FURTHER, FOREMOST = 4, 8  # times that so many of the best lanes go on
+FURTHER, FOREMOST = 8, 8  # times that so many of the best lanes go on
 AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
 
 
