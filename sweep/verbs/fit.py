@@ -21,24 +21,29 @@ class Args:
     The table needs the columns params, tokens and loss (nats/token); flops defaults to 6 x params x tokens. Nobody
     types start values: the fit finds the global optimum by itself and says how sure it is.
 
+    A law of a learning rate or a batch (`sweep laws`) is fitted, by itself, to that column instead of the loss: lr,
+    batch_tokens, … of the best setting of each configuration.
+
     Example: sweep fit runs/laptop --bootstrap 4000
 
     Example: sweep fit losses.csv --columns params=N tokens=D loss=val_loss --where "outlier == 0" --out fit/
+
+    Example: sweep fit grid.csv --law step_law --where "best == 1" --columns lr=peak_lr
     """
 
     table: tyro.conf.Positional[str]
     """CSV or Parquet file, or the directory of a sweep."""
     law: str = "additive"
-    """Form of the law."""
+    """Form of the law; what it predicts is what is fitted, see `sweep laws`."""
     objective: str = "huber"
-    """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
+    """huber, lad, log_mse (all three in ln loss) or mse (in loss); of another law in what it predicts."""
     delta: float = 1e-3
     """Residual of ln loss above which huber counts linearly instead of squared."""
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     columns: tuple[str, ...] = ()
     """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk,
-    and run for curves."""
+    run for curves, and what the law reads and predicts."""
     units: str | None = None
     """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
     bytes_per_token: str | None = None
@@ -56,7 +61,7 @@ class Args:
     diagnostics: bool = True
     """Ask how far the fit can be trusted: objectives, suspects, floor, backtest, residuals, influence."""
     out: str | None = None
-    """Directory for fit.json and lanes.parquet; default for the directory of a sweep: its fit/."""
+    """Directory for fit.json and lanes.parquet; default for a law of the loss of a sweep's directory: its fit/."""
 
 
 def run(args: Args) -> Output:
@@ -79,7 +84,8 @@ def run(args: Args) -> Output:
             diagnostics=args.diagnostics,
             progress=meter,
         )
-    out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
+    own = Path(args.table).is_dir() and found.law.target == "loss"  # where reports and plans look for that of the loss
+    out = args.out or (str(Path(args.table) / "fit") if own else None)
     text = describe(found)
     if out:
         found.save(out)
