@@ -21,7 +21,7 @@ from sweep.fit.approach3 import Solution, fit_law, refit
 from sweep.fit.best import fixed_inputs
 from sweep.fit.diagnostics.curvature import moments
 from sweep.fit.efficiency import Arm, pair
-from sweep.fit.fit import check_law
+from sweep.fit.fit import check_loss
 from sweep.fit.joint import fit_joint, of_arm
 from sweep.fit.objective import Objective, huber
 from sweep.fit.record import flops_per_param_token
@@ -68,7 +68,7 @@ def compare_arms(
         Refusal: `no_overlap`, or an arm whose runs cannot be fitted (its code).
     """
     form, goal = laws.get(law), objective or Objective()
-    check_law(form)
+    check_loss(form)
     if not (form.linear and form.shape and form.optimum_kind):
         raise InputError(f"compare: law {law} has no scales apart from its shape, or no optimum: try additive")
     runs = load(source, columns, where, law=form, by=by, **units)

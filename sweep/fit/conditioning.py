@@ -29,7 +29,7 @@ def unidentified(law: Law, runs: Runs, solution: Solution) -> Problem | None:
     return refusal(
         "unidentified",
         f"{runs.source}: {', '.join(weak)} of law {law.id} cannot be told apart: they can change together without a "
-        "change of any fitted loss; vary the inputs that they belong to, or fit a law without them",
+        f"change of any fitted {law.target}; vary the inputs that they belong to, or fit a law without them",
     )
 
 

@@ -1,6 +1,7 @@
 """The whole fit of a table: a law with intervals, the three approaches, warnings."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -47,10 +48,12 @@ def fit(
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
+    A law of something else than the loss is fitted to the column that its `target` names, by the law alone.
+
     Args:
         source: CSV or Parquet file, run directory, pyarrow or pandas table, or arrays by name
             (`params`, `tokens`, `loss` in nats/token, optionally `flops`, `budget`, `trunk`).
-        law: id in sweep.laws, of a law of the loss; the columns that it reads are read too.
+        law: id in sweep.laws; the columns that it reads are read too, and its target instead of the loss.
         objective: huber, lad, log_mse or mse (sweep.fit.objective).
         delta: threshold of huber, in ln loss.
         where: filter such as "outlier == 0".
@@ -66,9 +69,10 @@ def fit(
         diagnostics: ask how far the fit can be trusted (sweep.fit.diagnostics); adds less than a second.
 
     Raises:
-        InputError: a table that cannot be read or has bad values.
-        Refusal: `too_few_rows`, `equal_losses`, `collinear`, `unidentified`, `few_for_intervals`, `loss_not_positive`:
-            the answer would not be worth having.
+        InputError: a table that cannot be read or has bad values, a law of what may be negative, or a target compute
+            for a law of something else than the loss.
+        Refusal: `too_few_rows`, `equal_losses` (`equal_targets`), `collinear`, `unidentified`, `few_for_intervals`,
+            `loss_not_positive`, `several_settings`: the answer would not be worth having.
     """
     if bootstrap < 0 or not 0 < level < 1 or (target_compute is not None and not target_compute > 0):
         raise InputError(
@@ -78,11 +82,13 @@ def fit(
     began = time.perf_counter()
     goal, form = Objective(objective, delta), laws.get(law)
     check_law(form)
+    if target_compute is not None and form.target != "loss":
+        raise InputError(f"fit: --target-compute is of laws of the loss; law {law} gives {form.output}")
     runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite, law=form)
     judged = [*runs.remarks, *refusals(runs, form, bootstrap)]
     enforce(judged, despite)
     read = time.perf_counter()
-    target = float(target_compute or target_of(source) or 10 * runs.flops.max())
+    target = float(target_compute or target_of(source) or 10 * runs.flops.max()) if form.target == "loss" else math.nan
     count = min(bootstrap, max(FEWEST, WEIGHTS // len(runs)))
     settings = {"level": level, "seed": seed, "bootstrap": count, "where": where, "target": target}
     solution = approach3.fit_law(form, runs, goal)
@@ -138,10 +144,15 @@ def answer(
     )
 
 
-def check_law(law: Law) -> None:
-    """InputError for a law that predicts something else than a positive loss."""
+def check_loss(law: Law) -> None:
+    """InputError for a law of something else than a positive loss."""
     if law.target != "loss":
-        raise InputError(f"fit: law {law.id} gives {law.output}; `sweep fit` fits laws of the loss, see `sweep laws`")
+        raise InputError(f"law {law.id} gives {law.output}, not a loss; only `sweep fit` and `sweep predict` take it")
+    check_law(law)
+
+
+def check_law(law: Law) -> None:
+    """InputError for a law of what may be negative."""
     if not law.positive:
         raise InputError(
             f"fit: law {law.id} gives a {law.output}, which may be negative; every objective here needs its logarithm: "

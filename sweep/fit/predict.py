@@ -31,10 +31,10 @@ FAR = 10  # times the largest fitted compute, beyond which a prediction is warne
 
 @dataclass(frozen=True)
 class Prediction:
-    """Loss of one new run.
+    """Loss of one new run, or what else a law predicts of it.
 
     Attributes:
-        loss: of the law at its optimum, nats/token.
+        value: of the law at its optimum, in the unit of its output: nats/token of a loss.
         interval: [low, high] for one new run: the doubt about the law and the scatter of runs around it, together;
             nulls without resamples.
         extrapolation: `compute`, FLOPs over the largest fitted; `tokens_per_param`, and further inputs of the law,
@@ -42,10 +42,15 @@ class Prediction:
         warnings: {code, message}, empty inside the fitted range of a fit that was not refused.
     """
 
-    loss: float
+    value: float
     interval: list[float | None]
     extrapolation: dict[str, float | None]
     warnings: list[dict[str, str]]
+
+    @property
+    def loss(self) -> float:
+        """`value`, by its name where the law is one of the loss."""
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def asked(law: laws.Law, given: Mapping[str, float | int | None], k: float | Non
 def predict(
     law: laws.Law, coefficients: Any, lanes: Any, doubt: Doubt, record: Mapping[str, Any], question: Mapping[str, float]
 ) -> Prediction:
-    """Loss of one new run.
+    """Loss of one new run, or what else the law predicts of it.
 
     Args:
         coefficients, lanes: of the fit, and of its usable resamples [lanes] each.
@@ -103,7 +108,7 @@ def predict(
         question: of `asked`.
     """
     level, pair = record["level"], list[float | None]([None, None])
-    loss = float(inputs.predict(law, coefficients, question))
+    value = float(inputs.predict(law, coefficients, question))
     far = reach(law, record, question)
     with np.errstate(all="ignore"):
         spread = np.log(inputs.predict(law, lanes, question))
@@ -115,19 +120,19 @@ def predict(
         pair = bootstrap.interval(np.exp(spread) * noise(record, len(spread)), level)
     extrapolation = {name: far[name] for name in ("compute", "tokens_per_param")}
     extrapolation |= {name: factor for name, factor in far.items() if factor is not None}
-    return Prediction(loss, pair, extrapolation, [*despite(record), *about_reach(record, question, far)])
+    return Prediction(value, pair, extrapolation, [*despite(record), *about_reach(record, question, far)])
 
 
 def reach(law: laws.Law, record: Mapping[str, Any], question: Mapping[str, float]) -> dict[str, float | None]:
     """How far a question lies from what was fitted.
 
-    `compute`: FLOPs over the largest fitted. `tokens_per_param` and each further input of the law: the factor outside
-    its fitted range, 1 inside. None where the question or the table does not say.
+    `compute`: FLOPs over the largest fitted. `tokens_per_param` and each further input of the law, or each input where
+    compute is not known: the factor outside its fitted range, 1 inside. None where question or table do not say.
     """
     span = record["range"]
     known = "flops" in question and "flops" in span
     far: dict[str, float | None] = {"compute": question["flops"] / span["flops"][1] if known else None}
-    for name in ("tokens_per_param", *(x for x in law.inputs if x not in BY_COMPUTE)):
+    for name in dict.fromkeys(["tokens_per_param", *(x for x in law.inputs if x not in BY_COMPUTE or not known)]):
         low, high = span.get(name, (math.nan, math.nan))
         positive = name in question and low > 0
         far[name] = max(low / question[name], question[name] / high, 1.0) if positive else None

@@ -36,7 +36,9 @@ class Answers:
 
 
 def law_alone(law: Law, runs: Runs) -> str:
-    """Why approaches 1 and 2, which know params and tokens only, are not made beside the law; empty where they are."""
+    """Why approaches 1 and 2, of a loss over params and tokens, are not made beside the law; empty where they are."""
+    if law.target != "loss":
+        return f"law {law.id} gives {law.output}, not a loss"
     if not np.isfinite(runs.params * runs.tokens * runs.flops).all():
         return "the table has no params and tokens for every run"
     others = [name for name in law.inputs if name not in BY_COMPUTE]
@@ -50,12 +52,13 @@ def record_of(
     level, target = settings["level"], settings["target"]
     solution, doubt = found.solution, found.doubt
     lanes = dict(zip(law.names, found.usable, strict=True))
-    residuals, k, fixed = points(runs, solution.predicted), flops_per_param_token(runs), fixed_inputs(law, runs)
+    residuals, k, fixed = points(law, runs, solution.predicted), flops_per_param_token(runs), fixed_inputs(law, runs)
     a, b = exponents(law, solution.coefficients, target, k, fixed)
     alone = law_alone(law, runs)
     record: dict[str, Any] = {
         "law": law.id,
         "formula": law.formula,
+        "output": law.output,
         "objective": {
             "kind": objective.kind,
             "delta": objective.delta if objective.kind == "huber" else None,
@@ -115,17 +118,20 @@ def ranges(law: Law, runs: Runs) -> dict[str, list[float]]:
         "tokens": runs.tokens,
         "flops": runs.flops,
         "tokens_per_param": runs.tokens / runs.params,
-        "loss": runs.loss,
+        law.target: runs.loss,
     }
     values |= {name: x for name, x in zip(law.inputs, runs.inputs(law), strict=True) if x.ndim == 1}
     return {name: [float(v.min()), float(v.max())] for name, v in values.items() if not np.isnan(v).any()}
 
 
-def points(runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
-    """One entry a run; residual = ln loss - ln predicted, positive where the run did worse than the law."""
+def points(law: Law, runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
+    """One entry a run, its loss or what else the law predicts under the name of that column.
+
+    residual = ln loss - ln predicted: positive where the run lies above the law.
+    """
     residual = np.log(runs.loss) - np.log(predicted)
     columns = (runs.budget, runs.params, runs.tokens, runs.flops, runs.loss, predicted, residual)
-    names = ("budget", "params", "tokens", "flops", "loss", "predicted", "residual")
+    names = ("budget", "params", "tokens", "flops", law.target, "predicted", "residual")
     rows: list[dict[str, Any]] = [
         dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
     ]

@@ -107,7 +107,7 @@ class Fit:
         level: float | None = None,
         **inputs: float | int,
     ) -> Prediction:
-        """Loss of one new run of `params` parameters on `tokens` tokens, with a prediction interval.
+        """Loss of one new run of `params` parameters on `tokens` tokens, or what else the law predicts of it.
 
         Args:
             inputs: further inputs of the law by name, such as unique_tokens=25e9; a law may need no params or tokens.

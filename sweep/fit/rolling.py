@@ -17,7 +17,7 @@ from sweep.fit.best import BY_COMPUTE, fixed_inputs
 from sweep.fit.conditioning import unidentified
 from sweep.fit.diagnostics.backtest import Backtest, backtest, origins
 from sweep.fit.diagnostics.fitted import Fitted
-from sweep.fit.fit import check_law
+from sweep.fit.fit import check_loss
 from sweep.fit.objective import Objective
 from sweep.fit.record import flops_per_param_token
 from sweep.laws import Law
@@ -95,7 +95,7 @@ def roll(
     """
     goal, forms = objective or Objective(), [laws.get(id) for id in dict.fromkeys(ids)]
     for law in forms:
-        check_law(law)
+        check_loss(law)
     first = [attempt(source, law, goal, columns, where, level, units) for law in forms]
     fits = [fitted for fitted, _ in first if isinstance(fitted, Fitted)]
     if not fits:

@@ -107,7 +107,8 @@ def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     total = max(sum(lanes.values()), 1)
     if lanes["at_bound"] > SHARE * total:
         share = lanes["at_bound"] / total
-        found.append(warning("lanes_at_bound", f"{share:.0%} of the resamples end at a bound (E or an exponent at 0)"))
+        edge = " (E or an exponent at 0)" if "E" in record["params"] else ""
+        found.append(warning("lanes_at_bound", f"{share:.0%} of the resamples end at a bound{edge}"))
     dropped = lanes["not_converged"] + lanes["degenerate"]
     if dropped > SHARE * total:
         message = f"{dropped} of {total} resamples gave no answer and are left out of the intervals"
@@ -154,7 +155,7 @@ def about_table(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
         listed = ", ".join(f"{count} {status}" for status, count in runs.excluded)
         found.append(warning("excluded", f"rows that are no finished run are left out: {listed}"))
     k = runs.flops / (runs.params * runs.tokens)
-    if k.max() > 1.2 * k.min():
+    if k.max() > 1.2 * k.min() and record["target"]["flops"]:
         found.append(
             warning(
                 "flops_convention",

@@ -70,7 +70,12 @@ def foretell_run(
 
 
 def refuse_baseless(fitted: Fit, where: str, optimum: float | int = 1) -> None:
-    """Raise Refusal `no_forecast` for a fit that did not converge, or whose `optimum` (params) is at no finite size."""
+    """Raise Refusal `no_forecast` for a fit that did not converge, or whose `optimum` (params) is at no finite size.
+
+    InputError for a law of something else than the loss: a forecast is put to the test by a loss.
+    """
+    if fitted.law.target != "loss":
+        raise InputError(f"forecast: law {fitted.law.id} gives {fitted.law.output}, not a loss")
     if fitted.status == "not_converged" or not 0 < optimum < math.inf:
         why = "did not converge" if fitted.status == "not_converged" else "has no optimum at the target"
         raise Refusal("no_forecast", f"{where}: the fit {why}; train more families before a forecast")

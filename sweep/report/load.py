@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweep import laws
 from sweep.errors import InputError
 from sweep.plan import chain, forecast
 
@@ -73,12 +74,21 @@ def load(path: Path) -> Run:
         sweep=sweep,
         losses=losses,
         curves=read_parquet(path / "curves.parquet"),
-        fit=read_json(path / "fit" / "fit.json") if (path / "fit" / "fit.json").exists() else {},
+        fit=fit_of_losses(path / "fit" / "fit.json"),
         lanes=read_parquet(path / "fit" / "lanes.parquet"),
         multiverse=read_json(path / "fit" / "multiverse.json") if (path / "fit" / "multiverse.json").exists() else {},
         ledger=[finite(line) for line in ledger.records],
         edited=[line.number for line in ledger.broken],
     )
+
+
+def fit_of_losses(path: Path) -> Row:
+    """A fit.json, empty where there is none. Raises InputError for the fit of something else than losses."""
+    fit = read_json(path) if path.exists() else {}
+    law = laws.LAWS.get(str(fit.get("law")))
+    if law is not None and law.target != "loss":
+        raise InputError(f"{path}: a fit of {law.output}, not of losses; fit a law of the loss here again")
+    return fit
 
 
 def read_json(path: Path) -> Row:

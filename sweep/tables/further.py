@@ -5,6 +5,7 @@ A schedule-aware law reads the learning rates of whole runs, so that a filter on
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +21,11 @@ BASE = ("params", "tokens", "flops")
 
 
 def keys(law: Law | None) -> tuple[str, ...]:
-    """Names that --columns may give for a law, besides those of every table."""
+    """Names that --columns may give for a law, its target among them, besides those of every table."""
     if law is None:
         return ()
     needs = [need for name in law.inputs if name in DERIVED for need in DERIVED[name].needs]
-    return tuple(dict.fromkeys(name for name in (*law.inputs, *needs) if name not in BASE))
+    return tuple(dict.fromkeys(name for name in (*law.inputs, *needs, law.target) if name not in BASE))
 
 
 def on_curves(law: Law | None, has: Callable[[str], bool]) -> bool:
@@ -83,6 +84,7 @@ def read(
         return {}, []
     plain_ones = [key for key in wanted if key not in (*BASE, *RATES) or (key in law.inputs and key not in BASE)]
     values, problems = numbers(table, plain_ones, names, rows, name, signed(law))
+    problems = [replace(p, level="error") for p in problems]  # of an input, a loss of zero too: no row can be spared
     if set(RATES) <= set(wanted):
         whole, number = whole_runs(table, names, rows, name)
         rates, found = numbers(table, RATES[1:], names, whole, name, RATES[1:])

@@ -18,8 +18,9 @@ FEWEST_RUNS, FEWEST_GROUPS = 7, 4  # below, resampling has too little to draw fr
 def refusals(runs: Runs, law: Law, bootstrap: int = 0) -> Iterator[Problem]:
     """Why `law` cannot be fitted to `runs`, gravest first; what only its derivatives show is sweep.fit.conditioning's.
 
-    `too_few_rows` (parameters + 2 configurations needed), `equal_losses`, `collinear` (tokens follow from params, as in
-    D = 20 N, or one of them does not vary), and, where intervals are asked, `few_for_intervals`.
+    `too_few_rows` (parameters + 2 configurations needed), `equal_losses` (`equal_targets` where the law is of something
+    else), `collinear` (tokens follow from params, as in D = 20 N, or one of them does not vary), and, where intervals
+    are asked, `few_for_intervals`.
     """
     source, parameters = runs.source, len(law.names)
     count = distinct(*runs.inputs(law))
@@ -30,9 +31,11 @@ def refusals(runs: Runs, law: Law, bootstrap: int = 0) -> Iterator[Problem]:
             f"({', '.join(law.inputs)}) to fit and to judge: add runs",
         )
     if np.ptp(runs.loss) <= 1e-9 * runs.loss.max():
+        code, column = ("equal_losses", "final losses") if law.target == "loss" else ("equal_targets", law.output)
         yield refusal(
-            "equal_losses",
-            f"{source}: every loss is {runs.loss[0]:.6g}: there is nothing to fit; is this the column of final losses?",
+            code,
+            f"{source}: every {law.target} is {runs.loss[0]:.6g}: there is nothing to fit; is this the column of "
+            f"{column}?",
         )
     if message := collinear(runs, law):
         yield refusal("collinear", f"{source}: {message}")
@@ -65,7 +68,8 @@ def collinear(runs: Runs, law: Law) -> str:
     ratio = np.exp(np.median(ln_d - ln_n))
     r = np.corrcoef(ln_n, ln_d)[0, 1]
     held = f"tokens per parameter about {ratio:.3g} in every run" if abs(slope - 1) < 0.05 else f"D ~ N^{slope:.2f}"
+    exponents = "alpha and beta" if {"alpha", "beta"} <= set(law.names) else "their exponents"
     return (
-        f"params and tokens are collinear (r={r:.3f}, {held}): alpha and beta cannot be separated; add runs at other "
+        f"params and tokens are collinear (r={r:.3f}, {held}): {exponents} cannot be separated; add runs at other "
         "tokens per parameter"
     )

@@ -12,7 +12,7 @@ from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws import Law
 from sweep.laws import inputs as laws_inputs
-from sweep.tables import further, io, slips
+from sweep.tables import further, io, settings, slips
 from sweep.tables.columns import bytes_of, chosen, missing, numbers
 from sweep.tables.curves import Curves, arrange
 from sweep.tables.expression import names_in
@@ -32,7 +32,7 @@ class Runs:
 
     Attributes:
         params, tokens, flops: positive; FLOPs of training. NaN where the table lacks them and the law needs none.
-        loss: nats/token, positive.
+        loss: what the law predicts, positive: the loss in nats/token, or the column that its `target` names.
         budget: nominal FLOPs of the isoFLOP family, NaN where there is none.
         group: rows of one group share a history (trunk) and are resampled together.
         row: number of the row in the table, from 1.
@@ -107,16 +107,17 @@ def load(
         source: path of a CSV, a Parquet file or a run directory; a pyarrow or pandas table; or arrays by name.
         columns: names in the table, or expressions over them, for `params`, `tokens`, `loss`, and optionally `flops`,
             `budget`, `trunk`, and `run` for a table of training curves, many rows a run (see sweep.tables.curves).
+            A law's further inputs, and its target instead of the loss.
         where: filter, see sweep.tables.expression.
         units: of the loss: nats, bits (per token) or bpb (bits per byte); see sweep.tables.units.
         bytes_per_token: for bpb, a number or a column.
         despite: codes of refusals to override; `loss_not_positive` leaves those rows out.
-        law: whose further inputs are read (sweep.tables.further); None for params and tokens alone.
+        law: whose further inputs are read (sweep.tables.further), and whose target; None for params, tokens, loss.
         by: column of the arms of a comparison: its several values are meant.
 
     Raises:
         InputError: an unreadable source, a missing column, or a value that no run has (row and column).
-        Refusal: `loss_not_positive`.
+        Refusal: `loss_not_positive`, `several_settings`.
     """
     runs, problems, _ = examine(
         source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite,
@@ -146,7 +147,8 @@ def examine(
     check_units(units, bytes_per_token)
     check_codes(despite)
     table, name, directory = read_source(source)
-    columns, keys = dict(columns or {}), (*INPUTS, *further.keys(law))
+    columns, keys, target = dict(columns or {}), (*INPUTS, *further.keys(law)), law.target if law else "loss"
+    settings.check_options(law, columns, units)
     for key in columns:
         if key not in keys:
             raise InputError(f"--columns {key}=…: no such input{nearest(key, keys)}")
@@ -161,14 +163,16 @@ def examine(
         raise missing(table, "run", columns["run"], name)
     rows, excluded = chosen(table, where, name)
     curves, wanted = further.on_curves(law, has), further.needed(law, has)
-    ours = [key for key in (*NEEDED, "flops", "budget") if key == "loss" or key in wanted or has(key)]
+    ours = dict.fromkeys(("params", "tokens", target, "flops", "budget"))
+    ours = [key for key in ours if key == target or key in wanted or has(key)]
     values, problems = numbers(table, ours, names, rows, name)
+    values["loss"] = values[target]
     if "loss_not_positive" in despite and (values["loss"] <= 0).any():
         keep = ~(values["loss"] <= 0)
         excluded = [*excluded, ("loss_not_positive", int((~keep).sum()))]
         rows, values = rows[keep], {key: v[keep] for key, v in values.items()}
         if not keep.any():
-            raise InputError(f"{name}: no loss is positive; nothing to fit")
+            raise InputError(f"{name}: no {target} is positive; nothing to fit")
     more, found = further.read(table, law, wanted, names, rows, name)
     problems += found
     if any(p.level == "error" or (p.level == "refusal" and p.code not in despite) for p in problems):
@@ -177,16 +181,18 @@ def examine(
     each = bytes_of(table, bytes_per_token, rows, name)
     values["loss"] = values["loss"] * factor(units, each)
     how = "stated" if units else "schema" if own else "arrays" if by_name and names["loss"] == "loss" else "guessed"
+    how = how if target == "loss" else "target"
     told = own or {"trunk", "run"} & set(columns) or not slips.known(values["params"])
     run = None if told else slips.run_column(table, rows, values["params"])
     if curves:
         run = names["run"], slips.codes(table[names["run"]], rows)
     problems += slips.mixed(table, rows, {*names_in(where), *([by] if by else [])}, name)
     if not own:
-        stated = {*columns, *(NEEDED if by_name else ()), *(("run",) if curves else ())}
+        stated = {*columns, *(NEEDED if by_name else ()), *(("run",) if curves or how == "target" else ())}
         problems += slips.suspicions(names, rows, values, stated, run, name)
         if how == "guessed" and (question := doubt(values["loss"], names["loss"], name)):
             problems.append(question)
+    problems += settings.several(law, {**values, **more}, table, names, rows, where, name)
     group, remarks = grouping(table, names["trunk"], "trunk" in columns, rows, run, name)
     problems += remarks
     if any(p.level == "error" for p in problems):
@@ -205,7 +211,9 @@ def examine(
         excluded=excluded,
         source=name,
         curves=read_curves(directory, trial) if directory and trial else None,
-        units=Units(units or "nats", how, span, None if bytes_per_token is None else str(bytes_per_token)),
+        units=Units(units or "nats", how, span, None if bytes_per_token is None else str(bytes_per_token))
+        if law is None or target == "loss"
+        else Units(None, how, span, of=law.output),
         remarks=tuple(problems),
         further=more,
     )

@@ -11,6 +11,8 @@ CODES = (
     "collinear",
     "unidentified",
     "equal_losses",
+    "equal_targets",
+    "several_settings",
     "loss_not_positive",
     "few_for_intervals",
 )  # that can be overridden

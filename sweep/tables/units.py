@@ -47,21 +47,26 @@ class Units:
     """How losses were read.
 
     Attributes:
-        loss: unit of the column: nats, bits or bpb.
-        how: `stated`, `schema`, `arrays` (passed by name to a function that documents nats/token) or `guessed`.
-        range: [least, largest] loss in nats/token.
+        loss: unit of the column: nats, bits or bpb; None where it holds no losses.
+        how: `stated`, `schema`, `arrays` (passed by name to a function that documents nats/token), `guessed`; `target`
+            of a column that is no loss and is read as it stands.
+        range: [least, largest] loss in nats/token, or of that column.
         bytes_per_token: number, or name of the column, that bpb was converted with.
+        of: what the column holds, with its unit.
     """
 
-    loss: str = "nats"
+    loss: str | None = "nats"
     how: str = "guessed"
     range: tuple[float, float] = (math.nan, math.nan)
     bytes_per_token: str | None = None
+    of: str = "loss"
 
     @property
     def statement(self) -> str:
         """One line for people."""
         low, high = (f"{x:.4g}" for x in self.range)
+        if self.loss is None:
+            return f"{self.of}: {low} to {high}, as the table has it"
         if self.how == "guessed":
             return f"loss looks like nats/token ({low} to {high}); not stated, --units settles it"
         if self.how in ("schema", "arrays"):

@@ -22,13 +22,18 @@ class Args(FittingArgs):
     The table needs the columns params, tokens and loss (nats/token); flops defaults to 6 x params x tokens. Nobody
     types start values: the fit finds the global optimum by itself and says how sure it is.
 
+    A law of a learning rate or a batch (`sweep laws`) is fitted, by itself, to that column instead of the loss: lr,
+    batch_tokens, … of the best setting of each configuration.
+
     Example: sweep fit runs/laptop --bootstrap 4000
 
     Example: sweep fit losses.csv --columns params=N tokens=D loss=val_loss --where "outlier == 0" --out fit/
+
+    Example: sweep fit grid.csv --law step_law --where "best == 1" --columns lr=peak_lr
     """
 
     law: str = "additive"
-    """Form of the law."""
+    """Form of the law; what it predicts is what is fitted, see `sweep laws`."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to override, such as collinear; repeatable. Every output that follows says so."""
     bootstrap: int = 1000
@@ -42,7 +47,7 @@ class Args(FittingArgs):
     diagnostics: bool = True
     """Ask how far the fit can be trusted: objectives, suspects, floor, backtest, residuals, influence."""
     out: str | None = None
-    """Directory for fit.json and lanes.parquet; default for the directory of a sweep: its fit/."""
+    """Directory for fit.json and lanes.parquet; default for a law of the loss of a sweep's directory: its fit/."""
 
 
 def run(args: Args) -> Output:
@@ -62,7 +67,8 @@ def run(args: Args) -> Output:
             progress=meter,
             **args.reading,
         )
-    out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
+    own = Path(args.table).is_dir() and found.law.target == "loss"  # where reports and plans look for that of the loss
+    out = args.out or (str(Path(args.table) / "fit") if own else None)
     text = describe(found)
     if out:
         found.save(out)

@@ -17,14 +17,15 @@ def describe(found: Fit) -> str:
     stamp = f"DESPITE {', '.join(r['despite'])}: do not plan with this. " if r["despite"] else ""
     head = [
         f"{stamp}{r['source']}: {r['n']} runs, {r['status'].replace('_', ' ')} ({agree}), "
-        f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln loss",
+        f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln {found.law.target}",
         r["units"]["statement"],
         "",
         f"{r['formula']}     {r['level']:.0%} interval of {r['bootstrap']} resamples",
     ]
     wide = max(6, *map(len, r["params"]))
     law = [f"  {name:{wide}s} {show(value):>11s}   {span(r['interval'][name])}" for name, value in r["params"].items()]
-    return "\n".join([*head, *law, "", *side_by_side(r), *diagnosed(r), *notes(r)])
+    approaches = ["", *side_by_side(r)] if found.law.target == "loss" else []
+    return "\n".join([*head, *law, *approaches, *diagnosed(r, found.law.target), *notes(r)])
 
 
 def side_by_side(r: dict[str, Any]) -> list[str]:
@@ -56,13 +57,15 @@ def row(title: str, block: dict[str, Any], answer: dict[str, Any] | None) -> str
     return f"{title:22s}{a} {b}  {n}, {d}"
 
 
-def diagnosed(r: dict[str, Any]) -> list[str]:
-    """The diagnostics, one a line; empty where they were not made."""
+def diagnosed(r: dict[str, Any], target: str) -> list[str]:
+    """The diagnostics, one a line; empty where they were not made. `target` is what the law predicts."""
     if "diagnostics" not in r:
         return []
     lines = [f"  {name:11s}{line}" for name, line in words(r["diagnostics"]).items()]
     split = r["target"]["approach3"]["params"] is not None
-    where = f"N*, L at {r['target']['flops']:.3g} FLOPs" if split else "L of the largest run"
+    run = "the largest run" if "flops" in r["range"] else f"the run of least {target}"
+    alone = f"{'L' if target == 'loss' else target} of {run}"
+    where = f"N*, L at {r['target']['flops']:.3g} FLOPs" if split else alone
     return ["", f"diagnostics ({where})", *lines]
 
 

@@ -1,4 +1,4 @@
-"""`sweep predict`: the loss of one run that has not been trained, with its interval and how far it reaches."""
+"""`sweep predict`: what a law says of one run that has not been trained, with its interval and how far it reaches."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from sweep.verbs.output import Output
 
 @dataclass(frozen=True)
 class Args:
-    """Predict the loss of one run from a fit, or from published coefficients.
+    """Predict the loss of one run from a fit, or from published coefficients; or its learning rate or batch.
 
     The interval is for one new run: doubt about the law and the scatter of runs around it. It says nothing about a
     wrong form of the law, another corpus or a badly tuned run. Published coefficients give a point only.
@@ -24,6 +24,8 @@ class Args:
     Example: sweep predict fit/ --params 7e9 --tokens 2e12
 
     Example: sweep predict besiroglu --params 7e9 --tokens 2e12
+
+    Example: sweep predict step_law --params 1e9 --tokens 1e11
 
     Example: sweep predict muennighoff_repeated --params 7e9 --tokens 2e11 --input unique_tokens=25e9
     """
@@ -47,17 +49,15 @@ def run(args: Args) -> Output:
         check_source(args.fit)
         found = Fit.load(args.fit)
         answer = found.predict(args.params, args.tokens, args.level, **further)
-        level, name = args.level or found.record["level"], f"{found.law.id} fitted to {found.record['source']}"
+        law, level = found.law, args.level or found.record["level"]
+        name = f"{law.id} fitted to {found.record['source']}"
         extrapolation: dict[str, Any] = answer.extrapolation
     else:
-        answer, level, name = (
-            of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further}),
-            None,
-            published()[args.fit][1].source,
-        )
+        answer = of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further})
+        (law, entry), level = published()[args.fit], None
+        name = entry.source
         extrapolation = {"compute": None, "tokens_per_param": None}
     data = {
-        "loss": answer.loss,
         "interval": answer.interval,
         "extrapolation": extrapolation,
         "warnings": answer.warnings,
@@ -66,8 +66,10 @@ def run(args: Args) -> Output:
         "inputs": further,
         "level": level,
         "law": name,
+        "output": law.output,
+        law.target: answer.value,  # the last: a law of tokens answers by that name
     }
-    return Output(data, describe(data))
+    return Output(data, describe(data, law.target))
 
 
 def published() -> dict[str, tuple[Any, Any]]:
@@ -97,24 +99,24 @@ def parse_inputs(pairs: tuple[str, ...]) -> dict[str, float]:
 def of_published(id: str, given: dict[str, float | None]) -> Prediction:
     """The point that published coefficients give: they come without resamples and without a fitted range."""
     law, entry = published()[id]
-    if law.target != "loss":
-        raise InputError(f"predict: {id} gives {law.output}, not a loss")
     if not entry.verified:
         raise Refusal("unverified", f"{id}: {entry.source}; nobody could check these numbers")
     message = f"{id} is a published point: no interval and no fitted range are known; fit your own table for both"
-    loss = float(laws_inputs.predict(law, entry.coefficients, asked(law, given, None)))
-    return Prediction(loss, [None, None], {}, [warning("no_interval", message)])
+    value = float(laws_inputs.predict(law, entry.coefficients, asked(law, given, None)))
+    return Prediction(value, [None, None], {}, [warning("no_interval", message)])
 
 
-def describe(data: dict[str, Any]) -> str:
-    """Loss, interval, reach and warnings for people."""
+def describe(data: dict[str, Any], target: str) -> str:
+    """Loss, or what else a law predicts, interval, reach and warnings for people."""
     low, high = data["interval"]
-    between = f"   {data['level']:.0%} interval of one new run [{low:.4f}, {high:.4f}]" if low is not None else ""
-    sizes = [f"{data[name]:.4g} {name}" for name in ("params", "tokens") if data[name] is not None]
+    digits, unit = (".4f", "nats/token") if target == "loss" else (".4g", f"({data['output']})")
+    ends = f"[{low:{digits}}, {high:{digits}}]" if low is not None else ""
+    between = f"   {data['level']:.0%} interval of one new run {ends}" if ends else ""
+    sizes = [f"{data[name]:.4g} {name}" for name in ("params", "tokens") if data[name] is not None and name != target]
     further = [f"{name} {value:.4g}" for name, value in data["inputs"].items()]
     lines = [
         f"{data['law']}: {', '.join([' on '.join(sizes)] * bool(sizes) + further)}",
-        f"loss {data['loss']:.4f} nats/token{between}",
+        f"{target} {data[target]:{digits}} {unit}{between}",
     ]
     reach = data["extrapolation"]
     if reach["compute"] is not None and reach["tokens_per_param"] is not None:

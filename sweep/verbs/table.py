@@ -18,7 +18,7 @@ class TableArgs:
     """CSV or Parquet file, or the directory of a sweep."""
     columns: tuple[str, ...] = ()
     """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk, run
-    for curves, and a law's further inputs."""
+    for curves, and what a law reads and predicts besides."""
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     units: str | None = None
@@ -38,7 +38,7 @@ class FittingArgs(TableArgs):
     """A table and the objective that is minimised over it."""
 
     objective: str = "huber"
-    """huber, lad, log_mse (all three in ln loss) or mse (in loss)."""
+    """huber, lad, log_mse (all three in ln loss) or mse (in loss); of another law in what it predicts."""
     delta: float = 1e-3
     """Residual of ln loss above which huber counts linearly instead of squared."""
 

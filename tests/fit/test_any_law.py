@@ -250,7 +250,7 @@ def test_one_added_file_is_fitted_saved_and_asked(tmp_path, monkeypatch, capsys)
     assert low is not None
     assert high is not None
     assert low < answer.loss < high
-    assert answer.extrapolation == {"compute": None, "tokens_per_param": None}
+    assert answer.extrapolation == {"compute": None, "tokens_per_param": None, "params": 1.0}
     assert cli.main(f"predict {tmp_path}/fit --params 1e8 --input dropout=0.1 --json".split()) == 0
     assert json.loads(capsys.readouterr().out)["loss"] == pytest.approx(answer.loss)
     assert cli.main(f"predict {tmp_path}/fit --params 1e8".split()) == 1

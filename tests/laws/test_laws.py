@@ -33,16 +33,9 @@ def test_issue_laws_are_there():
     assert set(wanted.split()) <= set(laws.ids())
 
 
-@pytest.mark.parametrize(
-    ("law", "message"),
-    [
-        ("step_law", "law step_law gives peak learning rate; `sweep fit` fits laws of the loss"),
-        ("vocab", "law vocab gives a loss less that of a unigram model, nats/token, which may be negative"),
-    ],
-)
-def test_a_law_of_something_else_is_refused_in_one_line(law, message):
-    with pytest.raises(InputError, match=message):
-        fit({"params": [1e8], "tokens": [1e9], "loss": [3.0]}, law=law)
+def test_a_law_of_what_may_be_negative_is_refused_in_one_line():
+    with pytest.raises(InputError, match="law vocab gives a loss less that of a unigram model, nats/token, which may"):
+        fit({"params": [1e8], "tokens": [1e9], "loss": [3.0]}, law="vocab")
 
 
 def test_published_numbers_by_name():

@@ -53,6 +53,12 @@ def test_json_that_is_no_object_is_refused(tmp_path):
     assert "not a JSON object" in message(path)
 
 
+def test_the_fit_of_a_learning_rate_is_no_fit_to_report(tmp_path):
+    path = build(tmp_path / "run")
+    (path / "fit" / "fit.json").write_text('{"law": "step_law"}')
+    assert "a fit of peak learning rate, not of losses" in message(path)
+
+
 def test_what_is_not_there_is_empty(tmp_path):
     run = load(build(tmp_path / "run", ("fit/fit.json", "fit/lanes.parquet", "curves.parquet", "forecast.jsonl")))
     assert (run.fit, run.lanes, run.curves, run.ledger) == ({}, [], [], [])

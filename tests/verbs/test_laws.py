@@ -64,7 +64,6 @@ def test_unknown_law(capsys, words):
     ("id", "code", "message"),
     [
         ("gadre_c4", 0, ""),
-        ("step_law", 1, "gives peak learning rate, not a loss"),
         ("farseer_recalled", 2, "refused (unverified)"),
         ("muennighoff_repeated", 1, "needs unique_tokens"),
     ],

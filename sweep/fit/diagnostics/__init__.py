@@ -1,4 +1,4 @@
-"""How far to trust a fit: eight questions that are asked of every fit by default."""
+"""How far to trust a fit: eight questions that are asked of every fit of a loss by default, five of the others."""
 
 from sweep.fit.diagnostics.diagnosis import diagnose
 from sweep.fit.diagnostics.fitted import Fitted

@@ -1,5 +1,6 @@
 """All diagnostics of a fit, in one record."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,23 +23,38 @@ MOST_ROWS = 2_000  # beyond, the hundreds of refits take longer than a reader wa
 def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
     """Every diagnostic by name, as plain data; `status` and `reason` where one has no answer.
 
+    A law of something else than the loss is not asked for a floor, a backtest or a gap between approaches, and says
+    `predicted` where the others say `loss`.
+
     Args:
         record: of the fit, with its three approaches and its target.
         seed: of the backtest's resamples.
     """
-    cheap = {"residuals": residual_patterns(fitted), "gap": gap(record)}
+    of_loss = fitted.law.target == "loss"
+    cheap = {"residuals": residual_patterns(fitted)} | ({"gap": gap(record)} if of_loss else {})
     if len(fitted.runs) > MOST_ROWS:
         left_out = nothing(f"not asked of more than {MOST_ROWS:,} rows; a share of them, by --where, would tell")
-        names = ("deltas", "suspects", "floor", "backtest", "influence", "identifiability")
+        names = ("deltas", "suspects", "influence", "identifiability", *(("floor", "backtest") if of_loss else ()))
         return dict.fromkeys(names, left_out) | cheap
     with np.errstate(all="ignore"):  # an answer beyond the realm of numbers is null in the record
         shape = curvature(fitted)
-        return {
+        found = {
             "identifiability": identifiability(fitted, shape),
             "deltas": deltas(fitted),
-            "floor": floor(fitted, shape),
             "suspects": suspects(fitted),
             "influence": influence(fitted, shape),
-            "backtest": backtest_block(fitted, backtest(fitted, seed)),
             **cheap,
         }
+        if not of_loss:
+            return predicted(found)
+        return found | {
+            "floor": floor(fitted, shape),
+            "backtest": backtest_block(fitted, backtest(fitted, seed)),
+        }
+
+
+def predicted(value: Any) -> Any:
+    """Plain data with `predicted`, `predicted_range`, … instead of `loss`, `loss_range`, …, at any depth."""
+    if isinstance(value, Mapping):
+        return {re.sub(r"^loss(?=$|_)", "predicted", key): predicted(item) for key, item in value.items()}
+    return [predicted(item) for item in value] if isinstance(value, list) else value

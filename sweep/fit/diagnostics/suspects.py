@@ -25,6 +25,7 @@ def suspects(fitted: Fitted) -> dict[str, Any]:
         for i in odd
     ]
     block: dict[str, Any] = {"status": "none", "limit": LIMIT, "residual_sd": fitted.sd, "rows": rows}
+    block["of"] = fitted.law.target
     if not rows:
         return block
     kept = np.ones(len(fitted.runs), bool)

@@ -13,6 +13,8 @@ def words(diagnostics: Mapping[str, Any], size: Callable[[Any], str] = show) -> 
     """Name -> line, in reading order; `size` writes a number of parameters."""
     found = {}
     for name, write in LINES.items():
+        if name not in diagnostics:
+            continue
         block = diagnostics[name]
         label = "condition" if name == "identifiability" else name
         found[label] = "no answer: " + block["reason"] if block["status"] == "no_answer" else write(block, size)
@@ -34,10 +36,12 @@ def identifiability_line(block: Mapping[str, Any], size: Callable[[Any], str]) -
 
 def deltas_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """The objectives in a line."""
-    n, a, loss = block["params_range"], block["a_range"], block["loss_range"]
+    n, a, loss = block["params_range"], block["a_range"], block.get("loss_range") or block.get("predicted_range")
     if loss is None or (n is None and not block["no_optimum"]):
         return "no objective has an optimum"
     ends = [f"{row['objective']}{'' if row['delta'] is None else format(row['delta'], ' g')}" for row in block["rows"]]
+    if "predicted_range" in block:
+        return f"{show(loss[0])} to {show(loss[1])} (x{loss[1] / loss[0]:.2f}) over {ends[0]} … {ends[-1]}"
     sizes = f"N* {size(n[0])} to {size(n[1])} (x{n[1] / n[0]:.2f}), a {a[0]:.3f} to {a[1]:.3f}, " if n and a else ""
     return f"{sizes}L {loss[0]:.3f} to {loss[1]:.3f} over {ends[0]} … {ends[-1]}"
 
@@ -55,13 +59,15 @@ def suspects_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """The suspects in a line."""
     rows = block["rows"]
     if not rows:
-        return f"none beyond {block['limit']:g} robust sd ({block['residual_sd']:.2g} in ln loss)"
+        return f"none beyond {block['limit']:g} robust sd ({block['residual_sd']:.2g} in ln {block.get('of', 'loss')})"
     told = ", ".join(f"{row['row']} ({row['sd']:+.1f} sd)" for row in rows[:4]) + (", …" if len(rows) > 4 else "")
     return f"{len(rows)} row{'s' * (len(rows) > 1)}: {told}; without: {moved(block)}"
 
 
 def moved(entry: Mapping[str, Any]) -> str:
-    """How N* and L move."""
+    """How N* and L move, or what else the law predicts."""
+    if "predicted_change" in entry:
+        return f"{entry['predicted_change']:+.3g}" if entry["predicted_change"] is not None else "no answer"
     factor, change = entry["params_factor"], entry["loss_change"]
     if change is None:
         return "no optimum"
@@ -69,7 +75,9 @@ def moved(entry: Mapping[str, Any]) -> str:
 
 
 def influence_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
-    """The run that moves N* most in a line."""
+    """The run that moves N* most in a line; what else a law predicts."""
+    if "predicted" in block:
+        return f"most by row {named(block['predicted'][0])}: {moved(block['predicted'][0])}"
     first, loss = block["params"][0], block["loss"][0]
     if first["params_factor"] is None:
         return f"L most by row {named(loss)}: {moved(loss)}"
