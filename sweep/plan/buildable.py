@@ -75,7 +75,7 @@ def shape_block(
     }
     if not wanted > 0:
         why = (
-            "no amount of tokens there is reaches the loss"
+            "the loss is out of reach with any number of tokens"
             if question.target in QUALITY
             else "serving alone exceeds the spend"
         )

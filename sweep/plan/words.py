@@ -117,7 +117,7 @@ def regret(r: dict[str, Any]) -> str:
         lost = "not possible at equal spend" if worse is None else f"+{worse:.4f} nats at equal spend"
         factor = row["cost_factor_for_equal_loss"]
         equal = (
-            "no amount of tokens there is reaches the loss"
+            "the loss is out of reach with any number of tokens"
             if factor is None
             else f"x{factor:.3g} the cost at equal loss"
         )
