@@ -10,9 +10,10 @@ core, ours on all devices. Every lane that SciPy solved in its time is compared:
 SWEEP_DATASETS names the folder with epoch_chinchilla_svg.csv; without it 240 rows of the published law are simulated,
 and the result says so.
 
-Floor of one lane, n rows, s passes: a pass costs about 2 exp + 1 log + 15 multiply-adds for the prediction and its
-Jacobian, 5 + 25 for gradient and scale, 15 x 2 for the symmetric 5 x 5 system, so about 100 flops + 3
-transcendental functions (20 flops each) a row: 160 n s flops, of which more than half of the passes are in float32.
+Floor of one lane, n rows, s passes: a pass over the law costs about 2 exp + 1 log + 15 multiply-adds for the prediction
+and its Jacobian, 5 + 25 for gradient and scale, 15 x 2 for the symmetric 5 x 5 system, so about 100 flops + 3
+transcendental functions (20 flops each) a row. One over the expansion, in float32, as most are, costs 55 multiply-adds
+and some 15 flops more, about 125. 160 n s flops are counted for both, a fifth too many for the latter.
 Memory need only be touched once: 8 n bytes of weights in, 72 out. The solver keeps no other array of n for each lane
 beyond those of the block it works on: a call of at most 2,048 lanes holds the weights thrice (the caller's, the
 padded, the device's).

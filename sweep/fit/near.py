@@ -9,7 +9,7 @@ matrices with a block of lanes, and no exponential, logarithm or sum of its own:
 (names as in `newton`). float32 serves: the residuals at the start are formed in float64, and v needs no conditioning.
 
 Where the expansion ends, some passes over the exact law in float64 settle a lane: exact objective and gradient, and
-the matrix of the expansion, which is right to a thousandth or so and thus takes a few digits off the promise a pass.
+the matrix of the expansion, which is right to some percent and thus takes three or four digits off the promise a pass.
 Only that promise certifies a lane; the lanes that it does not are left to `newton`.
 """
 

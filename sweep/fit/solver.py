@@ -204,10 +204,18 @@ def schedule(
             yield [*((NEAR, lanes) for lanes in alikes), *([(SCOUT, others)] if scout else [])]
         if len(left := members[~end.finished[members]]):
             yield [(FIRM, left)]
-    known = np.where(end.finished, end.objective, np.inf).reshape(-1, rivals).min(axis=1)
-    end.finished[:] |= end.objective > np.repeat(known, rivals)
+        give_up(end, rivals, members)  # group by group, so that an interrupt leaves whole problems
+    give_up(end, rivals, every)
     if len(left := every[~end.finished]):
         yield [(LAST, left)]
+
+
+def give_up(end: Lanes, rivals: int, members: np.ndarray) -> None:
+    """Finish, in place, the lanes of the members' problems that are above the optimum of a rival."""
+    problems = slice(members[0] // rivals * rivals, (members[-1] // rivals + 1) * rivals)
+    finished, objective = end.finished[problems], end.objective[problems]
+    known = np.where(finished, objective, np.inf).reshape(-1, rivals).min(axis=1)
+    finished |= objective > np.repeat(known, rivals)
 
 
 def alike(theta: np.ndarray, members: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

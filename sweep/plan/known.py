@@ -45,7 +45,8 @@ class Evidence(NamedTuple):
 
 def evidence_of(ranges: Mapping[str, Sequence[float]], source: str) -> Evidence:
     """Evidence of the `range` block of a fit."""
-    return Evidence(*(tuple(ranges[name]) for name in Evidence._fields[:-1]), source)  # pyright: ignore
+    (n, d, c, r) = ((float(low), float(high)) for low, high in (ranges[name] for name in Evidence._fields[:-1]))
+    return Evidence(n, d, c, r, source)
 
 
 CHINCHILLA = Evidence(

@@ -183,6 +183,27 @@ def test_an_interrupt_between_calls_keeps_what_is_finished(monkeypatch):
     np.testing.assert_allclose(lanes.objective[done], whole.objective[done], rtol=1e-10)
 
 
+def test_an_interrupt_keeps_problems_of_several_starts(monkeypatch):
+    """A start that is above its rival's optimum is given up with its group, not when all groups are done."""
+    features, loss, theta = table()
+    plan = solver.layout(len(loss))._replace(group=2048)
+    monkeypatch.setattr(solver, "layout", lambda rows: plan)
+    weight = np.random.default_rng(0).multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=2100).astype(float)
+    far = theta + np.array([0, 0, FLOOR - theta[2], 0, 0])  # a law without a floor, which this table has
+
+    def stop(done, of):
+        if done >= 2500:
+            raise KeyboardInterrupt
+
+    starts = np.tile(np.stack([theta, far]), (2100, 1))
+    lanes = solver.solve(
+        LAW, features, np.log(loss), starts, np.repeat(weight, 2, axis=0), delta=1e-3, rivals=2, partial=True,
+        progress=stop,
+    )  # fmt: skip
+    whole = lanes.finished.reshape(-1, 2).all(axis=1)
+    assert 900 <= whole.sum() < 2100
+
+
 @pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e300])
 def test_extreme_losses_give_no_nan(scale):
     """Subnormal and huge losses: an answer, or no convergence; never NaN."""
