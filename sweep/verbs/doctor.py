@@ -98,7 +98,7 @@ def of_devices() -> dict[str, tuple[bool, str, str]]:
         found = jax.devices()
     except RuntimeError as error:  # held by another process, or its driver does not answer
         why = str(error).splitlines()[0]
-        left = {name: (False, "not run: no device", "see devices") for name in ("matmul", "collectives")}
+        left = dict.fromkeys(("matmul", "collectives"), (False, "not run: no device", "see devices"))
         return {"devices": (False, why, "see holders below; JAX_PLATFORMS=cpu trains on the CPU"), **left}
     return {
         "devices": (True, f"{len(found)} x {found[0].device_kind} ({found[0].platform})", ""),
