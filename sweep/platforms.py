@@ -99,8 +99,8 @@ def take(device: Device) -> None:
 def automatic() -> str | None:
     """What to start where nobody named a platform; None leaves it to JAX.
 
-    JAX starts libtpu wherever it is installed. Without a TPU that takes a quarter of a second, prints warnings and
-    fails, so there it is left out. A device without its plugin is left to JAX, which says what to install.
+    JAX starts libtpu wherever it is installed. Without a TPU that prints warnings and fails, so there it is left out. A
+    device without its plugin is left to JAX, which says what to install.
     """
     there, found = nodes(), plugins()
     alone = "tpu" in found and not there["tpu"]
