@@ -3,15 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from models import counting
+from sweep import platforms
 from sweep.config import Sweep
 from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
 from sweep.verbs.output import Output
 
 CONFIG = True
@@ -34,27 +35,36 @@ class Args:
     hours: float = 0.0
     """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
     probe: bool = True
-    """Train for some seconds to measure the speed of this machine. --no-probe is faster, and then no hours are told."""
+    """Train for some seconds to measure the speed of this machine. --no-probe is faster, leaves the accelerator alone,
+    and then no hours are told."""
+    platform: Literal["here", "cpu", "gpu", "tpu"] = "here"
+    """With --no-probe: what to plan for, which decides the compute dtype and the attention where those are auto; here
+    is where a run on this machine would train."""
+
+
+def device(args: Args) -> platforms.Device:
+    """The probe trains on whatever JAX finds; without it nothing is started."""
+    return "any" if args.probe else "cpu"
 
 
 def run(args: Args, sweep: Sweep) -> Output:
     """Plan `sweep` on this machine.
 
     Raises:
-        InputError: no such data.
+        InputError: no such data, or a platform to plan for that the probe would not measure.
         Refusal: a family that cannot be built; a horizon longer than the corpus.
     """
-    import jax  # here, so that --help does not wait for it
-
     from sweep.train.data.build import open_data
 
+    if args.probe and args.platform != "here":
+        raise InputError(f"--platform {args.platform}: the probe measures this machine; add --no-probe")
     corpus = open_data(sweep.data)
     plan = families.plan(
         sweep,
         vocab=corpus.vocab,
         data=corpus.fingerprint,
         unique_tokens=corpus.unique_tokens,
-        platform=jax.default_backend(),
+        platform=target(args),
     )
     speeds = []
     if args.probe:
@@ -62,6 +72,17 @@ def run(args: Args, sweep: Sweep) -> Output:
 
         speeds = estimate.probe(cohorts(plan.trials), flops_per_second)
     return show(sweep, plan, speeds, args.hours)
+
+
+def target(args: Args) -> str:
+    """The platform to plan for: the one that is named, else of the device that the probe takes or a run would take."""
+    if args.platform != "here":
+        return args.platform
+    if not args.probe:
+        return platforms.here()
+    from sweep.train.devices import platform
+
+    return platform()
 
 
 def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], limit: float = 0.0) -> Output:
