@@ -5,7 +5,8 @@ command meets the same meshes.
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from models import counting
@@ -14,6 +15,7 @@ from sweep.design.cost import Axes, Cost, Mode, cost, mode_of, phases
 
 MIN_TOKENS_A_DEVICE = 2048  # of a step: with fewer a device waits for weights longer than it computes (E)
 WORTH = 0.005  # a schedule must be shorter by this share to be preferred: the model is no better than that
+PAIRED = 12  # cohorts whose groups are also changed in pairs
 STATE_SHARE = 0.5  # of a device's memory for weights, moments and gradients; activations take the rest (E)
 
 
@@ -94,8 +96,8 @@ def place(cohorts: Iterable[Cohort], devices: int, platform: str, memory: int | 
     """A schedule of all cohorts on `devices` devices of one host, short by the cost model.
 
     Sizes of groups are chosen as for malleable tasks (Turek, Wolf, Yu 1992): for each length of time, every cohort
-    takes the fewest devices with which it keeps to it, and the length whose schedule ends first is kept; then single
-    cohorts take one size more or less while that helps. On a CPU with a cohort for each device, each has one device.
+    takes the fewest devices with which it keeps to it, and the length whose schedule ends first is kept; then one or
+    two cohorts take another size while that helps. On a CPU with a cohort for each device, each has one device.
 
     Args:
         memory: bytes of one device, or None where it sets no limit.
@@ -224,19 +226,34 @@ def length(places: Sequence[Place]) -> float:
 def refine(
     best: tuple[Place, ...], tasks: Sequence[Cohort], possible: Sequence[dict[Axes, Cost]], devices: int
 ) -> tuple[Place, ...]:
-    """`best`, with single cohorts one size larger or smaller as long as the schedule becomes shorter."""
+    """`best`, with one or two cohorts on groups of another size as long as the schedule becomes shorter."""
     ladders = [list(found.items()) for found in possible]
     axes = {p.cohort: p.axes for p in best}
-    rungs = [list(found).index(axes[task]) for task, found in zip(tasks, possible, strict=True)]
+    rungs = tuple(list(found).index(axes[task]) for task, found in zip(tasks, possible, strict=True))
     while True:
-        tries = [(i, rungs[i] + by) for i in range(len(tasks)) for by in (1, -1)]
-        before = best
-        for i, rung in tries:
-            if 0 <= rung < len(ladders[i]):
-                others = [*rungs[:i], rung, *rungs[i + 1 :]]
-                made = simulate(tasks, [ladder[r] for ladder, r in zip(ladders, others, strict=True)], devices)
-                if shorter(best, made) is made:
-                    best, kept = made, others
-        if best is before:
+        kept = rungs
+        for others in neighbours(rungs, ladders):
+            made = simulate(tasks, [ladder[r] for ladder, r in zip(ladders, others, strict=True)], devices)
+            if shorter(best, made) is made:
+                best, kept = made, others
+        if kept == rungs:
             return best
         rungs = kept
+
+
+def neighbours(rungs: tuple[int, ...], ladders: Sequence[Sequence[tuple[Axes, Cost]]]) -> Iterator[tuple[int, ...]]:
+    """Choices that differ from `rungs` in one cohort, or by one size in two of the PAIRED with the most work."""
+
+    def moved(*moves: tuple[int, int]) -> tuple[int, ...]:
+        made = list(rungs)
+        for i, rung in moves:
+            made[i] = rung
+        return tuple(made)
+
+    for i, ladder in enumerate(ladders):
+        yield from (moved((i, rung)) for rung in range(len(ladder)) if rung != rungs[i])
+    heavy = sorted(range(len(ladders)), key=lambda i: (-ladders[i][0][1].busy, i))[:PAIRED]
+    for i, j in itertools.combinations(heavy, 2):
+        for a, b in itertools.product((rungs[i] - 1, rungs[i] + 1), (rungs[j] - 1, rungs[j] + 1)):
+            if 0 <= a < len(ladders[i]) and 0 <= b < len(ladders[j]):
+                yield moved((i, a), (j, b))
