@@ -11,7 +11,9 @@ from models import counting
 from sweep.config import Sweep
 from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
+from sweep.design.placement import Schedule
 from sweep.errors import Refusal
+from sweep.verbs import placement_text
 from sweep.verbs.output import Output
 
 CONFIG = True
@@ -35,6 +37,9 @@ class Args:
     """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
     probe: bool = True
     """Train for some seconds to measure the speed of this machine. --no-probe is faster, and then no hours are told."""
+    devices: int = 0
+    """Place the programs on this many devices of one host. 0: those of this machine; with --no-probe a device a core on
+    a CPU, and 8 accelerators."""
 
 
 def run(args: Args, sweep: Sweep) -> Output:
@@ -61,10 +66,17 @@ def run(args: Args, sweep: Sweep) -> Output:
         from sweep.train.probe import flops_per_second
 
         speeds = estimate.probe(cohorts(plan.trials), flops_per_second)
-    return show(sweep, plan, speeds, args.hours)
+    schedule = placement_text.schedule_for(cohorts(plan.trials), args.devices, jax.default_backend(), probed=args.probe)
+    return show(sweep, plan, speeds, args.hours, schedule)
 
 
-def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], limit: float = 0.0) -> Output:
+def show(
+    sweep: Sweep,
+    plan: families.Plan,
+    speeds: Sequence[estimate.Speed],
+    limit: float = 0.0,
+    schedule: Schedule | None = None,
+) -> Output:
     """The plan as data and text; code 2, with the reason, where it cannot answer or takes more than `limit` hours."""
     groups = cohorts(plan.trials)
     saving = trunk_savings(plan.trials)
@@ -77,11 +89,14 @@ def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], li
         "cohorts": [cohort_data(c) for c in groups],
         "totals": totals(plan, groups, saving, hours),
         "check": check_data(design),
+        "placement": placement_text.data_of(schedule) if schedule else None,
         "probe": [speed_data(s) for s in speeds],
         "refused": [{"code": r.code, "message": str(r)} for r in refusals],
     }
     told = "check    none: the sizes are decided on, no law is fitted" if sweep.params else check_text(data["check"])
-    sections = [families_text(data), totals_text(data["totals"]), told]
+    sections = [families_text(data), totals_text(data["totals"])]
+    sections += [placement_text.text_of(data["placement"], short)] if schedule else []
+    sections += [told]
     sections += [f"refused  {r['message']}" for r in data["refused"]]
     return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
 
