@@ -115,7 +115,7 @@ def describe(shape: Shape, data: int, least: int, limit: int, asked: Memory) -> 
     """One line: what does not fit, by how much, and what would."""
     free = "" if asked == Memory() else "; memory.remat auto and memory.micro_batches 0 let the smallest be chosen"
     return (
-        f"a trial of width {shape.width}, {shape.depth} blocks, batch {shape.batch} x {shape.seq_len} tokens needs "
-        f"{least / 2**30:.1f} GiB a device on {data} devices even with everything recomputed and the smallest "
-        f"micro-batches, and a device has {limit / 2**30:.1f} GiB; use more devices, a smaller model or batch{free}"
+        f"a trial of width {shape.width}, {shape.depth} blocks, batch {shape.batch} x {shape.seq_len} tokens does not "
+        f"fit {data} devices even with everything recomputed and the smallest micro-batches: about "
+        f"{least / 2**30:.1f} GiB of {limit / 2**30:.1f} GiB a device; use more devices, or a smaller model or batch{free}"
     )

@@ -20,11 +20,10 @@ from sweep.config import Sweep
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
-from sweep.errors import InputError, Partial, SweepError
+from sweep.errors import InputError, Partial, Refusal, SweepError
 from sweep.tables import io
 from sweep.tables.schema import CURVES, table_of
 from sweep.train import devices, results, store
-from sweep.train.ahead import Ahead
 from sweep.train.board import Board
 from sweep.train.capacity import is_out_of_memory
 from sweep.train.cohort import CohortRun, Settings
@@ -32,6 +31,7 @@ from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
 from sweep.train.dispatch import side_by_side
+from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
 
 
@@ -63,13 +63,16 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory)
         return CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings)
 
-    ahead = Ahead(prepare, todo if devices.platform() != "cpu" else [], jax.local_devices())
+    programs = Precompiled(prepare, todo if devices.platform() != "cpu" else [], jax.local_devices())
 
     def guarded(place: Place, group: list[Device]) -> None:
         """Train, and keep what goes wrong for later: one cohort's failure does not stop the others."""
         try:
             one(place, group)
         except SweepError as error:
+            if isinstance(error, Refusal) and error.code == "too_large":
+                progress.failed(place.cohort, str(error))
+                record_failure(out, place.cohort, origin, error)
             problems.append(error)
         except OSError as error:
             stop.set()
@@ -84,7 +87,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
 
     def one(place: Place, group: list[Device]) -> None:
         write_spec(folder_of(out, place.cohort), place.cohort)
-        training = ahead.take(place, group)
+        training = programs.take(place, group)
         training.on_chunk = progress.update
         while True:
             try:
@@ -97,7 +100,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         finish(training, origin)
         progress.done(training)
 
-    with interruptible() as stop, ahead, progress.showing([p.cohort for p in todo], len(schedule.places) - len(todo)):
+    with interruptible() as stop, programs, progress.showing([p.cohort for p in todo], len(schedule.places) - len(todo)):
         side_by_side(todo, jax.local_devices(), guarded, stop)
     losses = io.merge(out)
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):

@@ -12,9 +12,9 @@ import pytest
 
 from sweep import config, files
 from sweep.design.cohorts import cohorts
-from sweep.errors import InputError, Partial
+from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
-from sweep.train import engine, store
+from sweep.train import devices, engine, store
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
 from sweep.train.progress import Quiet
@@ -93,7 +93,7 @@ def test_each_cohort_has_its_folder(done):
 
 def test_a_second_call_trains_nothing(done, corpus, monkeypatch):
     before = losses(done)
-    monkeypatch.setattr(engine, "CohortRun", no_training)
+    monkeypatch.setattr(CohortRun, "run", no_training)
     table = train(done, corpus)
     assert {r["trial"]: (r["status"], r["loss"]) for r in table.to_pylist()} == before
 
@@ -168,19 +168,87 @@ def test_what_the_device_refuses_is_a_failed_row_and_is_tried_again(done, corpus
 
     def refuse(self, stop):
         if self.cohort.shape == OTHER:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
+            raise jax.errors.JaxRuntimeError("INTERNAL: a fault of the device\nmore")
         return real(self, stop)
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(CohortRun, "run", refuse)
-        with pytest.raises(Partial, match="RESOURCE_EXHAUSTED: Out of memory"):
+        with pytest.raises(Partial, match="INTERNAL: a fault of the device"):
             train(out, corpus)
     row = by_trial(out)[TRIALS[2].id]
-    assert (row["status"], row["reason"], row["loss"]) == ("failed", "RESOURCE_EXHAUSTED: Out of memory", None)
+    assert (row["status"], row["reason"], row["loss"]) == ("failed", "INTERNAL: a fault of the device", None)
     assert [by_trial(out)[t.id]["status"] for t in TRIALS[:2]] == ["done", "done"]
     train(out, corpus)
     assert losses(out) == losses(done)
+
+
+def out_of_memory(*_):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+
+
+def test_out_of_memory_as_it_runs_recomputes_more_and_goes_on(done, corpus, tmp_path, monkeypatch):
+    """The first choice runs out after a chunk and a save; the next goes on, and changes no loss but by rounding."""
+    real, failed = CohortRun.drain, []
+
+    def drain(self, pending):
+        real(self, pending)
+        if self.machine.execution.remat == "none" and self.cursor.chunks > 1 and self.cohort.shape == OTHER:
+            failed.append(self.cohort.hash)
+            out_of_memory()
+
+    monkeypatch.setattr(CohortRun, "drain", drain)
+    out = tmp_path / "run"
+    train(out, corpus)
+    assert failed
+    rows = by_trial(out)
+    assert {rows[t.id]["remat"] for t in TRIALS if t.shape == OTHER} == {"dots"}
+    assert {rows[t.id]["remat"] for t in TRIALS if t.shape != OTHER} == {"none"}
+    for trial in TRIALS:
+        assert rows[trial.id]["loss"] == pytest.approx(by_trial(done)[trial.id]["loss"], rel=1e-4)
+
+
+def test_what_fits_no_choice_is_refused_and_leaves_its_rows(done, corpus, tmp_path, monkeypatch):
+    real = CohortRun.run
+
+    def run(self, stop):
+        self.compile()
+        return out_of_memory() if self.cohort.shape == OTHER else real(self, stop)
+
+    monkeypatch.setattr(CohortRun, "run", run)
+    out = tmp_path / "run"
+    with pytest.raises(Refusal, match="even with everything recomputed") as refusal:
+        train(out, corpus)
+    assert refusal.value.code == "too_large"
+    row = by_trial(out)[TRIALS[2].id]
+    assert (row["status"], row["loss"]) == ("failed", None)
+    assert [by_trial(out)[t.id]["status"] for t in TRIALS[:2]] == ["done", "done"]
+
+
+def test_programs_to_come_are_compiled_while_one_trains(done, corpus, tmp_path, monkeypatch):
+    """As on an accelerator: there is one device, and the second cohort is compiled before its turn."""
+    monkeypatch.setattr(devices, "platform", lambda: "tpu")
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    first = threading.Event()
+    real_compile, real_run = CohortRun.compile, CohortRun.run
+    told = []
+
+    def compile(self):
+        real_compile(self)
+        told.append((threading.current_thread().name.split("_")[0], self.cohort.hash))
+        if len({h for _, h in told}) == 2:
+            first.set()
+
+    def run(self, stop):
+        self.compile()
+        assert first.wait(120)  # the other cohort's program is made while this one has its turn
+        return real_run(self, stop)
+
+    monkeypatch.setattr(CohortRun, "compile", compile)
+    monkeypatch.setattr(CohortRun, "run", run)
+    train(tmp_path / "run", corpus)
+    assert [name for name, _ in told].count("compile") >= 1
+    assert set(by_trial(tmp_path / "run")) == set(by_trial(done))
 
 
 def test_a_fault_of_ours_is_not_hidden(corpus, tmp_path, monkeypatch):
@@ -193,7 +261,7 @@ def test_a_fault_of_ours_is_not_hidden(corpus, tmp_path, monkeypatch):
 
 
 def test_too_little_text_is_told_before_anything_is_trained(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "CohortRun", no_training)
+    monkeypatch.setattr(CohortRun, "run", no_training)
     few = dataclasses.replace(corpus, train=corpus.train[:100])
     with pytest.raises(InputError, match="less than a batch"):
         train(tmp_path / "run", few)

@@ -11,7 +11,7 @@ from sweep.train.devices import Device
 Prepare = Callable[[Place, list[Device]], CohortRun]
 
 
-class Ahead:
+class Precompiled:
     """Runs that are compiled before their turn; a program is made for the very devices that it will run on.
 
     A schedule says on which devices a cohort is expected. Where it then starts on others it is prepared anew.
@@ -28,7 +28,7 @@ class Ahead:
         self.waiting = threading.Lock()
         self.made: dict[str, Future[CohortRun]] = {}
 
-    def __enter__(self) -> "Ahead":
+    def __enter__(self) -> "Precompiled":
         self.pool = ThreadPoolExecutor(1, "compile")
         for place in self.places:
             self.made[place.cohort.hash] = self.pool.submit(self.compiled, place)
