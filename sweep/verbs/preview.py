@@ -11,7 +11,7 @@ from models import counting
 from sweep.config import Sweep
 from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
 from sweep.verbs.output import Output
 
 CONFIG = True
@@ -24,8 +24,10 @@ class Args:
 
         sweep preview configs/laptop.py
         sweep preview configs/gpu.py --data.path corpus/ --hours 24
+        sweep preview configs/pod.py --compile v5p:4x4x4 --assume-tokens 6e10 --assume-vocab 32768
 
-    Exit code 2 where the design cannot answer, or would take longer than --hours.
+    Exit code 2 where the design cannot answer, would take longer than --hours, or does not fit on the devices of
+    --compile.
     """
 
     config: Annotated[str, tyro.conf.Positional]
@@ -35,15 +37,31 @@ class Args:
     """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
     probe: bool = True
     """Train for some seconds to measure the speed of this machine. --no-probe is faster, and then no hours are told."""
+    compile: str = ""
+    """Instead, compile every program for these devices, which need not be here, and tell whether it fits: a TPU slice
+    (v5e:2x4, v5p:4x4x4, v6e:8x8, tpu7x:2x2x2), GPUs (a100:8, h100:8, h200:8), or local."""
+    assume_tokens: float = 0.0
+    """With --compile: tokens of a corpus that is not built yet."""
+    assume_vocab: int = 0
+    """With --compile: vocabulary of that corpus."""
+    price: float = 0.0
+    """With --compile: dollars for an hour of one device; tells what the sweep costs at least."""
 
 
 def run(args: Args, sweep: Sweep) -> Output:
     """Plan `sweep` on this machine.
 
     Raises:
-        InputError: no such data.
+        InputError: no such data; with --compile, no such devices or no compiler for them.
         Refusal: a family that cannot be built; a horizon longer than the corpus.
     """
+    if args.compile:
+        from sweep.verbs import preview_compile
+
+        assumed = {"assume_tokens": args.assume_tokens, "assume_vocab": args.assume_vocab}
+        return preview_compile.run(sweep, name=args.compile, price=args.price, **assumed)
+    if args.assume_tokens or args.assume_vocab or args.price:
+        raise InputError("--assume-tokens, --assume-vocab and --price go with --compile, such as --compile v5p:4x4x4")
     import jax  # here, so that --help does not wait for it
 
     from sweep.train.data.build import open_data
