@@ -1,10 +1,10 @@
 """`sweep preview CONFIG --compile TARGET`: every cohort's program through the compiler of hardware that is not here."""
 
+import dataclasses
 import importlib.metadata
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from models import counting
@@ -44,7 +44,7 @@ def run(
         say: takes a line of progress; None: standard error.
     Raises:
         InputError: no such target, no compiler for it, no such data.
-        Refusal: a family that cannot be built; a horizon longer than the corpus.
+        Refusal: a family that cannot be built.
     """
     import jax
 
@@ -65,7 +65,12 @@ def run(
             done.append(of_cohort(cohort, to, len(groups), sweep.data.val_tokens))
     except KeyboardInterrupt:
         say(f"interrupted: {len(done)} of {len(groups)} cohorts are compiled")
-    return show(to, groups, done, price)
+    output = show(to, groups, done, price)
+    if plan.epochs > 1 and not sweep.data.allow_repeat:
+        times = f"{plan.epochs:.2g} times"
+        more = f"note     the longest run reads the tokens {times}: `sweep run` asks for --data.allow-repeat"
+        return dataclasses.replace(output, text=f"{output.text}\n{more}")
+    return output
 
 
 def tell(line: str) -> None:
@@ -73,7 +78,8 @@ def tell(line: str) -> None:
 
 
 def plan_of(sweep: Sweep, platform: str, tokens: float, vocab: int) -> families.Plan:
-    """The sweep on its corpus, or on the one that is assumed."""
+    """The sweep on its corpus, or on the one that is assumed; whether it repeats text is `run`'s to refuse."""
+    sweep = dataclasses.replace(sweep, data=dataclasses.replace(sweep.data, allow_repeat=True))
     if not (tokens or vocab):
         return families.plan(sweep, platform=platform, **corpus_of(sweep))
     if not (1 <= tokens < float("inf") and 2 <= vocab <= LARGEST_VOCAB):
@@ -126,7 +132,9 @@ def cohort_data(cohort: Cohort, choice: Planned, result: Compiled, to: Target, s
         "argument_bytes": result.argument_bytes,
         "limit_bytes": result.limit_bytes,
         "fits": result.fits,
-        "collectives": [asdict(t) | {"inside": None if t.inside is None else list(t.inside)} for t in result.traffic],
+        "collectives": [
+            dataclasses.asdict(t) | {"inside": None if t.inside is None else list(t.inside)} for t in result.traffic
+        ],
         "crossing": result.crossing,
         "flops_ratio": result.flops_ratio,
         "compile_s": round(seconds, 2),

@@ -48,7 +48,7 @@ def compiled(shape: Shape, choice: Planned, target: Target, val_tokens: int) -> 
         try:
             traced, arguments = planned.trace(shape, choice, val_tokens)
             lowered = traced.lower()
-        except (ValueError, NotImplementedError) as error:  # what a kernel's own rules refuse
+        except (ValueError, RuntimeError) as error:  # what a kernel's own rules refuse
             return Compiled(0, 0, 0, target.limit, False, 0.0, None, error=first_line(error))
         done = flops.traced(traced.jaxpr.jaxpr)
         ratio = None if done is None else done / planned.exact_flops(shape, choice, val_tokens)

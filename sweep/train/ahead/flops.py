@@ -35,7 +35,7 @@ def traced(jaxpr: Jaxpr) -> float | None:
 
 def count(jaxpr: Jaxpr) -> float:
     """As `traced`, raising Unknown."""
-    return sum(one(equation) for equation in jaxpr.eqns)
+    return sum((one(equation) for equation in jaxpr.eqns), 0.0)
 
 
 def one(equation: Any) -> float:
@@ -49,7 +49,7 @@ def one(equation: Any) -> float:
         return cudnn(equation)
     if name == "cond":  # a row that is alive, a validation that is asked for: the branch that works
         return max(count(branch.jaxpr) for branch in params["branches"])
-    inside = sum(count(sub) for sub in subprograms(params))
+    inside = sum((count(sub) for sub in subprograms(params)), 0.0)
     if name == "scan":
         return params["length"] * inside
     if name == "shard_map":

@@ -17,6 +17,7 @@ from models import counting
 from models.shape import Shape
 from sweep.design import estimate
 from sweep.design.cohorts import Cohort
+from sweep.errors import Refusal
 from sweep.train import devices, program
 from sweep.train.ahead.targets import Target
 from sweep.train.cohort import trial_axis
@@ -48,11 +49,18 @@ def choices(cohort: Cohort, target: Target, cohorts: int) -> Iterator[Planned]:
     """The programs that the engine tries for a cohort, one of `cohorts`: it trains with the first that fits.
 
     At least one; the last is the smallest that there is.
+
+    Raises:
+        Refusal: `no_mesh`, devices that cannot be laid out so that each axis of the mesh follows links between them.
     """
     group = devices.lanes(list(target.devices), cohorts)[0]
     wanted = len(rows_of(cohort))
     trial = trial_axis(wanted, len(group))
-    mesh = make_mesh(group[:trial] if target.platform == "cpu" else group, trial)
+    try:
+        mesh = make_mesh(group[:trial] if target.platform == "cpu" else group, trial)
+    except NotImplementedError as error:
+        sizes = f"({trial}, {len(group) // trial})"
+        raise Refusal("no_mesh", f"{target.name} cannot be laid out as a mesh {sizes} of trial and data") from error
     mode = mode_of(cohort.shape, target.platform)
     rows = -(-wanted // trial) * trial
     if mode == "map":
@@ -80,7 +88,7 @@ def abstract(shape: Shape, planned: Planned, val_tokens: int) -> tuple:
 
     ids: Any = np.uint16 if shape.vocab <= 2**16 else np.uint32
     train: Any = jax.ShapeDtypeStruct((STREAM,), ids)
-    val: Any = jax.ShapeDtypeStruct((batches(shape, val_tokens), shape.batch, shape.seq_len + 1), ids)
+    val: Any = jax.ShapeDtypeStruct((batches(shape, val_tokens), shape.batch, shape.seq_len + 1), np.int32)
     limits = program.stack([program.example_hyper()] * rows), np.zeros(rows, np.int32), np.zeros(rows, bool)
     by_trial = jax.tree.map(lambda x: like(x, P("trial")), limits)
     corpus = jax.tree.map(lambda x: like(x, P()), program.Tokens(train, val))

@@ -77,7 +77,7 @@ def target(name: str) -> Target:
         return gpus(name, kind, size)
     if kind in OLDER:
         raise InputError(
-            f"--compile {name}: of {kind} libtpu describes cores where jax sees chips; {USUAL} can be told"
+            f"--compile {name}: older than v5e, of which libtpu describes cores and not chips; try {USUAL}"
         )
     raise InputError(f"--compile {name}: no such target{nearest(kind, [*SLICES, *GPUS])}; usual ones: {USUAL}")
 
