@@ -12,11 +12,10 @@ from sweep.config import Sweep
 from sweep.design import families
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.errors import InputError
-from sweep.train import devices
 from sweep.train.ahead import planned, roofline
 from sweep.train.ahead.compile import Compiled, compiled
 from sweep.train.ahead.planned import Planned
-from sweep.train.ahead.targets import Target, target
+from sweep.train.ahead.targets import Target, roomy, target
 from sweep.train.rows import rows_of
 from sweep.verbs.output import Output
 from sweep.verbs.preview import clock, short
@@ -209,20 +208,17 @@ def problems_of(row: dict, to: Target) -> list[str]:
     found = []
     if not row["fits"]:
         used, limit = row["temp_bytes"] + row["argument_bytes"], row["limit_bytes"]
-        found.append(f"{who} needs {gib(used)} of {gib(limit)} GiB a device; {cure(used, to)}")
+        found.append(f"{who} needs {gib(used)} of {gib(limit)} GiB a device; {cure(used)}")
     if row["crossing"]:
         found.append(f"{who} has {row['crossing']} collectives between trials: trials would wait for one another")
     return found
 
 
-def cure(used: int, to: Target) -> str:
-    """Devices whose memory holds `used` bytes, smallest first, or what makes the program smaller."""
-    roomy = {}
-    for name, kind in sorted(devices.KINDS.items(), key=lambda item: item[1].memory or 0):
-        if kind.memory and kind.memory >= used and kind not in roomy.values():
-            roomy[name] = kind
+def cure(used: int) -> str:
+    """Targets whose devices hold `used` bytes, smallest first, or what makes the program smaller."""
+    names = roomy(used)
     smaller = "more devices, or a smaller --recipe.batch-tokens"
-    return f"{', '.join(roomy)} could hold it, or {smaller}" if roomy else f"no device could hold it: {smaller}"
+    return f"{', '.join(names)} could hold it, or {smaller}" if names else f"no device could hold it: {smaller}"
 
 
 # Text
@@ -295,5 +291,5 @@ def before(number: int, groups: Sequence[Cohort], spent: float) -> str:
     return f"compiling {number + 1} of {len(groups)}: {size} params{left}"
 
 
-def gib(size: float) -> str:
+def gib(size: int | float) -> str:
     return f"{size / 2**30:.1f}" if size >= 2**30 else f"{size / 2**30:.2f}"

@@ -82,6 +82,22 @@ def target(name: str) -> Target:
     raise InputError(f"--compile {name}: no such target{nearest(kind, [*SLICES, *GPUS])}; usual ones: {USUAL}")
 
 
+def usable(kind: str) -> int | None:
+    """Bytes of a device, by its name in devices.KINDS, that a program may use: of a GPU the share that jax takes."""
+    memory = devices.KINDS[kind].memory
+    share = float(os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION", MEM_FRACTION)) if kind.startswith("NVIDIA") else 1.0
+    return None if memory is None else int(share * memory)
+
+
+def roomy(size: int) -> list[str]:
+    """Targets whose devices hold a program of `size` bytes, the smallest first."""
+    kinds = {"v5e": "TPU v5e", "v6e": "TPU v6e", "v5p": "TPU v5p", "tpu7x": "TPU7x"}
+    limits = {
+        name: usable(kind) or 0 for name, kind in (kinds | {name: gpu.kind for name, gpu in GPUS.items()}).items()
+    }
+    return sorted((name for name, limit in limits.items() if limit >= size), key=lambda name: limits[name])
+
+
 def local() -> Target:
     """The devices of this machine: the one target that initialises jax's own backend."""
     import jax
@@ -198,9 +214,7 @@ def gpus(name: str, kind: str, size: str) -> Target:
     options = {"target_config": GPUS[kind].config}
     found = describe(name, f"1x{hosts}x{number // hosts}", "cuda", options)
     facts = devices.KINDS[GPUS[kind].kind]
-    share = float(os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION", MEM_FRACTION))
-    limit = None if facts.memory is None else int(share * facts.memory)
-    return Target(name, "gpu", GPUS[kind].kind, found, hosts, limit, facts)
+    return Target(name, "gpu", GPUS[kind].kind, found, hosts, usable(GPUS[kind].kind), facts)
 
 
 def compiling(to: Target) -> contextlib.AbstractContextManager[None]:

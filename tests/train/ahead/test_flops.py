@@ -1,5 +1,7 @@
 """FLOPs of traced programs, against products counted by hand."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -60,7 +62,8 @@ def test_the_loss_of_a_model_is_the_exact_count_with_the_whole_square():
     mesh = make_mesh(jax.devices()[:1], 1)
     chunk = program.make_chunk(shape, mesh, steps=5, mode="map")
     with jax.set_mesh(mesh):
-        tokens = program.Tokens(jax.ShapeDtypeStruct((4096,), jnp.uint16), jax.ShapeDtypeStruct((1, 4, 17), jnp.int32))
+        shapes: list[Any] = [jax.ShapeDtypeStruct((4096,), jnp.uint16), jax.ShapeDtypeStruct((1, 4, 17), jnp.int32)]
+        tokens = program.Tokens(*shapes)
         rows = program.stack([program.example_hyper()] * 3)
         limits = jnp.zeros(3, jnp.int32), jnp.zeros(3, bool)
         done = flops.traced(chunk.trace(tokens, program.abstract_states(shape, mesh, 3), rows, *limits).jaxpr.jaxpr)
@@ -89,7 +92,8 @@ def test_splash_by_the_tiles_it_touches():
 
     def attend(q, k, v):
         causal = mask.MultiHeadMask([mask.CausalMask((length, length))] * heads)
-        sizes = kernel.BlockSizes(**{f"block_{name}": 512 for name in names})
+        blocks: dict[str, Any] = {f"block_{name}": 512 for name in names}
+        sizes = kernel.BlockSizes(**blocks)
         one = kernel.make_splash_mha(mask=causal, block_sizes=sizes, head_shards=1, q_seq_shards=1)
         return jax.vmap(one)(q, k, v)
 

@@ -116,6 +116,16 @@ def test_without_the_cuda_plugin_one_line_says_how_to_get_it(monkeypatch):
         target("h200:8")
 
 
+def test_of_a_gpu_jax_takes_a_share(monkeypatch):
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION", raising=False)
+    assert targets.usable("NVIDIA H100") == int(0.75 * 84_942_979_072)
+    assert targets.usable("TPU v6e") == int(31.25 * 2**30)
+    assert targets.roomy(61 * 2**30) == ["tpu7x", "v5p", "h200"]
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.9")
+    assert targets.roomy(61 * 2**30) == ["h100", "a100", "tpu7x", "v5p", "h200"]
+    assert targets.roomy(10**12) == []
+
+
 def test_gpus_are_described_by_the_table_of_devices():
     for gpu in GPUS.values():
         facts = KINDS[gpu.kind]
