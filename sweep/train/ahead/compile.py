@@ -49,7 +49,7 @@ def compiled(shape: Shape, choice: Planned, target: Target, val_tokens: int) -> 
             traced, arguments = planned.trace(shape, choice, val_tokens)
             lowered = traced.lower()
         except (ValueError, RuntimeError) as error:  # what a kernel's own rules refuse
-            return Compiled(0, 0, 0, target.limit, False, 0.0, None, error=first_line(error))
+            return Compiled(0, 0, 0, target.limit, False, 0.0, None, error=reason(error))
         done = flops.traced(traced.jaxpr.jaxpr)
         ratio = None if done is None else done / planned.exact_flops(shape, choice, val_tokens)
         given = sum(device_bytes(x) for x in jax.tree.leaves(arguments))
@@ -84,15 +84,18 @@ def finished(result: Compiled, program: jax.stages.Compiled, choice: Planned) ->
 def too_large(result: Compiled, message: str) -> Compiled:
     """`result` of a program that the compiler refused, with the bytes it wanted where that was the reason."""
     if not (found := ALL_TOO_LARGE.search(message) or TEMP_TOO_LARGE.search(message)):
-        return replace(result, error=first_line(message))
+        return replace(result, error=reason(message))
     wanted, limit = (round(float(found[n]) * 2 ** UNITS[found[n + 1]]) for n in (1, 3))
     given = result.argument_bytes
     temp = wanted if found.re is TEMP_TOO_LARGE else max(0, wanted - given)
     return replace(result, temp_bytes=temp, used_bytes=temp + given, limit_bytes=limit)
 
 
-def first_line(error: object) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+def reason(error: object) -> str:
+    """One line of a message: its first, or where Python failed inside of the compiler, the exception."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    raised = [line for line in lines[1:] if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return (raised[-1] if raised and "Traceback" in lines[0] else lines[0])[:300]
 
 
 def device_bytes(x: jax.ShapeDtypeStruct) -> int:

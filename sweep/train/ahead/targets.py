@@ -211,8 +211,8 @@ def gpus(name: str, kind: str, size: str) -> Target:
     if not any(importlib.util.find_spec(f"jax_cuda{n}_plugin") for n in (12, 13)):
         raise InputError(f"--compile {name}: jax's CUDA plugin is not installed: pip install 'isoflop[cuda12]'")
     hosts = -(-number // HOST_GPUS)
-    options = {"target_config": GPUS[kind].config}
-    found = describe(name, f"1x{hosts}x{number // hosts}", "cuda", options)
+    options = {"topology": f"1x{hosts}x{number // hosts}", "target_config": GPUS[kind].config}
+    found = describe(name, "", "cuda", options)
     facts = devices.KINDS[GPUS[kind].kind]
     return Target(name, "gpu", GPUS[kind].kind, found, hosts, usable(GPUS[kind].kind), facts)
 

@@ -1,5 +1,6 @@
 """Programs through the compilers of a CPU and of TPUs: bytes, collectives, FLOPs, and what does not fit."""
 
+import importlib.util
 from dataclasses import replace
 
 import jax
@@ -42,6 +43,11 @@ def test_out_of_memory_is_read_from_what_libtpu_says():
 def test_another_reason_is_kept_as_one_line():
     found = ahead.too_large(NOTHING, "INTERNAL: Mosaic failed to compile TPU kernel\nmore\nlines")
     assert (found.fits, found.error) == (False, "INTERNAL: Mosaic failed to compile TPU kernel")
+
+
+def test_an_exception_inside_of_the_compiler_is_named():
+    text = "INTERNAL: partitioner: Traceback (most recent call last):\n  File a.py, in b\nAttributeError: no spec\n\nat"
+    assert ahead.too_large(NOTHING, text).error == "AttributeError: no spec"
 
 
 def test_this_machine_compiles_and_counts():
@@ -90,3 +96,23 @@ def test_a_program_that_is_too_large_is_an_answer():
     assert found.error == ""
     assert found.used_bytes > 2 * int(15.75 * 2**30)
     assert found.compile_s > 0
+
+
+@pytest.mark.skipif(
+    not any(importlib.util.find_spec(f"jax_cuda{n}_plugin") for n in (12, 13)),
+    reason="jax's CUDA plugin is not installed: pip install 'isoflop[cuda12]'",
+)
+@pytest.mark.parametrize(
+    ("name", "trial", "attention"), [("h100:4", 2, "xla"), ("a100:1", 1, "xla"), ("h200:1", 1, "cudnn")]
+)
+def test_the_cohort_compiles_for_gpus(name, trial, attention):
+    to = target(name)
+    found = program(to, trial, 2, replace(SMALL, attention=attention))
+    assert found.error == ""
+    assert found.fits
+    assert found.crossing == 0
+    assert to.limit is not None
+    assert found.limit_bytes == to.limit
+    assert to.devices[0].device_kind.startswith(to.kind)
+    assert bool([t for t in found.traffic if t.inside is not None]) == (name == "h100:4")
+    assert set(jax._src.xla_bridge._backends) <= {"cpu"}  # pyright: ignore
