@@ -271,15 +271,17 @@ def collectives_text(row: dict) -> str:
         return "not compiled" if "error" in row or not (row["collectives"] or row["fits"]) else "none"
     more = "" if len(known) == len(inside) else " and more"
     size = sum(t["bytes"] for t in known)
-    return f"{sum(t['per_step'] for t in known)}, {size / 2**20:,.1f} MiB{more}"
+    told = f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"
+    return f"{sum(t['per_step'] for t in known)}, {told}{more}"
 
 
 def time_text(to: Target, data: dict, price: float) -> list[str]:
     if data["hours"] is None:
         return ["time     no bound: " + ("cohorts are missing" if to.facts else f"the peaks of {to.kind} are unknown")]
+    number = f"{len(to.devices)} device{'s' * (len(to.devices) > 1)}"
     cost = f", ${data['dollars']:,.2f} at ${price:g} a device-hour" if price else ""
     return [
-        f"time     at least {data['hours']:.3g} hours on {len(to.devices)} devices{cost}: a bound and no forecast,",
+        f"time     at least {data['hours']:.3g} hours on {number}{cost}: a bound and no forecast,",
         "         with every device at its peak and nothing lost in passing data between devices",
     ]
 
