@@ -15,7 +15,7 @@ demo: install
 	$(BIN)/sweep demo
 
 test: lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 quick: install
 	$(BIN)/python -m pytest -m "not slow"

@@ -1,5 +1,6 @@
 """What fits a device: recomputation, micro-batches and rows, by arithmetic first and then by the compiler's account."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,18 +65,26 @@ def settle(machine: Machine, asked: Memory, rows: int, *, after: Execution | Non
     device = machine.mesh.devices.flat[0]
     limit = devices.memory_bytes(device)
     shape, data = machine.shape, machine.mesh.shape[DATA]
-    least = None
-    left = list(choices(shape, data, machine.execution.mode, asked))
-    for execution in left[left.index(after) + 1 :] if after else left:
-        guess = estimate.device_bytes(shape, data=data, remat=execution.remat, micro_batches=execution.micro_batches)
-        least = min(guess, least or guess)
-        if guess > SLACK * SHARE * limit:
-            continue
+    left = attempts(shape, data, machine.execution.mode, asked, limit)
+    least = estimated(shape, data, left[-1])
+    for execution in left[left.index(after) + 1 :] if after in left else left:
         machine.use(execution)
         found = most_rows(machine, rows, limit)
         if found:
             return found
-    raise Refusal("too_large", describe(shape, data, least or 0, limit, asked))
+    raise Refusal("too_large", describe(shape, data, least, limit, asked))
+
+
+def attempts(shape: Shape, data: int, mode: Mode, asked: Memory, limit: int | None) -> list[Execution]:
+    """The choices that are worth compiling on devices of `limit` bytes: at least the smallest."""
+    all_of_them = list(choices(shape, data, mode, asked))
+    most = math.inf if limit is None else SLACK * SHARE * limit
+    return [e for e in all_of_them if estimated(shape, data, e) <= most] or all_of_them[-1:]
+
+
+def estimated(shape: Shape, data: int, execution: Execution) -> int:
+    """Bytes of a device by arithmetic, one row at a time."""
+    return estimate.device_bytes(shape, data=data, remat=execution.remat, micro_batches=execution.micro_batches)
 
 
 def most_rows(machine: Machine, wanted: int, limit: int) -> int:
@@ -117,5 +126,6 @@ def describe(shape: Shape, data: int, least: int, limit: int, asked: Memory) -> 
     return (
         f"a trial of width {shape.width}, {shape.depth} blocks, batch {shape.batch} x {shape.seq_len} tokens does not "
         f"fit {data} devices even with everything recomputed and the smallest micro-batches: about "
-        f"{least / 2**30:.1f} GiB of {limit / 2**30:.1f} GiB a device; use more devices, or a smaller model or batch{free}"
+        f"{least / 2**30:.1f} GiB of {limit / 2**30:.1f} GiB a device; use more devices, or a smaller model "
+        f"or batch{free}"
     )

@@ -100,7 +100,11 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         finish(training, origin)
         progress.done(training)
 
-    with interruptible() as stop, programs, progress.showing([p.cohort for p in todo], len(schedule.places) - len(todo)):
+    with (
+        interruptible() as stop,
+        programs,
+        progress.showing([p.cohort for p in todo], len(schedule.places) - len(todo)),
+    ):
         side_by_side(todo, jax.local_devices(), guarded, stop)
     losses = io.merge(out)
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jax.stages import Compiled
+from jax.stages import Compiled, Traced
 
 from models import counting
 from models.layout import DATA
@@ -86,26 +86,34 @@ class Machine:
 
     def chunk(self, rows: int) -> Compiled:
         """The compiled chunk of `rows` rows."""
-        make = functools.partial(program.make_chunk, steps=self.steps, fed=self.fed)
-        return self.compile("chunk", rows, make, lambda: (self.abstract_tokens(rows), *self.abstract_rows(rows)))
+        return self.compiled_once(("chunk", rows), lambda: self.trace_chunk(rows))
 
     def validation(self, rows: int) -> Compiled:
         """The compiled validation of `rows` rows."""
+        return self.compiled_once(("validation", rows), lambda: self.trace_validation(rows))
 
-        def arguments() -> tuple:
-            states, _, until = self.abstract_rows(rows)
-            wanted = jax.ShapeDtypeStruct(until.shape, bool, sharding=until.sharding)
-            return self.abstract_validation(), states.params, wanted
-
-        return self.compile("validation", rows, program.make_validation, arguments)
-
-    def compile(self, name: str, rows: int, make: Callable, arguments: Callable[[], tuple]) -> Compiled:
+    def compiled_once(self, name: tuple[str, int], trace: Callable[[], Traced]) -> Compiled:
         with self.compiling:  # one at a time: a second thread that asks for the same program waits for it
-            if (name, rows) not in self.compiled:
+            if name not in self.compiled:
                 with jax.set_mesh(self.mesh):
-                    lowered = make(self.shape, self.mesh, self.execution).lower(*arguments())
-                    self.compiled[name, rows] = lowered.compile()
-            return self.compiled[name, rows]
+                    self.compiled[name] = trace().lower().compile()
+            return self.compiled[name]
+
+    def trace_chunk(self, rows: int) -> Traced:
+        """The chunk of `rows` rows, not lowered yet; its arguments are shapes and shardings, nothing is allocated."""
+        chunk = program.make_chunk(self.shape, self.mesh, self.execution, steps=self.steps, fed=self.fed)
+        return chunk.trace(*self.chunk_arguments(rows))
+
+    def trace_validation(self, rows: int) -> Traced:
+        """The validation of `rows` rows, not lowered yet."""
+        states, _, until = self.abstract_rows(rows)
+        wanted = jax.ShapeDtypeStruct(until.shape, bool, sharding=until.sharding)
+        validation = program.make_validation(self.shape, self.mesh, self.execution)
+        return validation.trace(self.abstract_validation(), states.params, wanted)
+
+    def chunk_arguments(self, rows: int) -> tuple:
+        """What the chunk of `rows` rows is given, as shapes."""
+        return self.abstract_tokens(rows), *self.abstract_rows(rows)
 
     def abstract_rows(self, rows: int) -> tuple[State, Hyper, jax.ShapeDtypeStruct]:
         """States, hyper-parameters and limits of `rows` rows: shapes and shardings, nothing allocated."""

@@ -27,8 +27,10 @@ class Args:
 
         sweep preview configs/laptop.py
         sweep preview configs/gpu.py --data.path corpus/ --hours 24
+        sweep preview configs/pod.py --compile v5p:4x4x4 --assume-tokens 6e10 --assume-vocab 32768
 
-    Exit code 2 where the design cannot answer, or would take longer than --hours.
+    Exit code 2 where the design cannot answer, would take longer than --hours, or does not fit on the devices of
+    --compile.
     """
 
     config: Annotated[str, tyro.conf.Positional]
@@ -45,20 +47,38 @@ class Args:
     devices: int = 0
     """Place the programs on this many devices of one host. 0: those of this machine; with --no-probe a device a core on
     a CPU, and 8 accelerators."""
+    compile: str = ""
+    """Instead, compile every program for these devices, which need not be here, and tell whether it fits: a TPU slice
+    (v5e:2x4, v5p:4x4x4, v6e:8x8, tpu7x:2x2x2), GPUs (a100:8, h100:8, h200:8), or local."""
+    assume_tokens: float = 0.0
+    """With --compile: tokens of a corpus that is not built yet."""
+    assume_vocab: int = 0
+    """With --compile: vocabulary of that corpus."""
+    price: float = 0.0
+    """With --compile: dollars for an hour of one device; tells what the sweep costs at least."""
 
 
 def device(args: Args) -> platforms.Device:
-    """The probe trains on whatever JAX finds; without it nothing is started."""
-    return "any" if args.probe else "cpu"
+    """The probe trains on whatever JAX finds; without it, and for a target that is not here, nothing is started."""
+    probes = args.probe and args.compile in ("", "local")
+    return "any" if probes else "cpu"
 
 
 def run(args: Args, sweep: Sweep) -> Output:
     """Plan `sweep` on this machine.
 
     Raises:
-        InputError: no such data, or a platform to plan for that the probe would not measure.
+        InputError: no such data, or a platform to plan for that the probe would not measure; with --compile, no such
+            devices or no compiler for them.
         Refusal: a family that cannot be built; a horizon longer than the corpus.
     """
+    if args.compile:
+        from sweep.verbs import preview_compile
+
+        assumed = {"assume_tokens": args.assume_tokens, "assume_vocab": args.assume_vocab}
+        return preview_compile.run(sweep, name=args.compile, price=args.price, **assumed)
+    if args.assume_tokens or args.assume_vocab or args.price:
+        raise InputError("--assume-tokens, --assume-vocab and --price go with --compile, such as --compile v5p:4x4x4")
     from sweep.train.data.build import open_data
 
     if args.probe and args.platform != "here":

@@ -49,7 +49,7 @@ def test_peaks_are_dense_and_agree_with_the_trainer():
     }
     names |= {"tpu-v5e": "TPU v5e", "tpu-v5p": "TPU v5p", "tpu-v6e": "TPU v6e"}
     for device, kind in names.items():
-        assert DEVICES[device].peaks["bf16"] == devices.PEAK_FLOPS[kind]
+        assert DEVICES[device].peaks["bf16"] == devices.KINDS[kind].flops
     assert all(peak < 2e15 for device in DEVICES.values() for peak in device.peaks.values())
 
 

@@ -16,12 +16,20 @@ from sweep.train import devices
         ("TPU v5 lite", 197e12),  # not v5
         ("TPU v5p", 459e12),
         ("TPU v5", 459e12),
+        ("TPU7x", 1153.5e12),  # of half a chip: jax gives each its own device
         ("cpu", None),
         ("NVIDIA Unheard Of", None),
     ],
 )
 def test_peak_of_the_longest_name(kind, peak):
     assert devices.peak_flops(SimpleNamespace(device_kind=kind)) == peak
+
+
+def test_facts_are_of_one_order_of_magnitude():
+    """A byte takes 140 to 560 FLOPs to pay for itself on every part sold since 2020: a slip of units would show."""
+    for name, kind in devices.KINDS.items():
+        assert 140 < kind.flops / kind.bandwidth < 600, name
+        assert kind.memory is None or 14e9 < kind.memory < 200e9, name
 
 
 def test_memory_is_the_allocators_limit_or_a_share_of_the_host():

@@ -9,6 +9,7 @@ from models import counting
 from sweep.tables.schema import COLUMNS
 from sweep.train.cohort import CohortRun
 from sweep.train.cursor import Cursor
+from sweep.train.program import Execution
 from sweep.train.results import Origin, curve_rows, loss_rows, planned, verdict
 from sweep.train.rows import rows_of
 from tests.train.tiny import TINY, cohort_of, make_trial
@@ -21,10 +22,11 @@ RESULT = {"loss": 2.0, "loss_se": 0.1, "train_loss": 1.9}
 
 def run_of(cursor: Cursor) -> CohortRun:
     """A cohort's run as far as rows need one."""
-    device = SimpleNamespace(device_kind="NVIDIA H200")
+    device = SimpleNamespace(device_kind="NVIDIA H200", platform="gpu")
     mesh = SimpleNamespace(devices=SimpleNamespace(flat=[device]), shape={"trial": 4, "data": 2}, size=8)
     run = object.__new__(CohortRun)
-    run.__dict__.update(cohort=COHORT, rows=ROWS, cursor=cursor, mode="vmap", mesh=mesh)
+    machine = SimpleNamespace(execution=Execution("vmap", "dots", 2))
+    run.__dict__.update(cohort=COHORT, rows=ROWS, cursor=cursor, machine=machine, mesh=mesh)
     return run
 
 

@@ -1,0 +1,1 @@
+"""Compiling ahead: the real programs of a sweep, by the real compilers, for devices that are not here."""

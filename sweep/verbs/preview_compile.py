@@ -1,0 +1,308 @@
+"""`sweep preview CONFIG --compile TARGET`: every cohort's program through the compiler of hardware that is not here."""
+
+import dataclasses
+import importlib.metadata
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from models import counting
+from sweep.config import Memory, Sweep
+from sweep.design import families
+from sweep.design.cohorts import Cohort, cohorts
+from sweep.design.placement import Place, Schedule, place
+from sweep.errors import InputError
+from sweep.train.ahead import planned, roofline
+from sweep.train.ahead.compile import Compiled, compiled
+from sweep.train.ahead.planned import Corpus, Planned
+from sweep.train.ahead.targets import Target, roomy, target
+from sweep.train.rows import rows_of
+from sweep.verbs.output import Output
+from sweep.verbs.preview import clock, short
+
+ASSUMED = "assumed"  # fingerprint of a corpus that does not exist yet
+LARGEST_VOCAB = 2**32
+PACKAGES = ("jax", "jaxlib", "libtpu", "jax-cuda12-plugin", "jax-cuda13-plugin")
+Say = Callable[[str], None]
+
+
+def run(
+    sweep: Sweep,
+    *,
+    name: str,
+    assume_tokens: float = 0.0,
+    assume_vocab: int = 0,
+    price: float = 0.0,
+    say: Say | None = None,
+) -> Output:
+    """Compile `sweep` for the devices called `name`; jax keeps to the CPU.
+
+    Args:
+        assume_tokens, assume_vocab: stand for a corpus that is not built yet.
+        price: dollars for an hour of one device; 0: no dollars are told.
+        say: takes a line of progress; None: standard error.
+    Raises:
+        InputError: no such target, no compiler for it, no such data.
+        Refusal: a family that cannot be built.
+    """
+    import jax
+
+    if not price >= 0:
+        raise InputError(f"--price {price:g}: dollars for an hour of one device, 0 or more")
+    if name != "local":
+        jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_compilation_cache", False)  # a program read back has not been compiled
+    to = target(name)
+    plan = plan_of(sweep, to.platform, assume_tokens, assume_vocab)
+    schedule = place(cohorts(plan.trials), len(to.devices), to.platform, to.limit)
+    places = sorted(schedule.places, key=lambda p: -p.cohort.flops)
+    corpus = Corpus(plan.unique_tokens, sweep.data.val_tokens)
+    say = say or tell
+    done: list[dict] = []
+    began = time.monotonic()
+    try:
+        for number, one in enumerate(places):
+            say(before(number, places, time.monotonic() - began))
+            done.append(of_cohort(one, to, sweep.memory, corpus))
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(done)} of {len(places)} cohorts are compiled")
+    output = show(to, schedule, places, done, price)
+    if plan.epochs > 1 and not sweep.data.allow_repeat:
+        times = f"{plan.epochs:.2g} times"
+        more = f"note     the longest run reads the tokens {times}: `sweep run` asks for --data.allow-repeat"
+        return dataclasses.replace(output, text=f"{output.text}\n{more}")
+    return output
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def plan_of(sweep: Sweep, platform: str, tokens: float, vocab: int) -> families.Plan:
+    """The sweep on its corpus, or on the one that is assumed; whether it repeats text is `run`'s to refuse."""
+    sweep = dataclasses.replace(sweep, data=dataclasses.replace(sweep.data, allow_repeat=True))
+    if not (tokens or vocab):
+        return families.plan(sweep, platform=platform, **corpus_of(sweep))
+    if not (1 <= tokens < float("inf") and 2 <= vocab <= LARGEST_VOCAB):
+        raise InputError(
+            f"--assume-tokens {tokens:g} --assume-vocab {vocab}: both stand for a corpus, such as "
+            "--assume-tokens 6e10 --assume-vocab 32768"
+        )
+    return families.plan(sweep, vocab=vocab, data=ASSUMED, unique_tokens=int(tokens), platform=platform)
+
+
+def corpus_of(sweep: Sweep) -> dict[str, Any]:
+    """What the design needs to know of the corpus. Raises InputError, with the way round it, where there is none."""
+    from sweep.train.data.build import open_data
+
+    try:
+        corpus = open_data(sweep.data)
+    except InputError as error:
+        raise InputError(f"{error}; or, not built yet, --assume-tokens 6e10 --assume-vocab 32768") from error
+    return {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
+
+
+# One cohort
+
+
+def of_cohort(one: Place, to: Target, asked: Memory, corpus: Corpus) -> dict:
+    """The first program of a cohort that fits, or the last that was tried, as data."""
+    choice, result, seconds = None, None, 0.0
+    for choice in planned.choices(one, to, asked, corpus):
+        result = compiled(choice, to)
+        seconds += result.compile_s
+        if result.fits or result.error:
+            break
+    assert choice is not None  # planned.choices has one at least
+    assert result is not None
+    return cohort_data(one.cohort, choice, result, to, seconds)
+
+
+def cohort_data(cohort: Cohort, choice: Planned, result: Compiled, to: Target, seconds: float) -> dict:
+    """The keys that --json promises; `error` only where a program does not compile for another reason than size."""
+    data = {
+        "hash": cohort.hash,
+        "params": counting.params(cohort.shape).with_head,
+        "mesh": {name: int(size) for name, size in choice.machine.mesh.shape.items()},
+        "rows": choice.rows,
+        "mode": choice.execution.mode,
+        "attention": cohort.shape.attention,
+        "remat": choice.execution.remat,
+        "micro_batches": choice.execution.micro_batches,
+        "temp_bytes": result.temp_bytes,
+        "argument_bytes": result.argument_bytes,
+        "limit_bytes": result.limit_bytes,
+        "fits": result.fits,
+        "collectives": [
+            dataclasses.asdict(t) | {"inside": None if t.inside is None else list(t.inside)} for t in result.traffic
+        ],
+        "crossing": result.crossing,
+        "flops_ratio": result.flops_ratio,
+        "compile_s": round(seconds, 2),
+        "roofline_step_s": bound(cohort, choice, to),
+    }
+    return data | ({"error": result.error} if result.error else {})
+
+
+def bound(cohort: Cohort, choice: Planned, to: Target) -> float | None:
+    """Least seconds of one step of one trial; None where the peaks of the device are unknown."""
+    if to.facts is None:
+        return None
+    work = roofline.step(
+        cohort.shape,
+        data=choice.data,
+        remat=choice.execution.remat,
+        micro_batches=choice.execution.micro_batches,
+        kept=planned.kept_bytes(choice),
+    )
+    return work.seconds(to.facts.flops, to.facts.bandwidth)
+
+
+def cohort_hours(cohort: Cohort, row: dict) -> float | None:
+    """Least hours of a cohort."""
+    if row["roofline_step_s"] is None:
+        return None
+    rows = rows_of(cohort)
+    seconds = roofline.cohort_seconds(
+        row["roofline_step_s"],
+        longest=max(trial.steps for trial in cohort.trials),
+        total=sum(r.end - r.start for r in rows),
+        groups=row["mesh"]["trial"],
+    )
+    return seconds / 3600
+
+
+# All of them
+
+
+def least_hours(schedule: Schedule, places: Sequence[Place], each: Sequence[float | None]) -> float | None:
+    """Least hours of cohorts side by side: those of the slowest, or all devices busy from the first step to the last."""
+    known = [hours for hours in each if hours is not None]
+    if len(known) < len(places):
+        return None
+    shared = sum(hours * one.axes.devices for hours, one in zip(known, places, strict=True)) / schedule.devices
+    return max(shared, *known)
+
+
+def show(to: Target, schedule: Schedule, places: Sequence[Place], done: list[dict], price: float) -> Output:
+    """What is compiled, as data and text; code 3 where a cohort is missing, 2 where one cannot run."""
+    each = [cohort_hours(one.cohort, row) for one, row in zip(places, done, strict=False)]
+    hours = least_hours(schedule, places, each) if len(done) == len(places) else None
+    data: dict[str, Any] = {"cohorts": done, "target": to.name, "versions": versions(), "hours": hours}
+    if price:
+        data["dollars"] = None if hours is None else hours * len(to.devices) * price
+    problems = [problem for row in done for problem in problems_of(row, to)]
+    lines = [target_text(to), "", *table_text(done), "", *time_text(to, data, price)]
+    lines += [f"refused  {problem}" for problem in problems]
+    if len(done) < len(places):
+        lines.append(f"stopped  {len(done)} of {len(places)} cohorts are compiled; the same command does all of them")
+    return Output(data, "\n".join(lines), code=3 if len(done) < len(places) else 2 if problems else 0)
+
+
+def versions() -> dict[str, str]:
+    """Of what compiles."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def problems_of(row: dict, to: Target) -> list[str]:
+    """Why a cohort cannot run on the target, and what could: one line each."""
+    who = f"cohort {row['hash']} ({short(row['params'])} params)"
+    if "error" in row:
+        return [f"{who} does not compile for {to.name} with {row['attention']} attention: {row['error']}"]
+    found = []
+    if not row["fits"]:
+        used, limit = row["temp_bytes"] + row["argument_bytes"], row["limit_bytes"]
+        found.append(f"{who} needs {gib(used)} of {gib(limit)} GiB a device; {cure(used)}")
+    if row["crossing"]:
+        found.append(f"{who} has {row['crossing']} collectives between trials: trials would wait for one another")
+    return found
+
+
+def cure(used: int) -> str:
+    """Targets whose devices hold `used` bytes, smallest first, or what makes the program smaller."""
+    names = roomy(used)
+    smaller = "more devices, or a smaller --recipe.batch-tokens"
+    return f"{', '.join(names)} could hold it, or {smaller}" if names else f"no device could hold it: {smaller}"
+
+
+# Text
+
+HEADER = (
+    *("cohort", "params", "mesh", "rows", "attention", "remat", "parts", "GiB", "collectives", "cross", "FLOPs"),
+    *("compile", "step at best"),
+)
+
+
+def target_text(to: Target) -> str:
+    number = len(to.devices)
+    limit = "" if to.limit is None else f", {gib(to.limit)} GiB usable each"
+    peak = f", {to.facts.flops / 1e12:,.0f} TFLOP/s, {to.facts.bandwidth / 1e9:,.0f} GB/s" if to.facts else ""
+    return f"target   {to.name}: {number} x {to.kind} on {to.hosts} host{'s' * (to.hosts > 1)}{limit}{peak}"
+
+
+def table_text(done: list[dict]) -> list[str]:
+    """A line a cohort, under the names of its columns."""
+    rows = [HEADER, *(cohort_text(row) for row in done)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    return ["  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def cohort_text(row: dict) -> tuple[str, ...]:
+    """Cells of a line."""
+    best = row["roofline_step_s"]
+    return (
+        row["hash"],
+        short(row["params"]),
+        "{trial}x{data}".format(**row["mesh"]),
+        f"{row['rows']} {row['mode']}",
+        row["attention"],
+        row["remat"],
+        str(row["micro_batches"]),
+        "-" if "error" in row else gib(row["temp_bytes"] + row["argument_bytes"]),
+        collectives_text(row),
+        str(row["crossing"]),
+        "-" if row["flops_ratio"] is None else f"x{row['flops_ratio']:.2f}",
+        f"{row['compile_s']:.0f} s",
+        "-" if best is None else f"{1e3 * best:.3g} ms",
+    )
+
+
+def collectives_text(row: dict) -> str:
+    """How many a step of one trial, and their bytes on one device."""
+    inside = [t for t in row["collectives"] if t["inside"] is not None]
+    known = [t for t in inside if t["per_step"] is not None]
+    if not inside:
+        return "not compiled" if "error" in row or not (row["collectives"] or row["fits"]) else "none"
+    more = "" if len(known) == len(inside) else " and more"
+    size = sum(t["bytes"] for t in known)
+    told = f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"
+    return f"{sum(t['per_step'] for t in known)}, {told}{more}"
+
+
+def time_text(to: Target, data: dict, price: float) -> list[str]:
+    if data["hours"] is None:
+        return ["time     no bound: " + ("cohorts are missing" if to.facts else f"the peaks of {to.kind} are unknown")]
+    number = f"{len(to.devices)} device{'s' * (len(to.devices) > 1)}"
+    cost = f", ${data['dollars']:,.2f} at ${price:g} a device-hour" if price else ""
+    return [
+        f"time     at least {data['hours']:.3g} hours on {number}{cost}: a bound and no forecast,",
+        "         with every device at its peak and nothing lost in passing data between devices",
+    ]
+
+
+def before(number: int, places: Sequence[Place], spent: float) -> str:
+    """The line before cohort `number` is compiled, `spent` seconds after the first was begun."""
+    size = short(counting.params(places[number].cohort.shape).with_head)
+    left = f", about {clock(spent / number * (len(places) - number) / 3600)} to go" if number else ""
+    return f"compiling {number + 1} of {len(places)}: {size} params{left}"
+
+
+def gib(size: int | float) -> str:
+    return f"{size / 2**30:.1f}" if size >= 2**30 else f"{size / 2**30:.2f}"
