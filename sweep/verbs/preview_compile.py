@@ -177,7 +177,7 @@ def cohort_hours(cohort: Cohort, row: dict) -> float | None:
 
 
 def least_hours(schedule: Schedule, places: Sequence[Place], each: Sequence[float | None]) -> float | None:
-    """Least hours of cohorts side by side: those of the slowest, or all devices busy from the first step to the last."""
+    """Least hours of cohorts side by side: those of the slowest, or of all devices busy from first to last."""
     known = [hours for hours in each if hours is not None]
     if len(known) < len(places):
         return None
@@ -270,7 +270,7 @@ def cohort_text(row: dict) -> tuple[str, ...]:
         str(row["crossing"]),
         "-" if row["flops_ratio"] is None else f"x{row['flops_ratio']:.2f}",
         f"{row['compile_s']:.0f} s",
-        "-" if best is None else f"{1e3 * best:.3g} ms",
+        "-" if best is None else f"{best:.2f} s" if best >= 1 else f"{1e3 * best:.3g} ms",
     )
 
 

@@ -1,16 +1,16 @@
 """FLOPs of traced programs, against products counted by hand."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
 from models import counting
 from models.shape import Shape
-from sweep.train import program
 from sweep.train.ahead import flops, gpus
+from sweep.train.machine import Machine
+from sweep.train.program import Execution
 from sweep.train.sharding import make_mesh
 
 
@@ -59,17 +59,14 @@ def test_the_loss_of_a_model_is_the_exact_count_with_the_whole_square():
     shape = Shape(
         vocab=64, width=32, depth=2, heads=2, kv_heads=1, head_dim=16, ffn=48, seq_len=16, batch=4, qk_norm=False
     )
-    mesh = make_mesh(jax.devices()[:1], 1)
-    chunk = program.make_chunk(shape, mesh, steps=5, mode="map")
-    with jax.set_mesh(mesh):
-        shapes: list[Any] = [jax.ShapeDtypeStruct((4096,), jnp.uint16), jax.ShapeDtypeStruct((1, 4, 17), jnp.int32)]
-        tokens = program.Tokens(*shapes)
-        rows = program.stack([program.example_hyper()] * 3)
-        limits = jnp.zeros(3, jnp.int32), jnp.zeros(3, bool)
-        done = flops.traced(chunk.trace(tokens, program.abstract_states(shape, mesh, 3), rows, *limits).jaxpr.jaxpr)
-    trained = 5 * shape.batch_tokens * counting.train_flops_per_token(shape, causal=False)
-    validated = shape.batch_tokens * counting.forward_flops_per_token(shape, causal=False)
-    assert done == pytest.approx(3 * (trained + validated), rel=1e-3)
+    for mode in ("map", "vmap"):
+        mesh = make_mesh(jax.devices()[:1], 1)
+        tokens, windows = np.zeros(4096, np.uint16), np.zeros((4, 17), np.int32)
+        machine = Machine(shape, mesh, Execution(mode), 5, tokens, windows)
+        with jax.set_mesh(mesh):
+            done = flops.traced(machine.trace_chunk(3).jaxpr.jaxpr, 5)
+        trained = 5 * shape.batch_tokens * counting.train_flops_per_token(shape, causal=False)
+        assert done == pytest.approx(3 * trained, rel=1e-3)
 
 
 # Attention kernels, as a multiple of one product over the whole square
