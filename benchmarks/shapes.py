@@ -33,7 +33,7 @@ def shape(
         seq_len=seq_len,
         batch=max(1, batch_tokens // seq_len),
         dtype=dtype,
-        attention=attention.choose(platform, dtype, width // heads, seq_len),
+        attention=attention.choose(platform, dtype, heads, width // heads, seq_len).implementation,
     )
 
 

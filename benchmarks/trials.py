@@ -12,13 +12,16 @@ import numpy as np
 from benchmarks.shapes import walk
 from models import counting
 from models.shape import Shape
-from sweep.train import devices, program
-from sweep.train.cohort import trial_axis
+from sweep.config import Memory
+from sweep.train import devices, state
+from sweep.train.capacity import needs, settle
+from sweep.train.engine import trial_axis
 from sweep.train.machine import Machine, mode_of
-from sweep.train.program import Hyper
+from sweep.train.program import Execution
 from sweep.train.rows import FOREVER
 from sweep.train.schedule import SCHEDULES
 from sweep.train.sharding import make_mesh
+from sweep.train.state import Hyper
 
 Devices = Sequence[Any]  # of jax.Device, which type checkers take for a variable
 UPDATE_BYTES = 28  # a parameter: weight, gradient and two moments read, weight and moments written, float32
@@ -27,7 +30,7 @@ UPDATE_BYTES = 28  # a parameter: weight, gradient and two moments read, weight 
 def hyper(seed: int, peak: float) -> Hyper:
     """A trial that never ends: warm-up, then a constant rate."""
     return dataclasses.replace(
-        program.example_hyper(),
+        state.example_hyper(),
         seed=np.uint32(seed),
         peak=np.float32(peak),
         weight_decay=np.float32(0.1),
@@ -59,15 +62,15 @@ class Trials:
         train = walk(shape.vocab, 1 + max(2**18, 16 * shape.batch_tokens))
         val = train[: shape.seq_len + 1].astype(np.int32)[None]
         with jax.set_mesh(mesh):
-            machine = Machine.build(shape, mesh, mode_of(shape, group[0].platform), steps, train, val)
+            machine = Machine(shape, mesh, Execution(mode_of(shape, group[0].platform)), steps, train, val)
             began = time.perf_counter()
-            machine.chunk(at_once)
+            settle(machine, Memory(), at_once)
             compile_s = time.perf_counter() - began
-            stacks = [program.stack(hypers[i : i + at_once]) for i in range(0, len(hypers), at_once)]
-            init = program.make_init(shape, mesh)  # one compile for all groups
+            stacks = [state.stack(hypers[i : i + at_once]) for i in range(0, len(hypers), at_once)]
+            init = state.make_init(shape, mesh)  # one compile for all groups
             states = [init(machine.by_trial(stack)) for stack in stacks]
-            ends = np.full(at_once, FOREVER, np.int32), np.zeros(at_once, bool)
-            limits = [machine.by_trial((stack, *ends)) for stack in stacks]
+            ends = np.full(at_once, FOREVER, np.int32)
+            limits = [machine.by_trial((stack, ends)) for stack in stacks]
         return cls(shape, machine, at_once, states, limits, compile_s)
 
     def advance(self) -> float:
@@ -81,7 +84,7 @@ class Trials:
         with jax.set_mesh(self.machine.mesh):
             chunk, reports = self.machine.chunk(self.rows), []
             for i, limits in enumerate(self.limits):
-                self.states[i], report = chunk(self.machine.tokens, self.states[i], *limits)
+                self.states[i], report = chunk(self.machine.resident, self.states[i], *limits)
                 reports.append(report)
             last = float(np.mean([np.asarray(report.train_loss)[-1] for report in reports]))
         if not np.isfinite(last):
@@ -90,9 +93,7 @@ class Trials:
 
     def memory_bytes(self) -> int | None:
         """Device memory of the program by XLA's account: arguments and temporaries of one device."""
-        compiled: Any = self.machine.chunk(self.rows)
-        memory = compiled.memory_analysis()
-        return memory.temp_size_in_bytes + memory.argument_size_in_bytes if memory else None
+        return needs(self.machine.chunk(self.rows).memory_analysis()) or None
 
 
 def best_of(

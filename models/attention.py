@@ -1,10 +1,11 @@
 """Causal attention, with the implementation chosen explicitly and recorded in the shape.
 
 `jax.nn.dot_product_attention` falls back to XLA silently when left to choose, and cuDNN raises where it does not apply;
-so the choice is made once, here, from facts known before anything is compiled.
+so the choice is made once, here, from facts known before anything is compiled. No compiler can split a kernel over
+devices: the trainer calls each on a device's own rows, inside a shard_map that is manual over every axis.
 """
 
-import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +13,53 @@ from jaxtyping import Array, Float
 
 from models.shape import Attention
 
+BLOCKS = (
+    512,
+    256,
+    128,
+)  # tokens of a splash tile: the largest that divides; a guess until a chip measures
+SQUARE_AT_ONCE = 2**24  # scores of one sequence, all heads; above it XLA's attention is cut into chunks of queries
+SHORT = 256  # tokens; up to here XLA's attention is as fast as cuDNN's
 
-def choose(platform: str, dtype: str, head_dim: int, seq_len: int) -> Attention:
+
+class Choice(NamedTuple):
+    """An implementation, and why this one."""
+
+    implementation: Attention
+    reason: str
+
+
+def choose(platform: str, dtype: str, heads: int, head_dim: int, seq_len: int) -> Choice:
     """The fastest implementation that is legal for `platform` (cpu, gpu, tpu), compute dtype and dimensions."""
-    if platform == "gpu" and dtype == "bfloat16" and head_dim % 8 == 0 and head_dim <= 256 and seq_len > 256:
-        return "cudnn"
-    if platform == "tpu" and head_dim % 128 == 0 and seq_len % 512 == 0:
-        return "splash"
-    return "xla"
+    if platform == "gpu":
+        illegal = refusal_of_cudnn(dtype, head_dim, seq_len)
+        if not illegal:
+            return Choice("cudnn", "GPU, 16 bits")
+    elif platform == "tpu":
+        illegal = refusal_of_splash(head_dim, seq_len)
+        if not illegal:
+            return Choice("splash", f"TPU, blocks of {block_of(seq_len)}")
+    else:
+        illegal = "CPU"
+    if heads * seq_len**2 > SQUARE_AT_ONCE:
+        return Choice("chunked", f"{illegal}; {heads} heads x {seq_len}^2 scores are too many at once")
+    return Choice("xla", illegal)
+
+
+def refusal_of_cudnn(dtype: str, head_dim: int, seq_len: int) -> str:
+    """Why cuDNN's attention is not taken, or nothing."""
+    if dtype != "bfloat16":
+        return f"cuDNN has no {dtype} kernel"
+    if head_dim % 8 or head_dim > 256:
+        return f"cuDNN takes head_dim in steps of 8 up to 256, not {head_dim}"
+    return f"{seq_len} tokens are too few for cuDNN to pay" if seq_len <= SHORT else ""
+
+
+def refusal_of_splash(head_dim: int, seq_len: int) -> str:
+    """Why the TPU's kernel is not taken, or nothing."""
+    if head_dim != 64 and head_dim % 128:
+        return f"splash takes head_dim 64 or a multiple of 128, not {head_dim}"
+    return "" if seq_len % BLOCKS[-1] == 0 else f"splash takes a multiple of {BLOCKS[-1]} tokens, not {seq_len}"
 
 
 def attend(
@@ -28,19 +68,54 @@ def attend(
     """softmax(q k' / sqrt(A)) v over the past, softmax in float32; heads / kv_heads queries share a key."""
     if implementation == "splash":
         return splash(q, k, v)
+    if implementation == "chunked":
+        return chunked(q, k, v)
     return jax.nn.dot_product_attention(q, k, v, is_causal=True, implementation=implementation)
 
 
-def splash(
-    q: Float[Array, "B L H A"], k: Float[Array, "B L K A"], v: Float[Array, "B L K A"]
+def chunked(
+    q: Float[Array, "B L H A"], k: Float[Array, "B L K A"], v: Float[Array, "B L K A"], at_once: int = SQUARE_AT_ONCE
 ) -> Float[Array, "B L H A"]:
-    """The TPU's block-sparse kernel: never touches the upper half of the square."""
+    """XLA's attention for a chunk of queries at a time, scores recomputed in the backward pass.
+
+    Memory falls from the square to one chunk's share of it; the work is that of the whole square, and its scores once
+    more in the backward pass.
+    """
+    batch, length, heads, size = q.shape
+    chunk = max(c for c in range(1, length + 1) if length % c == 0 and (c == 1 or heads * c * length <= at_once))
+    keys = jnp.arange(length)
+
+    @jax.checkpoint
+    def one(args):
+        start, some = args
+        past = (start + jnp.arange(chunk))[:, None] >= keys[None, :]
+        return jax.nn.dot_product_attention(some, k, v, mask=past[None, None], implementation="xla")
+
+    queries = jnp.moveaxis(q.reshape(batch, length // chunk, chunk, heads, size), 1, 0)
+    out = jax.lax.map(one, (jnp.arange(0, length, chunk), queries))
+    return jnp.moveaxis(out, 0, 1).reshape(q.shape)
+
+
+def block_of(seq_len: int) -> int:
+    """Tokens of a splash tile."""
+    return next(block for block in BLOCKS if seq_len % block == 0)
+
+
+def splash(
+    q: Float[Array, "B L H A"], k: Float[Array, "B L K A"], v: Float[Array, "B L K A"], *, interpret: bool = False
+) -> Float[Array, "B L H A"]:
+    """The TPU's block-sparse kernel: never touches the upper half of the square, and shares keys among queries itself.
+
+    Built at each trace and not cached: its block tables are traced values, and would leak from one trace into another.
+    """
     from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel, splash_attention_mask
 
-    seq_len, heads = q.shape[1], q.shape[2]
+    seq_len, heads, block = q.shape[1], q.shape[2], block_of(q.shape[1])
+    names = ("q", "kv", "kv_compute", "q_dkv", "kv_dkv", "kv_dkv_compute", "q_dq", "kv_dq")
+    sizes = splash_attention_kernel.BlockSizes(**{f"block_{name}": block for name in names})
     mask = splash_attention_mask.MultiHeadMask([splash_attention_mask.CausalMask((seq_len, seq_len))] * heads)
-    kernel = splash_attention_kernel.make_splash_mha(mask=mask, head_shards=1, q_seq_shards=1)
-    share = functools.partial(jnp.repeat, repeats=heads // k.shape[2], axis=2)
-    q_BxHxLxA, k_BxHxLxA, v_BxHxLxA = (jnp.swapaxes(x, 1, 2) for x in (q * q.shape[-1] ** -0.5, share(k), share(v)))
-    out_BxHxLxA = jnp.asarray(jax.vmap(kernel)(q_BxHxLxA, k_BxHxLxA, v_BxHxLxA))
-    return jnp.swapaxes(out_BxHxLxA, 1, 2)
+    kernel = splash_attention_kernel.make_splash_mha(
+        mask=mask, block_sizes=sizes, head_shards=1, q_seq_shards=1, interpret=interpret
+    )
+    by_head = (jnp.swapaxes(x, 1, 2) for x in (q * q.shape[-1] ** -0.5, k, v))
+    return jnp.swapaxes(jnp.asarray(jax.vmap(kernel)(*by_head)), 1, 2)

@@ -40,6 +40,29 @@ def norm_params(shape: Shape) -> int:
     return shape.depth * per_block + shape.width
 
 
+def leaves(shape: Shape) -> dict:
+    """Dimensions of every array of the parameter tree, by the names of the modules; blocks lead with the depth axis."""
+    width, inner = shape.width, (shape.heads, shape.head_dim)
+    keys = (shape.kv_heads, shape.head_dim)
+    matrix, norm = {"embedding": (shape.vocab, width)}, {"scale": (width,)}
+    block = {
+        "attention_norm": norm,
+        "q": {"kernel": (width, *inner)},
+        "k": {"kernel": (width, *keys)},
+        "v": {"kernel": (width, *keys)},
+        "out": {"kernel": (*inner, width)},
+        "ffn_norm": norm,
+        "up": {"kernel": (width, shape.ffn)},
+        "down": {"kernel": (shape.ffn, width)},
+    }
+    if shape.qk_norm:
+        block |= {"q_norm": {"scale": (shape.head_dim,)}, "k_norm": {"scale": (shape.head_dim,)}}
+    if shape.activation == "swiglu":
+        block |= {"gate": {"kernel": (width, shape.ffn)}}
+    blocks = {name: {leaf: (shape.depth, *dims) for leaf, dims in part.items()} for name, part in block.items()}
+    return {"embed": matrix, "blocks": blocks, "norm": norm} | ({} if shape.tied else {"unembed": matrix})
+
+
 def params(shape: Shape) -> Params:
     """Parameters of `shape`, equal to the sizes of the real parameter tree (tests/models/test_counting.py)."""
     non_embedding = shape.depth * block_matmul_params(shape) + norm_params(shape)

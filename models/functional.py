@@ -3,6 +3,8 @@
 init(shape, key)                       -> params, float32 arrays under the names of the modules
 apply(shape, params, tokens_BxL)       -> logits, float32
 token_losses(shape, params, window)    -> nats a token, without holding all logits at once
+
+`params` are whole, or, inside a shard_map over the axis `data`, this device's parts by `models.layout`.
 """
 
 import functools
@@ -12,6 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
+from models.layout import ONE_DEVICE, Layout
 from models.shape import LOGITS_AT_ONCE, Shape
 from models.transformer import Transformer
 
@@ -43,18 +46,22 @@ def apply(shape: Shape, params: Params, tokens_BxL: Int[Array, "B L"]) -> Float[
     return logits_of(model(tokens_BxL), model.head())
 
 
-def token_losses(shape: Shape, params: Params, window_BxW: Int[Array, "B W"]) -> Float[Array, "B L"]:
+def token_losses(
+    shape: Shape, params: Params, window_BxW: Int[Array, "B W"], placed: Layout = ONE_DEVICE
+) -> Float[Array, "B L"]:
     """Cross-entropy in nats of each next token; a window holds L + 1 tokens: the inputs and, one on, the targets.
 
-    Where B x L x V exceeds LOGITS_AT_ONCE the head and the softmax run over slices of the sequence, recomputed in the
-    backward pass: memory falls by the number of slices for a third more head FLOPs.
+    Where B x L x V of this device exceeds LOGITS_AT_ONCE the head and the softmax run over slices of the sequence,
+    recomputed in the backward pass: memory falls by the number of slices for a third more head FLOPs.
     """
     model = module(shape, params)
-    hidden_BxLxD, head_VxD, target_BxL = model(window_BxW[:, :-1]), model.head(), window_BxW[:, 1:]
+    hidden_BxLxD, target_BxL = model(window_BxW[:, :-1], placed), window_BxW[:, 1:]
+    head_VxD = model.head(placed)
     batch, length = target_BxL.shape
     slices = slices_of(length, batch * length * shape.vocab)
     if slices == 1:
         return cross_entropy(hidden_BxLxD, target_BxL, head_VxD)
+    head_VxD = head_VxD.astype(jnp.float32)  # its gradient is added up slice by slice
 
     def split(x):
         return jnp.moveaxis(x.reshape(batch, slices, length // slices, *x.shape[2:]), 1, 0)

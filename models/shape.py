@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Activation = Literal["swiglu", "gelu"]
-Attention = Literal["xla", "cudnn", "splash"]
+Attention = Literal["xla", "chunked", "cudnn", "splash"]
 Dtype = Literal["float32", "bfloat16"]
-LOGITS_AT_ONCE = 2**27  # elements; above it the head and the softmax run in slices of the sequence
+LOGITS_AT_ONCE = 2**27  # elements on a device; above it the head and the softmax run in slices of the sequence
 
 
 @dataclass(frozen=True)

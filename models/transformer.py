@@ -11,10 +11,11 @@ import functools
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int
 
+from models import layout
 from models.attention import attend
+from models.layout import ONE_DEVICE, Layout
 from models.shape import Shape
 
 SCAN_FROM = 8  # blocks; below it the scan is unrolled, which runs a few percent faster
@@ -33,13 +34,6 @@ def rotate(x_BxLxHxA: Float[Array, "B L H A"]) -> Float[Array, "B L H A"]:
     cos, sin = (f(angle_LxA)[None, :, None, :].astype(x_BxLxHxA.dtype) for f in (jnp.cos, jnp.sin))
     a, b = jnp.split(x_BxLxHxA, 2, axis=-1)
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
-
-
-def pin_batch(x: Shaped[Array, "B ..."]) -> Shaped[Array, "B ..."]:
-    """Keep activations split over the mesh axis `data`; left to itself the compiler may gather them."""
-    if "data" in jax.sharding.get_abstract_mesh().axis_names:
-        return jax.lax.with_sharding_constraint(x, P("data"))
-    return x
 
 
 class Block(nnx.Module):
@@ -70,7 +64,6 @@ class Block(nnx.Module):
         self.down = dense(shape.ffn, shape.width, kernel_init=normal(outward * shape.ffn**-0.5))
 
     def __call__(self, x_BxLxD: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
-        x_BxLxD = pin_batch(x_BxLxD)
         x_BxLxD += self.attention(self.attention_norm(x_BxLxD))
         return x_BxLxD + self.feed_forward(self.ffn_norm(x_BxLxD))
 
@@ -103,11 +96,32 @@ class Transformer(nnx.Module):
         if not shape.tied:
             self.unembed = matrix(rngs=nnx.Rngs(head_key))
 
-    def __call__(self, tokens_BxL: Int[Array, "B L"]) -> Float[Array, "B L D"]:
-        x_BxLxD = self.embed(tokens_BxL) * self.shape.width**0.5  # unit variance into the residual stream
+    def __call__(self, tokens_BxL: Int[Array, "B L"], placed: Layout = ONE_DEVICE) -> Float[Array, "B L D"]:
+        dtype, axes = jnp.dtype(self.shape.dtype), layout.axes(self.shape, placed.data)
+        table = layout.whole(self.embed.embedding[...], axes["embed"]["embedding"], dtype)
+        x_BxLxD = layout.rows(table, tokens_BxL).astype(dtype)
+        x_BxLxD *= self.shape.width**0.5  # unit variance into the residual stream
         unroll = self.shape.depth if self.shape.depth < SCAN_FROM else 1
-        x_BxLxD, _ = jax.lax.scan(lambda x, block: (block(x), None), x_BxLxD, self.blocks, unroll=unroll)
+
+        def one(x: Array, block: Block) -> tuple[Array, None]:
+            return gathered(block, axes["blocks"], dtype)(x), None
+
+        if placed.remat != "none":
+            one = jax.checkpoint(one, policy=layout.POLICIES[placed.remat], prevent_cse=unroll > 1)
+        x_BxLxD, _ = jax.lax.scan(one, x_BxLxD, self.blocks, unroll=unroll)
         return self.norm(x_BxLxD)
 
-    def head(self) -> Float[Array, "V D"]:
-        return (self.embed if self.shape.tied else self.unembed).embedding[...]
+    def head(self, placed: Layout = ONE_DEVICE) -> Float[Array, "V D"]:
+        """The head's matrix, whole."""
+        name = "embed" if self.shape.tied else "unembed"
+        axis = layout.axes(self.shape, placed.data)[name]["embedding"]
+        return layout.whole(getattr(self, name).embedding[...], axis, jnp.dtype(self.shape.dtype))
+
+
+def gathered(block: Block, axes: dict, dtype: jnp.dtype) -> Block:
+    """One block with whole weights; `axes` count the depth axis, which is scanned away."""
+    if all(axis == layout.WHOLE for axis in jax.tree.leaves(axes)):
+        return block
+    graph, state = nnx.split(block)
+    weights = jax.tree.map(lambda x, axis: layout.whole(x, max(axis - 1, -1), dtype), nnx.to_pure_dict(state), axes)
+    return nnx.merge(graph, nnx.State(weights))

@@ -104,6 +104,14 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """How a step fits a device's memory; it changes no loss but by rounding."""
+
+    remat: Literal["auto", "none", "dots", "full"] = "auto"  # what the backward pass computes again; auto: what must be
+    micro_batches: int = 0  # parts of a device's batch, one after another; 0: as few as fit
+
+
+@dataclass(frozen=True)
 class Sweep:
     """A sweep: families of trials at fixed FLOP budgets, and the rules that make and train them."""
 
@@ -127,6 +135,7 @@ class Sweep:
     recipe: Recipe = field(default_factory=Recipe)
     prior: Prior = field(default_factory=Prior)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self):
         check_types(self)
@@ -157,6 +166,7 @@ def validate(sweep: Sweep) -> None:
         (1 < sweep.span < math.inf, "span", "a factor above 1"),
         (0 <= sweep.target_compute < math.inf, "target_compute", "0 or positive FLOPs"),
         (not sweep.trunk or sweep.schedule == "wsd", "trunk", "--no-trunk, or --schedule wsd"),
+        (sweep.memory.micro_batches >= 0, "memory.micro_batches", "0 or positive"),
         (sweep.data.max_bytes >= 0, "data.max_bytes", "0 or positive"),
         (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", "between 0 and 0.5"),
         (sweep.architecture.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),

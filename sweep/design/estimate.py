@@ -42,6 +42,18 @@ def trial_bytes(shape: Shape) -> int:
     return BYTES_PER_PARAM * counting.params(shape).total + activation_bytes(shape)
 
 
+FACTORS = {"none": 84, "dots": 19, "full": 2}
+
+
+def device_bytes(shape: Shape, *, data: int = 1, remat: str = "none", micro_batches: int = 1) -> int:
+    """Memory of a device that trains one trial on `data` devices."""
+    state = 16 * counting.params(shape).total / data
+    tokens = shape.batch_tokens / data / micro_batches
+    logits = 12 * min(shape.vocab * tokens, LOGITS_AT_ONCE)
+    size = 2 if shape.dtype == "float32" else 1
+    return round(state + size * FACTORS[remat] * shape.width * shape.depth * tokens + logits)
+
+
 def probe(cohorts: Sequence[Cohort], flops_per_second: Callable[[Shape], float]) -> list[Speed]:
     """Speeds of the smallest, the middle and the largest shape, measured by `flops_per_second`."""
     shapes = sorted({c.shape for c in cohorts}, key=lambda s: counting.params(s).total)

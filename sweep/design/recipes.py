@@ -34,7 +34,7 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
         activation=arch.activation,
         qk_norm=arch.qk_norm,
         dtype=dtype,
-        attention=attention.choose(platform, dtype, head_dim, arch.seq_len)
+        attention=attention.choose(platform, dtype, heads, head_dim, arch.seq_len).implementation
         if arch.attention == "auto"
         else arch.attention,
     )

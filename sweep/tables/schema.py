@@ -43,6 +43,10 @@ COLUMNS: dict[str, pa.DataType] = {
     "epochs": REAL,
     "trunk": TEXT,  # rows of one trunk share a history: they are resampled together
     "mode": TEXT,  # vmap, map
+    "attention": TEXT,  # xla, chunked, cudnn, splash
+    "attention_reason": TEXT,
+    "remat": TEXT,  # none, dots, full: what the backward pass computed again
+    "micro_batches": WHOLE,
     "device": TEXT,
     "mesh": TEXT,
     "mfu": REAL,

@@ -1,5 +1,6 @@
 """Training one cohort from where it stands to its end: compile once, run chunk after chunk, save, resume."""
 
+import dataclasses
 import json
 import threading
 import time
@@ -11,29 +12,33 @@ from typing import Any
 import jax
 import numpy as np
 
+from sweep.config import Memory
 from sweep.design.cohorts import Cohort
 from sweep.errors import Partial
-from sweep.train import program
+from sweep.train import devices, program, state
+from sweep.train.capacity import settle
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
-from sweep.train.machine import Machine, chunk_steps, mode_of
-from sweep.train.program import Report, State
+from sweep.train.machine import Machine, chunk_steps, feeds, mode_of
+from sweep.train.program import Execution, Report, Validation
 from sweep.train.rows import rows_of
 from sweep.train.sharding import make_mesh
+from sweep.train.state import State
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train a cohort; none of it changes a loss."""
+    """How to train a cohort; none of it changes a loss but by rounding."""
 
     folder: Path  # the cohort's own
     curve_points: int = 10
     checkpoint_minutes: float = 5.0
     keep: int = 2
+    memory: Memory = Memory()  # noqa: RUF009 (frozen)
     mode: program.Mode | None = None  # None: chosen by size
-    trial_devices: int | None = None  # None: as many as rows and devices allow
     steps: int | None = None  # of a chunk; None: chosen by size
+    fed: bool | None = None  # training tokens come with each chunk; None: where they are too large for the device
 
 
 @dataclass
@@ -42,6 +47,7 @@ class Pending:
 
     work: Work
     report: Report
+    validation: Validation | None
     columns: np.ndarray  # where the active rows are in the report
     sent: float  # seconds
 
@@ -49,22 +55,47 @@ class Pending:
 class CohortRun:
     """One cohort on one group of devices. `cursor` says how far it is; `on_chunk` is called after each chunk."""
 
-    def __init__(self, cohort: Cohort, group: list[Device], data: tuple[np.ndarray, np.ndarray], settings: Settings):
+    def __init__(
+        self, cohort: Cohort, group: list[Device], trial: int, data: tuple[np.ndarray, np.ndarray], settings: Settings
+    ):
+        """Nothing is compiled or put on a device yet.
+
+        Args:
+            group, trial: a mesh (trial, len(group) / trial).
+            data: training tokens and validation windows.
+        """
         self.cohort, self.settings = cohort, settings
         self.rows = rows_of(cohort)
         self.cursor = Cursor.start(self.rows)
-        trial = settings.trial_devices or trial_axis(len(self.rows), len(group))
-        if group[0].platform == "cpu" and not settings.trial_devices:
-            group = group[:trial]  # cores already share one step's work: splitting its batch as well only adds waiting
         self.mesh = make_mesh(group, trial)
-        self.mode = settings.mode or mode_of(cohort.shape, group[0].platform)
         self.slots = -(-len(self.rows) // trial) * trial  # the rows and, to fill the mesh, idle ones
-        steps = settings.steps or chunk_steps(cohort.shape, len(self.rows), group)
-        with jax.set_mesh(self.mesh):
-            self.machine = Machine.build(cohort.shape, self.mesh, self.mode, steps, *data)
+        shape, (train, windows) = cohort.shape, data
+        mode = settings.mode or mode_of(shape, group[0].platform)
+        steps = settings.steps or chunk_steps(shape, len(self.rows), group)
+        fed = settings.fed
+        if fed is None:
+            fed = feeds(len(train), train.dtype.itemsize, devices.memory_bytes(group[0]))
+        self.machine = Machine(shape, self.mesh, Execution(mode), steps, train, windows, fed)
+        self.at_once = 0  # rows of a chunk, once compiled
         self.log = Log(settings.folder / "log.jsonl")
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
         self.unconfirmed: int | None = None  # number of a save that may still be under way
+        self.last_end = 0.0  # seconds; when the last chunk was read back
+
+    @property
+    def mode(self) -> program.Mode:
+        """How rows share a device."""
+        return self.machine.execution.mode
+
+    def compile(self) -> None:
+        """Choose how to run within the device's memory, and compile it. Raises Refusal where nothing fits."""
+        if not self.at_once:
+            self.at_once = settle(self.machine, self.settings.memory, self.slots)
+
+    def shrink(self) -> None:
+        """After the device ran out of memory: the next choice. Raises Refusal where there is none."""
+        self.at_once = settle(self.machine, self.settings.memory, self.slots, after=self.machine.execution)
+        self.cursor = Cursor.start(self.rows)
 
     def run(self, stop: threading.Event) -> Cursor:
         """Train to the end, or until `stop` is set: then the state is saved and Partial raised."""
@@ -77,11 +108,8 @@ class CohortRun:
         return self.cursor
 
     def train(self, checkpoints: Checkpoints, stop: threading.Event) -> None:
+        self.compile()
         states = self.begin(checkpoints)
-        at_once = self.slots
-        if self.mode == "vmap":
-            resident = sum(x.nbytes for x in jax.tree.leaves(states)) / self.mesh.size
-            at_once = self.machine.most_rows(self.slots, resident)
         pending: Pending | None = None
         saved = time.monotonic()
         while True:
@@ -98,7 +126,7 @@ class CohortRun:
                 self.rows,
                 self.cursor,
                 steps=self.machine.steps,
-                at_once=at_once,
+                at_once=self.at_once,
                 curve_points=self.settings.curve_points,
             )
             if work is None and pending is None:
@@ -113,7 +141,7 @@ class CohortRun:
     def begin(self, checkpoints: Checkpoints) -> State:
         """Fresh states, or those of the newest checkpoint."""
         pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
-        states = self.machine.init(program.stack([row.hyper for row in self.rows] + pad))
+        states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))
         found = checkpoints.restore(
             states, expected=self.log.has("saved"), warn=lambda text: self.log.write(warning=text)
         )
@@ -121,7 +149,8 @@ class CohortRun:
             states, cursor = found
             self.cursor = Cursor.load(cursor)
         self.cursor.attempts = 1 + self.log.count("begun")
-        self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, mode=self.mode, mesh=dict(self.mesh.shape))
+        how = dataclasses.asdict(self.machine.execution)
+        self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, mesh=dict(self.mesh.shape), **how)
         return states
 
     def send(self, states: State, work: Work) -> tuple[State, Pending]:
@@ -136,28 +165,32 @@ class CohortRun:
             chosen, columns = work.active, np.arange(len(work.active))
             count = machine.rows_for(len(chosen))
         hypers = [self.rows[r].hyper for r in chosen]
-        stacked = program.stack(hypers + [hypers[0]] * (count - len(hypers)))
+        stacked = state.stack(hypers + [hypers[0]] * (count - len(hypers)))
         until, wanted = (pad_to(x[chosen], count, 0) for x in (work.until, work.wanted))
         everyone = count == self.slots and self.mode == "map"
         where = pad_to(chosen, count, self.slots)
         some = states if everyone else machine.copy_rows(states, where)
-        arguments = machine.by_trial((stacked, until, wanted))
+        tokens = machine.tokens(stacked.data_seed, pad_to(work.start[chosen], count, 0))
+        arguments = machine.by_trial((stacked, until))
         chunk = machine.chunk(count)
+        validate = machine.validation(count) if wanted.any() else None
         sent = time.monotonic()
-        some, report = chunk(machine.tokens, some, *arguments)
+        some, report = chunk(tokens, some, *arguments)
+        validation = validate(machine.val, some.params, machine.by_trial(wanted)) if validate else None
         states = some if everyone else machine.put_rows(states, some, where)
-        return states, Pending(work, report, columns, sent)
+        return states, Pending(work, report, validation, columns, sent)
 
     def drain(self, pending: Pending | None) -> None:
         """Wait for a chunk and read it back."""
         if pending is None:
             return
-        report = Report._make(np.asarray(x) for x in pending.report)
+        columns, (losses, step, diverged) = pending.columns, jax.device_get(pending.report)
+        val = Validation(*(x[columns] for x in jax.device_get(pending.validation))) if pending.validation else None
         now = time.monotonic()
-        seconds = now - max(pending.sent, getattr(self, "last_end", 0.0))
+        seconds = now - max(pending.sent, self.last_end)
         self.last_end = now
-        mine = Report._make([report.train_loss[:, pending.columns], *(x[pending.columns] for x in report[1:])])
-        steps = absorb(self.rows, self.cursor, pending.work, mine, seconds)
+        mine = Report(losses[:, columns], step[columns], diverged[columns])
+        steps = absorb(self.rows, self.cursor, pending.work, mine, val, seconds)
         self.log.write(
             chunk=self.cursor.chunks, seconds=round(seconds, 4), steps=steps, rows=self.standing(pending.work)
         )
@@ -212,11 +245,6 @@ class Log:
 
     def has(self, name: str) -> bool:
         return self.count(name) > 0
-
-
-def trial_axis(rows: int, devices: int) -> int:
-    """Devices along the trial axis: the most that divide the group without leaving a device idle."""
-    return max(t for t in range(1, devices + 1) if devices % t == 0 and t <= rows)
 
 
 def pad_to(values: np.ndarray, length: int, fill: int | None) -> np.ndarray:

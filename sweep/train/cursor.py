@@ -98,10 +98,10 @@ def next_work(rows: list[Row], cursor: Cursor, *, steps: int, at_once: int, curv
     return Work(source, start, until, end, wanted, active)
 
 
-def absorb(rows: list[Row], cursor: Cursor, work: Work, report: Any, seconds: float) -> int:
+def absorb(rows: list[Row], cursor: Cursor, work: Work, report: Any, validation: Any | None, seconds: float) -> int:
     """Read a finished chunk back into the cursor; returns the steps it took, all rows together.
 
-    `report` holds numpy arrays over `work.active`, in its order.
+    `report`, and `validation` where any row wanted it, hold numpy arrays over `work.active`, in its order.
     """
     taken = {int(r): max(0, int(report.step[i]) - int(work.start[r])) for i, r in enumerate(work.active)}
     total = max(1, sum(taken.values()))
@@ -114,12 +114,12 @@ def absorb(rows: list[Row], cursor: Cursor, work: Work, report: Any, seconds: fl
             cursor.diverged[r] = cursor.step[r] = int(report.step[i])
             continue
         point = {"trial": row.key, "step": int(work.end[r]), "train_loss": float(losses[-64:].mean()), "loss": None}
-        if work.wanted[r]:
-            point["loss"] = float(report.val_loss[i])
+        if work.wanted[r] and validation is not None:
+            point["loss"] = float(validation.loss[i])
             if row.trial is not None and work.end[r] == row.end:
                 cursor.results[row.key] = {
-                    "loss": float(report.val_loss[i]),
-                    "loss_se": float(report.val_se[i]),
+                    "loss": float(validation.loss[i]),
+                    "loss_se": float(validation.se[i]),
                     "train_loss": point["train_loss"],
                 }
         cursor.curves.append(point)

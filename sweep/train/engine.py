@@ -30,6 +30,7 @@ from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
 from sweep.train.progress import Quiet
+from sweep.train.rows import rows_of
 
 
 def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: Quiet | None = None) -> pa.Table:
@@ -84,8 +85,11 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     def one(cohort: Cohort, group: list[Device], stop: threading.Event) -> None:
         folder = folder_of(out, cohort)
         write_spec(folder, cohort)
-        settings = Settings(folder, sweep.curve_points, sweep.checkpoint.minutes, sweep.checkpoint.keep)
-        training = CohortRun(cohort, group, (train, windows), settings)
+        settings = Settings(folder, sweep.curve_points, sweep.checkpoint.minutes, sweep.checkpoint.keep, sweep.memory)
+        trial = trial_axis(len(rows_of(cohort)), len(group))
+        if group[0].platform == "cpu":
+            group = group[:trial]  # cores already share one step's work: splitting its batch as well only adds waiting
+        training = CohortRun(cohort, group, trial, (train, windows), settings)
         training.on_chunk = progress.update
         training.run(stop)
         finish(training, origin)
@@ -103,6 +107,11 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem
     return losses
+
+
+def trial_axis(rows: int, devices: int) -> int:
+    """Devices along the trial axis: the most that divide the group without leaving a device idle."""
+    return max(t for t in range(1, devices + 1) if devices % t == 0 and t <= rows)
 
 
 def folder_of(out: Path, cohort: Cohort) -> Path:

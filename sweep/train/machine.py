@@ -1,5 +1,9 @@
-"""The compiled programs of one shape on one mesh, and how many rows they may hold at once."""
+"""The compiled programs of one shape on one mesh, and the tokens that they read."""
 
+import functools
+import math
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,16 +14,22 @@ from jax.sharding import PartitionSpec as P
 from jax.stages import Compiled
 
 from models import counting
+from models.layout import DATA
 from models.shape import Shape
-from sweep.train import devices, program
+from sweep.errors import InputError
+from sweep.train import devices, program, state
+from sweep.train.data.order import batches
 from sweep.train.devices import Device
-from sweep.train.program import Hyper, Mode, State, Tokens
+from sweep.train.program import Execution, Mode
+from sweep.train.sharding import TRIAL
+from sweep.train.state import Hyper, State
 
 CHUNK_SECONDS = 4.0  # the host looks up this often: for signals, checkpoints, progress
 CHUNK_STEPS = (10, 256)
 VMAP_UP_TO = 30e6  # parameters; above it one trial fills an accelerator
 CPU_FLOPS = 8e9  # a second and device, to size a chunk with
-MEMORY_SHARE = 0.85  # of a device's memory that a program may take
+RESIDENT_SHARE = 0.1  # of a device's memory that the training tokens may take; above it they come with each chunk
+ADDRESSABLE = 2**31  # tokens that a program can address
 
 
 def mode_of(shape: Shape, platform: str) -> Mode:
@@ -39,65 +49,148 @@ def chunk_steps(shape: Shape, rows: int, group: list[Device]) -> int:
     return int(np.clip(CHUNK_SECONDS * rate / step, *CHUNK_STEPS))
 
 
+def feeds(tokens: int, itemsize: int, memory: int) -> bool:
+    """Whether a training stream comes from the host with each chunk: it is too large to be copied onto every device."""
+    return tokens >= ADDRESSABLE or tokens * itemsize > RESIDENT_SHARE * memory
+
+
+def validation_batches(shape: Shape, data: int, micro_batches: int, windows: int) -> tuple[int, int]:
+    """(batches, windows a batch): as many windows at once as a training step holds, in equal parts for the devices.
+
+    Raises:
+        InputError: fewer windows than devices.
+    """
+    most = min(shape.batch // micro_batches, windows // data * data)
+    if not most:
+        raise InputError(
+            f"data: {windows} validation windows are fewer than the {data} devices of a trial; raise data.val_tokens"
+        )
+    return windows // most, most
+
+
 @dataclass
 class Machine:
     """Programs are compiled ahead of time, when first asked for, and kept by number of rows."""
 
     shape: Shape
     mesh: Mesh
-    mode: Mode
+    execution: Execution
     steps: int  # of a chunk
-    tokens: Tokens
-    compiled: dict[int, Compiled] = field(default_factory=dict)
+    train: np.ndarray  # [tokens], on the host
+    windows: np.ndarray  # [n, L + 1] validation windows, on the host
+    fed: bool = False
+    compiled: dict[tuple[str, int], Compiled] = field(default_factory=dict)
+    compiling: threading.Lock = field(default_factory=threading.Lock)
 
-    @classmethod
-    def build(cls, shape: Shape, mesh: Mesh, mode: Mode, steps: int, train: np.ndarray, val: np.ndarray) -> "Machine":
-        """Puts the training tokens [tokens] and the validation windows [n, L + 1] on every device of the mesh."""
-        batch = min(shape.batch, len(val))
-        batches = val[: len(val) // batch * batch].reshape(-1, batch, shape.seq_len + 1)
-        return cls(shape, mesh, mode, steps, Tokens(everywhere(mesh, train), everywhere(mesh, batches)))
+    def use(self, execution: Execution) -> None:
+        """Run by `execution` from now on."""
+        self.execution = execution
+        self.compiled.clear()
 
-    def by_trial(self, host: Any) -> Any:
-        """Host rows to their devices, spelled out: a process hands over only what its devices hold."""
-        sharding = NamedSharding(self.mesh, P("trial"))
-        return jax.tree.map(lambda x: jax.make_array_from_callback(x.shape, sharding, lambda i: x[i]), host)
+    def state_bytes(self, rows: int) -> int:
+        """Bytes of a device that the state of `rows` rows takes."""
+        leaves = jax.tree.leaves(state.abstract_states(self.shape, self.mesh, rows))
+        return sum(math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize for x in leaves)
 
-    def init(self, hypers: Hyper) -> State:
-        return program.make_init(self.shape, self.mesh)(self.by_trial(hypers))
-
-    def copy_rows(self, states: State, source: np.ndarray) -> State:
-        return program.make_take(self.shape, self.mesh)(states, everywhere(self.mesh, source))
-
-    def put_rows(self, states: State, some: State, where: np.ndarray) -> State:
-        return program.make_put(self.shape, self.mesh)(states, some, everywhere(self.mesh, where))
+    # Programs
 
     def chunk(self, rows: int) -> Compiled:
         """The compiled chunk of `rows` rows."""
-        if rows not in self.compiled:
-            make = program.make_chunk(self.shape, self.mesh, steps=self.steps, mode=self.mode)
-            states = program.abstract_states(self.shape, self.mesh, rows)
-            hypers = program.stack([program.example_hyper()] * rows)
-            limits = np.zeros(rows, np.int32), np.zeros(rows, bool)
-            self.compiled[rows] = make.lower(self.tokens, states, *self.by_trial((hypers, *limits))).compile()
-        return self.compiled[rows]
+        make = functools.partial(program.make_chunk, steps=self.steps, fed=self.fed)
+        return self.compile("chunk", rows, make, lambda: (self.abstract_tokens(rows), *self.abstract_rows(rows)))
+
+    def validation(self, rows: int) -> Compiled:
+        """The compiled validation of `rows` rows."""
+
+        def arguments() -> tuple:
+            states, _, until = self.abstract_rows(rows)
+            wanted = jax.ShapeDtypeStruct(until.shape, bool, sharding=until.sharding)
+            return self.abstract_validation(), states.params, wanted
+
+        return self.compile("validation", rows, program.make_validation, arguments)
+
+    def compile(self, name: str, rows: int, make: Callable, arguments: Callable[[], tuple]) -> Compiled:
+        with self.compiling:  # one at a time: a second thread that asks for the same program waits for it
+            if (name, rows) not in self.compiled:
+                with jax.set_mesh(self.mesh):
+                    lowered = make(self.shape, self.mesh, self.execution).lower(*arguments())
+                    self.compiled[name, rows] = lowered.compile()
+            return self.compiled[name, rows]
+
+    def abstract_rows(self, rows: int) -> tuple[State, Hyper, jax.ShapeDtypeStruct]:
+        """States, hyper-parameters and limits of `rows` rows: shapes and shardings, nothing allocated."""
+        sharding = NamedSharding(self.mesh, P(TRIAL))
+        stacked = state.stack([state.example_hyper()] * rows), np.zeros(rows, np.int32)
+        hypers, until = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), stacked)
+        return state.abstract_states(self.shape, self.mesh, rows), hypers, until
+
+    def abstract_tokens(self, rows: int) -> jax.ShapeDtypeStruct:
+        """The training tokens that a chunk of `rows` rows is given."""
+        if self.fed:
+            dims = (rows, self.steps, self.shape.batch, self.shape.seq_len + 1)
+            return jax.ShapeDtypeStruct(dims, self.train.dtype, sharding=NamedSharding(self.mesh, program.FED))
+        return jax.ShapeDtypeStruct(self.train.shape, self.train.dtype, sharding=NamedSharding(self.mesh, P()))
+
+    def abstract_validation(self) -> jax.ShapeDtypeStruct:
+        """The validation windows [batches, B, L + 1]."""
+        data, parts = self.mesh.shape[DATA], self.execution.micro_batches
+        count, size = validation_batches(self.shape, data, parts, len(self.windows))
+        sharding = NamedSharding(self.mesh, P(None, DATA))
+        return jax.ShapeDtypeStruct((count, size, self.windows.shape[1]), self.windows.dtype, sharding=sharding)
+
+    # Tokens
+
+    @functools.cached_property
+    def resident(self) -> jax.Array:
+        """The training stream, a copy on every device."""
+        return self.put(self.train, P())
+
+    @functools.cached_property
+    def val(self) -> jax.Array:
+        """The validation windows, split over the devices of a trial."""
+        count, size, width = self.abstract_validation().shape
+        return self.put(self.windows[: count * size].reshape(count, size, width), P(None, DATA))
+
+    def tokens(self, seeds: np.ndarray, first: np.ndarray) -> jax.Array:
+        """What a chunk reads: the resident stream, or the batches of each row from its step `first` on.
+
+        Args:
+            seeds, first: [T] data seeds and steps of the rows.
+        """
+        if not self.fed:
+            return self.resident
+        dims = (len(seeds), self.steps, self.shape.batch, self.shape.seq_len + 1)
+
+        def part(index: tuple[slice, ...]) -> np.ndarray:
+            rows, _, sequences, _ = index
+            cut = [
+                batches(self.train, self.shape, s, f, self.steps, sequences)
+                for s, f in zip(seeds[rows], first[rows], strict=True)
+            ]
+            return np.stack(cut)
+
+        return jax.make_array_from_callback(dims, NamedSharding(self.mesh, program.FED), part)
+
+    # Rows
+
+    def put(self, host: np.ndarray, spec: P) -> jax.Array:
+        """A host array on the devices, spelled out: a process hands over only what its devices hold."""
+        return jax.make_array_from_callback(host.shape, NamedSharding(self.mesh, spec), lambda index: host[index])
+
+    def by_trial(self, host: Any) -> Any:
+        """Host rows to their devices."""
+        return jax.tree.map(lambda x: self.put(x, P(TRIAL)), host)
+
+    def init(self, hypers: Hyper) -> State:
+        return state.make_init(self.shape, self.mesh)(self.by_trial(hypers))
+
+    def copy_rows(self, states: State, source: np.ndarray) -> State:
+        return state.make_take(self.shape, self.mesh)(states, self.put(source, P()))
+
+    def put_rows(self, states: State, some: State, where: np.ndarray) -> State:
+        return state.make_put(self.shape, self.mesh)(states, some, self.put(where, P()))
 
     def rows_for(self, wanted: int) -> int:
         """Rows of the program that serves `wanted`: a power of two of the trial axis, so that few are compiled."""
-        unit = self.mesh.shape["trial"]
+        unit = self.mesh.shape[TRIAL]
         return unit * 2 ** int(np.ceil(np.log2(max(1, -(-wanted // unit)))))
-
-    def most_rows(self, wanted: int, resident_bytes: float) -> int:
-        """The most rows up to `wanted` whose program fits the device beside `resident_bytes`, by XLA's own account."""
-        limit = MEMORY_SHARE * devices.memory_bytes(self.mesh.devices.flat[0]) - resident_bytes
-        rows = self.rows_for(wanted)
-        while rows > self.mesh.shape["trial"]:
-            memory = self.chunk(rows).memory_analysis()
-            if memory is None or memory.temp_size_in_bytes + memory.argument_size_in_bytes <= limit:
-                break
-            rows //= 2
-        return rows
-
-
-def everywhere(mesh: Mesh, host: np.ndarray) -> jax.Array:
-    """A copy on every device of the mesh."""
-    return jax.make_array_from_callback(host.shape, NamedSharding(mesh, P()), lambda i: host[i])

@@ -21,20 +21,24 @@ def update(
     grads: dict,
     moments: optax.ScaleByAdamState,
     *,
+    norm: Float[Array, ""],
     lr: Float[Array, ""],
     weight_decay: Float[Array, ""],
     beta1: Float[Array, ""],
     beta2: Float[Array, ""],
     grad_clip: Float[Array, ""],
-) -> tuple[dict, optax.ScaleByAdamState, Float[Array, ""]]:
+) -> tuple[dict, optax.ScaleByAdamState]:
     """One AdamW step after clipping by global norm; decoupled decay scaled by the learning rate.
 
-    Returns the new parameters, the new moments and the gradient norm before clipping.
+    Args:
+        norm: of the whole gradient, of which `grads` may be this device's part.
+
+    Returns:
+        The new parameters and the new moments.
     """
-    norm = optax.tree.norm(grads)
     grads = jax.tree.map(lambda g: g * jnp.minimum(1.0, grad_clip / jnp.maximum(norm, 1e-12)), grads)
     adam = optax.scale_by_adam(b1=beta1, b2=beta2)  # pyright: ignore[reportArgumentType]
     updates, moments = adam.update(grads, moments, params)  # pyright: ignore[reportAssignmentType]
     decay = jax.tree_util.tree_map_with_path(lambda path, p: weight_decay * p * decays(path, p), params)
     params = jax.tree.map(lambda p, u, d: p - lr * (u + d), params, updates, decay)
-    return params, moments, norm
+    return params, moments

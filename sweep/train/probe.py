@@ -7,9 +7,12 @@ import numpy as np
 
 from models import counting
 from models.shape import Shape
-from sweep.train import program
+from sweep.config import Memory
+from sweep.train import state
+from sweep.train.capacity import settle
 from sweep.train.devices import lanes
 from sweep.train.machine import Machine, mode_of
+from sweep.train.program import Execution
 from sweep.train.sharding import make_mesh
 
 STEPS = 5  # of a chunk: short enough that a slow model still finishes one
@@ -28,16 +31,17 @@ def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> fl
     train = rng.integers(0, shape.vocab, windows + 1).astype(np.uint32 if shape.vocab > 2**16 else np.uint16)
     val = rng.integers(0, shape.vocab, (shape.batch, shape.seq_len + 1)).astype(np.int32)
     with jax.set_mesh(mesh):
-        machine = Machine.build(shape, mesh, mode_of(shape, group[0].platform), STEPS, train, val)
-        hypers = program.stack([program.example_hyper()] * rows)
+        machine = Machine(shape, mesh, Execution(mode_of(shape, group[0].platform)), STEPS, train, val)
+        settle(machine, Memory(), rows)
+        hypers = state.stack([state.example_hyper()] * rows)
         states = machine.init(hypers)
-        limits = machine.by_trial((hypers, np.full(rows, 2**30, np.int32), np.zeros(rows, bool)))
+        limits = machine.by_trial((hypers, np.full(rows, 2**30, np.int32)))
         chunk = machine.chunk(rows)
-        states, report = chunk(machine.tokens, states, *limits)
+        states, report = chunk(machine.resident, states, *limits)
         jax.block_until_ready(report)
         began, chunks = time.perf_counter(), 0
         while chunks < 2 or time.perf_counter() - began < seconds:
-            states, report = chunk(machine.tokens, states, *limits)
+            states, report = chunk(machine.resident, states, *limits)
             jax.block_until_ready(report)
             chunks += 1
         elapsed = time.perf_counter() - began

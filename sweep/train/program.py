@@ -1,7 +1,8 @@
-"""The compiled program of a cohort: trials of equal shape, stepped together, sharded over a mesh (trial, data).
+"""The compiled programs of a cohort: trials of equal shape, stepped together, sharded over a mesh (trial, data).
 
-`trial` is manual (shard_map), so no collective can cross it and trials never wait for one another's data; `data` is
-automatic, so a trial wider than a device splits its batch and its parameters. What is swept is traced: one compile
+Both axes are manual (one shard_map). No collective can cross `trial`, so trials never wait for one another's data.
+Along `data` each device takes its rows of every batch and its part of every large weight; what travels is written in
+models.layout and sweep.train.sharding: weights, a block at a time, and gradients. What is swept is traced: one compile
 serves every learning rate, seed and horizon. The host touches the device once a chunk.
 """
 
@@ -12,250 +13,231 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Float, Int
 
 from models import functional
+from models.layout import DATA, Layout, Remat
 from models.shape import Shape
-from models.transformer import pin_batch
 from sweep.train import optimizer
 from sweep.train.data.order import window_starts
 from sweep.train.schedule import learning_rate
-from sweep.train.sharding import fsdp_spec
+from sweep.train.sharding import TRIAL, gradient_norm, local_rows, mean_gradient, specs
+from sweep.train.state import BY_TRIAL, Hyper, State, specs_of
 
 Mode = Literal["vmap", "map"]
-QUICK_COMPILE = {"xla_backend_optimization_level": 1}  # runs once: LLVM would spend seconds to save microseconds
-Leaf = Any  # an array, a NumPy scalar or the description of one: the same trees hold all three
+FED = P(TRIAL, None, DATA)  # of the batches [T, steps, B, L + 1] that come with a chunk
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Hyper:
-    """What differs between the rows of a cohort: traced, one scalar each, stacked along the leading trial axis."""
+class Execution:
+    """What is static about how a cohort runs and changes no loss but by rounding."""
 
-    seed: Leaf
-    data_seed: Leaf
-    peak: Leaf  # learning rate
-    weight_decay: Leaf
-    beta1: Leaf
-    beta2: Leaf
-    grad_clip: Leaf
-    horizon: Leaf  # steps
-    warmup: Leaf  # steps
-    cooldown: Leaf  # steps
-    schedule: Leaf  # index into schedule.SCHEDULES
-    cooldown_shape: Leaf  # index into schedule.COOLDOWNS
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class State:
-    """Everything that training changes."""
-
-    params: dict
-    moments: optax.ScaleByAdamState
-    step: Leaf  # updates done
-    diverged: Leaf  # a non-finite loss or gradient froze the trial before its update
-
-
-class Tokens(NamedTuple):
-    """Token ids on the device: a flat training stream and fixed validation windows [batches, B, L + 1]."""
-
-    train: Array
-    val: Array
+    mode: Mode = "map"  # how rows share a device: batched, or one after another
+    remat: Remat = "none"  # what the backward pass computes again: models.layout
+    micro_batches: int = 1  # parts of a device's batch, one after another, gradients added up in float32
 
 
 class Report(NamedTuple):
-    """What a chunk tells the host, by row: the losses of each step it took (nan elsewhere) and the validation."""
+    """What a chunk tells the host, by row: the losses of each step it took, nan elsewhere."""
 
     train_loss: Float[Array, "steps T"]
-    val_loss: Float[Array, " T"]  # nats/token, nan where not asked for
-    val_se: Float[Array, " T"]  # standard error over validation windows
     step: Int[Array, " T"]
     diverged: Bool[Array, " T"]
 
 
-def init_state(shape: Shape, hyper: Hyper) -> State:
-    """A fresh trial."""
-    params = functional.init(shape, jax.random.key(hyper.seed))
-    return State(params, optimizer.init(params), jnp.zeros((), jnp.int32), jnp.zeros((), bool))
+class Validation(NamedTuple):
+    """The validation of each row, nan where not asked for."""
+
+    loss: Float[Array, " T"]  # nats/token
+    se: Float[Array, " T"]  # standard error over validation windows
 
 
 def batch_at(shape: Shape, train: Array, step: Array, data_seed: Array) -> Int[Array, "B W"]:
     """The batch of a step, a pure function of (data_seed, step): a resumed run on any mesh sees the same."""
     windows = (train.shape[0] - 1) // shape.seq_len
     starts = window_starts(data_seed, step, batch=shape.batch, n_windows=windows, seq_len=shape.seq_len)
-    return pin_batch(train[starts[:, None] + jnp.arange(shape.seq_len + 1)[None, :]].astype(jnp.int32))
+    return train[starts[:, None] + jnp.arange(shape.seq_len + 1)[None, :]].astype(jnp.int32)
 
 
-def train_step(shape: Shape, corpus: Tokens, state: State, hyper: Hyper) -> tuple[State, Float[Array, ""]]:
-    """One update of one trial. A non-finite loss or gradient leaves the trial as it was, marked diverged."""
-    window = batch_at(shape, corpus.train, state.step, hyper.data_seed)
-    loss, grads = jax.value_and_grad(lambda p: functional.token_losses(shape, p, window).mean())(state.params)
-    lr = learning_rate(
-        state.step,
-        peak=hyper.peak,
-        horizon=hyper.horizon,
-        warmup=hyper.warmup,
-        cooldown=hyper.cooldown,
-        schedule=hyper.schedule,
-        cooldown_shape=hyper.cooldown_shape,
-    )
-    params, moments, norm = optimizer.update(
-        state.params,
-        grads,
-        state.moments,
-        lr=lr,
-        weight_decay=hyper.weight_decay,
-        beta1=hyper.beta1,
-        beta2=hyper.beta2,
-        grad_clip=hyper.grad_clip,
-    )
-    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-    stepped = State(params, moments, state.step + 1, state.diverged)
-    return choose(finite, stepped, State(state.params, state.moments, state.step, ~finite)), loss
+@dataclass(frozen=True)
+class Step:
+    """One update of one trial, on this device's rows of the batch."""
+
+    shape: Shape
+    execution: Execution
+    data: int  # devices of a trial
+
+    def __call__(self, window: Int[Array, "b W"], state: State, hyper: Hyper) -> tuple[State, Float[Array, ""]]:
+        """The stepped state and the batch's mean loss. A non-finite loss or gradient leaves the trial as it was,
+        marked diverged.
+        """
+        loss, grads = self.loss_and_gradient(state.params, window)
+        norm = gradient_norm(grads, self.shape, self.data)
+        lr = learning_rate(
+            state.step,
+            peak=hyper.peak,
+            horizon=hyper.horizon,
+            warmup=hyper.warmup,
+            cooldown=hyper.cooldown,
+            schedule=hyper.schedule,
+            cooldown_shape=hyper.cooldown_shape,
+        )
+        params, moments = optimizer.update(
+            state.params,
+            grads,
+            state.moments,
+            norm=norm,
+            lr=lr,
+            weight_decay=hyper.weight_decay,
+            beta1=hyper.beta1,
+            beta2=hyper.beta2,
+            grad_clip=hyper.grad_clip,
+        )
+        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+        stepped = State(params, moments, state.step + 1, state.diverged)
+        return choose(finite, stepped, State(state.params, state.moments, state.step, ~finite)), loss
+
+    def loss_and_gradient(self, params: dict, window: Int[Array, "b W"]) -> tuple[Float[Array, ""], dict]:
+        """Mean loss of the whole batch and its gradient, each device's part of what is split."""
+        placed, parts = Layout(self.data, self.execution.remat), self.execution.micro_batches
+        one = jax.value_and_grad(lambda p, w: functional.token_losses(self.shape, p, w, placed).mean())
+        if parts == 1:
+            loss, grads = one(params, window)
+        else:
+
+            def add(total, part):
+                return jax.tree.map(jnp.add, total, one(params, part)), None
+
+            nothing = jnp.float32(0), jax.tree.map(jnp.zeros_like, params)
+            total, _ = jax.lax.scan(add, nothing, window.reshape(parts, -1, window.shape[-1]))
+            loss, grads = jax.tree.map(lambda x: x / parts, total)
+        if self.data > 1:
+            loss = jax.lax.pmean(loss, DATA)
+        return loss, mean_gradient(grads, self.shape, self.data)
 
 
 def choose(condition: Array, yes: State, no: State) -> State:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
-def validate(shape: Shape, val: Array, params: dict) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Mean loss over the validation windows (nats/token) and its standard error, windows taken as independent."""
-    window_loss = jax.lax.map(lambda w: functional.token_losses(shape, params, pin_batch(w)).mean(-1), val).ravel()
-    return window_loss.mean(), window_loss.std() / jnp.sqrt(window_loss.size - 1.0)
-
-
 def live(state: State, until: Array) -> Array:
     return (state.step < until) & ~state.diverged
 
 
-def chunk_by_vmap(shape, steps, corpus, states, hypers, until):
+def at(tree: Any, row: Array) -> Any:
+    return jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, row, keepdims=False), tree)
+
+
+def chunk_by_vmap(step: Step, batch_of: Callable, steps: int, states: State, hypers: Hyper, until: Array):
     """`steps` steps of every row at once: one batched kernel serves all; a finished row idles at full cost."""
-    step_all = jax.vmap(functools.partial(train_step, shape, corpus))
+    rows = jnp.arange(until.shape[0])
 
-    def step(states, _):
-        stepped, loss = step_all(states, hypers)
+    def one(row, number, state, hyper):
+        return step(batch_of(row, number, state, hyper), state, hyper)
+
+    def all_rows(states, number):
+        stepped, loss = jax.vmap(one, in_axes=(0, None, 0, 0))(rows, number, states, hypers)
         alive = live(states, until)
-        frozen = jax.vmap(choose)(alive, stepped, states)
-        return frozen, jnp.where(alive, loss, jnp.nan)
+        return jax.vmap(choose)(alive, stepped, states), jnp.where(alive, loss, jnp.nan)
 
-    return jax.lax.scan(step, states, length=steps)
-
-
-def chunk_by_map(shape, steps, corpus, states, hypers, until):
-    """Row after row, each to its own limit: bit-equal to training it alone; a finished row costs nothing."""
-
-    def row(args):
-        state, hyper, limit = args
-
-        def step(state, _):
-            run = functools.partial(train_step, shape, corpus)
-            return jax.lax.cond(live(state, limit), run, lambda s, _: (s, jnp.float32(jnp.nan)), state, hyper)
-
-        return jax.lax.scan(step, state, length=steps)
-
-    states, losses = jax.lax.map(row, (states, hypers, until))
-    return states, losses.T
+    return jax.lax.scan(all_rows, states, jnp.arange(steps))
 
 
-def validate_rows(shape: Shape, mode: Mode, val: Array, params: dict, wanted: Array) -> tuple[Array, Array]:
-    """Validation of the rows that ask for it; nan for the others. Skipped whole when none does."""
-    nothing = jnp.full(wanted.shape, jnp.nan)
+def chunk_by_map(step: Step, batch_of: Callable, steps: int, states: State, hypers: Hyper, until: Array):
+    """Row after row, each to its own limit: bit-equal to training it alone; a finished row costs nothing.
 
-    def one(args):
-        params, wanted = args
-        skip = (jnp.float32(jnp.nan), jnp.float32(jnp.nan))
-        return jax.lax.cond(wanted, lambda p: validate(shape, val, p), lambda _: skip, params)
+    The rows are updated in place, so that no second copy of the stacked state is held.
+    """
 
-    each = jax.vmap(one) if mode == "vmap" else functools.partial(jax.lax.map, one)
-    return jax.lax.cond(wanted.any(), each, lambda _: (nothing, nothing), (params, wanted))
+    def one(row, carry):
+        states, losses = carry
+        hyper, limit = at(hypers, row), until[row]
+
+        def go_on(carry):
+            number, state, _ = carry
+            return (number < steps) & live(state, limit)
+
+        def advance(carry):
+            number, state, losses = carry
+            state, loss = step(batch_of(row, number, state, hyper), state, hyper)
+            return number + 1, state, losses.at[number].set(loss)
+
+        start = jnp.int32(0), at(states, row), jnp.full(steps, jnp.nan)
+        _, state, mine = jax.lax.while_loop(go_on, advance, start)
+        states = jax.tree.map(lambda x, new: jax.lax.dynamic_update_index_in_dim(x, new, row, 0), states, state)
+        return states, losses.at[:, row].set(mine)
+
+    rows = until.shape[0]
+    return jax.lax.fori_loop(0, rows, one, (states, jnp.full((steps, rows), jnp.nan)))
 
 
-def make_chunk(shape: Shape, mesh: Mesh, *, steps: int, mode: Mode) -> Wrapped:
-    """The jitted chunk: (corpus, states, hypers, until, wanted) -> (states, Report), states donated.
+def make_chunk(shape: Shape, mesh: Mesh, execution: Execution, *, steps: int, fed: bool = False) -> Wrapped:
+    """The jitted chunk: (train, states, hypers, until) -> (states, Report), states donated.
 
     Args:
+        fed: `train` holds the batches of each row and step [T, steps, B, L + 1]; else the whole stream [tokens], a copy
+            on every device, out of which each step cuts its batch.
         until: [T] int32; a row runs while its step is below it.
-        wanted: [T] bool; rows to validate when the steps are done.
     """
-    advance = chunk_by_vmap if mode == "vmap" else chunk_by_map
+    data = mesh.shape[DATA]
+    advance = chunk_by_vmap if execution.mode == "vmap" else chunk_by_map
 
-    def chunk(corpus, states, hypers, until, wanted):
-        states, losses = advance(shape, steps, corpus, states, hypers, until)
-        val_loss, val_se = validate_rows(shape, mode, corpus.val, states.params, wanted)
-        return states, Report(losses, val_loss, val_se, states.step, states.diverged)
+    def chunk(train, states, hypers, until):
+        def cut(row, number, state, hyper):
+            return local_rows(batch_at(shape, train, state.step, hyper.data_seed), data)
 
-    by_trial = P("trial")
+        def given(row, number, state, hyper):
+            return train[row, number].astype(jnp.int32)
+
+        step = Step(shape, execution, data)
+        states, losses = advance(step, given if fed else cut, steps, states, hypers, until)
+        return states, Report(losses, states.step, states.diverged)
+
+    state_specs = specs_of(shape, data)
     sharded = jax.shard_map(
         chunk,
         mesh=mesh,
-        in_specs=(P(), by_trial, by_trial, by_trial, by_trial),
-        out_specs=(by_trial, Report._make([P(None, "trial"), by_trial, by_trial, by_trial, by_trial])),
-        axis_names={"trial"},
+        in_specs=(FED if fed else P(), state_specs, BY_TRIAL, BY_TRIAL),
+        out_specs=(state_specs, Report(P(None, TRIAL), BY_TRIAL, BY_TRIAL)),
         check_vma=False,
     )
-    return jax.jit(sharded, donate_argnums=1, out_shardings=(state_sharding(shape, mesh), None))
+    return jax.jit(sharded, donate_argnums=1)
 
 
-@functools.lru_cache(maxsize=256)
-def state_sharding(shape: Shape, mesh: Mesh) -> State:
-    """The sharding of every array of a stacked state: trials over `trial`, large arrays also over `data`."""
-    one = jax.eval_shape(functools.partial(init_state, shape), example_hyper())
-    data = mesh.shape["data"]
-    return jax.tree.map(lambda x: NamedSharding(mesh, fsdp_spec((1, *x.shape), data)), one)
+def make_validation(shape: Shape, mesh: Mesh, execution: Execution) -> Wrapped:
+    """The jitted validation: (val, params, wanted) -> Validation.
 
+    Args:
+        val: [batches, B, L + 1] windows, B split over `data`.
+        wanted: [T] bool; rows to validate.
+    """
+    data = mesh.shape[DATA]
 
-def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
-    """Parameters are born sharded: nothing larger than a device's share ever exists on one device."""
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    return jax.jit(
-        jax.vmap(functools.partial(init_state, shape)),
-        out_shardings=state_sharding(shape, mesh),
-        compiler_options=QUICK_COMPILE if on_cpu else None,
+    def validation(val, params, wanted):
+        def one(args):
+            params, wanted = args
+            skip = Validation(jnp.float32(jnp.nan), jnp.float32(jnp.nan))
+            return jax.lax.cond(wanted, lambda p: validate(shape, data, val, p), lambda _: skip, params)
+
+        each = jax.vmap(one) if execution.mode == "vmap" else functools.partial(jax.lax.map, one)
+        return each((params, wanted))
+
+    sharded = jax.shard_map(
+        validation,
+        mesh=mesh,
+        in_specs=(P(None, DATA), specs(shape, data), BY_TRIAL),
+        out_specs=Validation(BY_TRIAL, BY_TRIAL),
+        check_vma=False,
     )
+    return jax.jit(sharded)
 
 
-@functools.lru_cache(maxsize=256)
-def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
-    """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
-
-    def take(states: State, indices: Array) -> State:
-        return jax.tree.map(lambda x: x.at[indices].get(mode="clip"), states)
-
-    return jax.jit(take, out_shardings=state_sharding(shape, mesh))
-
-
-@functools.lru_cache(maxsize=256)
-def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]:
-    """(states, some, indices[T]) -> states with those rows replaced; an index past the end is dropped."""
-
-    def put(states: State, some: State, indices: Array) -> State:
-        return jax.tree.map(lambda x, y: x.at[indices].set(y, mode="drop"), states, some)
-
-    return jax.jit(put, donate_argnums=0, out_shardings=state_sharding(shape, mesh))
-
-
-def abstract_states(shape: Shape, mesh: Mesh, rows: int) -> State:
-    """Shapes, dtypes and shardings of a stacked state, for compiling ahead."""
-    one = jax.eval_shape(functools.partial(init_state, shape), example_hyper())
-    return jax.tree.map(
-        lambda x, sharding: jax.ShapeDtypeStruct((rows, *x.shape), x.dtype, sharding=sharding),
-        one,
-        state_sharding(shape, mesh),
-    )
-
-
-def stack(hypers: list[Hyper]) -> Hyper:
-    """Rows on the host, stacked along the leading trial axis."""
-    return jax.tree.map(lambda *xs: np.stack(xs), *hypers)
-
-
-def example_hyper() -> Hyper:
-    """A row of zeros, for shapes and dtypes."""
-    i, f = np.int32(0), np.float32(0)
-    return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)
+def validate(shape: Shape, data: int, val: Array, params: dict) -> Validation:
+    """Mean loss over the validation windows (nats/token) and its standard error, windows taken as independent."""
+    window_loss = jax.lax.map(lambda w: functional.token_losses(shape, params, w, Layout(data)).mean(-1), val)
+    if data > 1:
+        window_loss = jax.lax.all_gather(window_loss, DATA, axis=1, tiled=True)
+    return Validation(window_loss.mean(), window_loss.ravel().std() / jnp.sqrt(window_loss.size - 1.0))

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from models import counting
+from models import attention, counting
 from sweep.design import table
 from sweep.design.trial import Trial
 from sweep.tables.schema import COLUMNS
@@ -53,7 +53,7 @@ def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) ->
         "train_loss": result.get("train_loss"),
         "unique_tokens": origin.unique_tokens,
         "epochs": tokens / origin.unique_tokens,
-        "mode": run.mode,
+        **execution(run, trial),
         "device": run.mesh.devices.flat[0].device_kind,
         "mesh": "x".join(str(n) for n in run.mesh.shape.values()),
         **speed(run, r, trial),
@@ -91,6 +91,21 @@ def speed(run: CohortRun, r: int, trial: Trial) -> dict[str, float | None]:
     peak = peak_flops(run.mesh.devices.flat[0])
     flops = counting.train_flops_per_token(trial.shape) * tokens_per_s
     return {"tokens_per_s": tokens_per_s, "mfu": flops / (peak * run.mesh.size) if peak else None, "wall_s": seconds}
+
+
+def execution(run: CohortRun, trial: Trial) -> dict[str, Any]:
+    """How the program ran; none of it changes a loss but by rounding."""
+    shape, how = trial.shape, run.machine.execution
+    chosen = attention.choose(
+        run.mesh.devices.flat[0].platform, shape.dtype, shape.heads, shape.head_dim, shape.seq_len
+    )
+    return {
+        "mode": how.mode,
+        "attention": shape.attention,
+        "attention_reason": chosen.reason if chosen.implementation == shape.attention else "the config asks for it",
+        "remat": how.remat,
+        "micro_batches": how.micro_batches,
+    }
 
 
 def curve_rows(run: CohortRun) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial
-from sweep.train.program import Hyper
 from sweep.train.schedule import COOLDOWNS, SCHEDULES
+from sweep.train.state import Hyper
 
 FOREVER = 2**30  # horizon of a trunk, in steps: its schedule never cools
 

@@ -1,28 +1,61 @@
 """Where the arrays of a cohort live on a mesh (trial, data)."""
 
 import jax
+import jax.numpy as jnp
+import optax
 from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float
 
-SHARD_FROM = 2**16  # elements of one trial's array; smaller ones cost more to gather than to keep
+from models import layout
+from models.layout import DATA, WHOLE
+from models.shape import Shape
+
+TRIAL = "trial"
 
 
 def make_mesh(devices: list, trial: int) -> Mesh:
     """A (trial, data) mesh over `devices`; both axes automatic outside shard_map (jax >= 0.9 defaults to explicit)."""
     sizes = (trial, len(devices) // trial)
-    return jax.make_mesh(sizes, ("trial", "data"), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices)
+    return jax.make_mesh(sizes, (TRIAL, DATA), axis_types=(AxisType.Auto, AxisType.Auto), devices=devices)
 
 
-def fsdp_spec(dims: tuple[int, ...], data: int) -> P:
-    """Spec of one stacked array [T, ...]: trials over `trial`; the largest dimension that divides over `data`.
+def specs(shape: Shape, data: int) -> dict:
+    """Specs of the stacked parameters [T, ...]: trials over `trial`, large weights also over `data`."""
+    return jax.tree.map(spec_of, layout.axes(shape, data))
 
-    Fully sharded data parallelism as a rule of one line (ZeRO stage 3, Rajbhandari et al. 2020, arXiv 1910.02054).
+
+def spec_of(axis: int) -> P:
+    """Spec of one stacked array whose `axis`, not counting the trial's, is split over `data`."""
+    return P(TRIAL) if axis == WHOLE else P(TRIAL, *[None] * axis, DATA)
+
+
+def mean_gradient(grads: dict, shape: Shape, data: int) -> dict:
+    """The gradient of the whole batch's mean loss from those of each device's part of the batch.
+
+    A split weight's gradient has been summed over devices on its way back (models.layout.gather).
     """
-    size = 1
-    for d in dims[1:]:
-        size *= d
-    fits = [axis for axis in range(1, len(dims)) if dims[axis] % data == 0]
-    if data == 1 or size < SHARD_FROM or not fits:
-        return P("trial")
-    axis = max(fits, key=lambda a: dims[a])
-    return P("trial", *("data" if a == axis else None for a in range(1, len(dims))))
+    if data == 1:
+        return grads
+    return jax.tree.map(
+        lambda g, axis: jax.lax.pmean(g, DATA) if axis == WHOLE else g / data, grads, layout.axes(shape, data)
+    )
+
+
+def gradient_norm(grads: dict, shape: Shape, data: int) -> Float[Array, ""]:
+    """L2 norm of the whole gradient, of which each device holds its parts of the split arrays."""
+    if data == 1:
+        return optax.tree.norm(grads)
+    squares = jax.tree.map(lambda g: jnp.sum(jnp.square(g)), grads)
+    axes = layout.axes(shape, data)
+    pairs = list(zip(jax.tree.leaves(squares), jax.tree.leaves(axes), strict=True))
+    split = jnp.asarray(sum((s for s, axis in pairs if axis != WHOLE), start=jnp.float32(0)))
+    return jnp.sqrt(jax.lax.psum(split, DATA) + sum(s for s, axis in pairs if axis == WHOLE))
+
+
+def local_rows(batch: Array, data: int) -> Array:
+    """This device's part of a batch [B, ...], `data` equal parts along the mesh axis."""
+    if data == 1:
+        return batch
+    rows = batch.shape[0] // data
+    return jax.lax.dynamic_slice_in_dim(batch, jax.lax.axis_index(DATA) * rows, rows)

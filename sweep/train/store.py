@@ -28,7 +28,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-OPERATIONAL = ("checkpoint", "tensorboard")  # fields that change no result: they may differ when a sweep goes on
+OPERATIONAL = (
+    "checkpoint",
+    "memory",
+    "tensorboard",
+)  # fields that change no result: they may differ when a sweep goes on
 
 
 def identity(sweep: Sweep) -> str:

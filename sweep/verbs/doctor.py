@@ -99,7 +99,7 @@ def attention_of(kind: str) -> str:
     """The implementation chosen for a common shape."""
     from models.attention import choose
 
-    return choose(kind, "float32" if kind == "cpu" else "bfloat16", 128, 1024)
+    return choose(kind, "float32" if kind == "cpu" else "bfloat16", 8, 128, 1024).implementation
 
 
 def writable(folder: Path) -> bool:

@@ -38,8 +38,9 @@ def train(data, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Cohor
 
     def run(*trials: Trial, devices: int = 1, folder: Path | None = None, on_chunk=None, stop=None, **settings):
         folder = folder or tmp_path_factory.mktemp("cohort")
+        trial = settings.pop("trial_devices", 1)
         made = Settings(folder, **{"curve_points": 4, "steps": 8, "mode": "map"} | settings)
-        running = CohortRun(cohort_of(*trials), jax.devices()[:devices], data, made)
+        running = CohortRun(cohort_of(*trials), jax.devices()[:devices], trial, data, made)
         running.on_chunk = on_chunk or running.on_chunk
         running.run(stop or threading.Event())
         return running

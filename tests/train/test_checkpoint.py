@@ -15,8 +15,8 @@ from jax.sharding import PartitionSpec as P
 
 from sweep.errors import InputError, Refusal
 from sweep.train.checkpoint import Checkpoints, enumerate_leaves
-from sweep.train.program import State
 from sweep.train.sharding import make_mesh
+from sweep.train.state import State
 
 
 def state(value: float, trial: int = 8) -> State:

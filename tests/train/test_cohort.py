@@ -13,7 +13,7 @@ import pytest
 
 from sweep.errors import Partial, Refusal
 from sweep.train.checkpoint import Checkpoints
-from sweep.train.cohort import CohortRun, Log, Settings, pad_to, trial_axis
+from sweep.train.cohort import CohortRun, Log, Settings, pad_to
 from sweep.train.results import Origin, loss_rows
 from tests.train.tiny import cohort_of, losses, make_trial
 
@@ -265,7 +265,7 @@ def test_a_markov_source_is_learnt_to_its_entropy(tmp_path):
         type(shape)(**{**shape.__dict__, "vocab": 8}), steps=400, warmup=20, cooldown=80, lr=0.02, weight_decay=0.0
     )
     settings = Settings(tmp_path, mode="map", steps=100)
-    run = CohortRun(cohort_of(trial), jax.devices()[:1], (chain[:40_000].astype(np.uint16), windows), settings)
+    run = CohortRun(cohort_of(trial), jax.devices()[:1], 1, (chain[:40_000].astype(np.uint16), windows), settings)
     run.run(threading.Event())
     result = run.cursor.results[trial.id]
     assert entropy - 3 * result["loss_se"] < result["loss"] < 1.03 * entropy
@@ -273,13 +273,6 @@ def test_a_markov_source_is_learnt_to_its_entropy(tmp_path):
 
 
 # Small parts
-
-
-@pytest.mark.parametrize(
-    ("rows", "devices", "axis"), [(1, 8, 1), (2, 8, 2), (3, 8, 2), (8, 8, 8), (20, 8, 8), (5, 6, 3), (7, 1, 1)]
-)
-def test_trial_axis_divides_the_devices(rows, devices, axis):
-    assert trial_axis(rows, devices) == axis
 
 
 def test_padding():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.train.cursor import Cursor, Work, absorb, next_work
-from sweep.train.program import Report
+from sweep.train.program import Report, Validation
 from sweep.train.rows import Row, rows_of
 from tests.train.tiny import cohort_of, make_trial
 
@@ -19,7 +19,7 @@ class Device:
     def __init__(self, breaks: dict[int, int]):
         self.breaks, self.broken = breaks, {}
 
-    def run(self, work: Work) -> Report:
+    def run(self, work: Work) -> tuple[Report, Validation]:
         n, steps = len(work.active), int(max(work.end - work.start))
         if work.source is not None:  # copies carry the mark of a broken row with them
             self.broken |= {r: self.broken[s] for r, s in enumerate(work.source) if s in self.broken}
@@ -31,7 +31,8 @@ class Device:
         for i, r in enumerate(work.active):
             losses[: max(0, reached[i] - work.start[r]), i] = 1.0
         val = np.where(work.wanted[work.active], 2.0 + work.active, np.nan).astype(np.float32)
-        return Report._make([losses, val, val / 10, reached, np.array([r in self.broken for r in work.active])])
+        diverged = np.array([r in self.broken for r in work.active])
+        return Report(losses, reached, diverged), Validation(val, val / 10)
 
 
 def play(rows: list[Row], *, steps=7, at_once=99, curve_points=4, breaks=None):
@@ -42,7 +43,7 @@ def play(rows: list[Row], *, steps=7, at_once=99, curve_points=4, breaks=None):
         if work is None and pending is None:
             return cursor, works
         works += [work] if work else []
-        sent = (work, device.run(work)) if work else None
+        sent = (work, *device.run(work)) if work else None
         if pending is not None:
             absorb(rows, cursor, *pending, 1.0)
         pending = sent
@@ -170,7 +171,7 @@ def test_any_chunk_may_be_the_last_before_a_stop():
         cursor, works = Cursor.start(TREE), []
         while (work := next_work(TREE, cursor, steps=6, at_once=99, curve_points=4)) is not None:
             works.append(work)
-            absorb(TREE, cursor, work, Device({}).run(work), 1.0)
+            absorb(TREE, cursor, work, *Device({}).run(work), 1.0)
             if len(works) == cut:
                 cursor = Cursor.load(json.loads(json.dumps(cursor.as_dict())))
         for r, row in enumerate(TREE):

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from models import counting
-from sweep.train import devices
-from sweep.train.machine import CHUNK_STEPS, VMAP_UP_TO, Machine, chunk_steps, mode_of
+from sweep.errors import InputError
+from sweep.train import state
+from sweep.train.machine import CHUNK_STEPS, VMAP_UP_TO, Machine, chunk_steps, feeds, mode_of
+from sweep.train.program import Execution, batch_at
 from sweep.train.sharding import make_mesh
 from tests.train.tiny import TINY
 
@@ -38,9 +40,7 @@ def test_chunks_of_a_few_seconds():
 
 @pytest.fixture
 def machine(data) -> Machine:
-    mesh = make_mesh(jax.devices(), 4)
-    with jax.set_mesh(mesh):
-        return Machine.build(TINY, mesh, "vmap", 8, *data)
+    return Machine(TINY, make_mesh(jax.devices(), 4), Execution("vmap"), 8, *data)
 
 
 def test_rows_are_powers_of_two_of_the_trial_axis(machine):
@@ -48,28 +48,37 @@ def test_rows_are_powers_of_two_of_the_trial_axis(machine):
 
 
 def test_validation_windows_become_whole_batches(machine, data):
-    assert machine.tokens.val.shape == (4, 8, 17)
-    np.testing.assert_array_equal(np.asarray(machine.tokens.val).reshape(-1, 17), data[1])
-    few = Machine.build(TINY, machine.mesh, "map", 8, data[0], data[1][:5])
-    assert few.tokens.val.shape == (1, 5, 17)
-    np.testing.assert_array_equal(machine.tokens.train, data[0])
+    assert machine.val.shape == (4, 8, 17)
+    np.testing.assert_array_equal(np.asarray(machine.val).reshape(-1, 17), data[1])
+    few = dataclasses.replace(machine, windows=data[1][:5])
+    assert few.val.shape == (1, 4, 17)  # in equal parts for the two devices of a trial
+    np.testing.assert_array_equal(machine.resident, data[0])
 
 
-class Account:
-    """A compiled program of known appetite."""
-
-    def __init__(self, rows: int):
-        self.rows = rows
-
-    def memory_analysis(self):
-        return SimpleNamespace(temp_size_in_bytes=60 * self.rows, argument_size_in_bytes=40 * self.rows)
+def test_fewer_windows_than_devices_are_refused(machine, data):
+    with pytest.raises(InputError, match=r"1 validation windows are fewer than the 2 devices.*data\.val_tokens"):
+        _ = dataclasses.replace(machine, windows=data[1][:1]).val
 
 
-@pytest.mark.parametrize(
-    ("bytes_", "resident", "rows"), [(10_000, 0.0, 16), (1000, 0.0, 8), (1000, 100.0, 4), (10, 0.0, 4)]
-)
-def test_the_most_rows_that_fit(machine, monkeypatch, bytes_, resident, rows):
-    """100 bytes a row and 85 percent of the device: halved until they fit, down to a row a device."""
-    monkeypatch.setattr(devices, "memory_bytes", lambda device: bytes_)
-    monkeypatch.setattr(Machine, "chunk", lambda self, n: Account(n))
-    assert machine.most_rows(13, resident) == rows
+def test_a_stream_that_is_large_comes_with_the_chunks():
+    assert not feeds(10**6, 2, 10**9)
+    assert feeds(10**8, 2, 10**9)
+    assert feeds(2**31, 2, 10**15)
+
+
+def test_fed_batches_are_those_of_the_resident_stream(machine, data):
+    fed = dataclasses.replace(machine, fed=True)
+    seeds, first = np.array([0, 0, 3, 7], np.uint32), np.array([0, 5, 100, 3], np.int32)
+    found = np.asarray(fed.tokens(seeds, first))
+    assert found.shape == (4, 8, 8, 17)
+    for row, (seed, step) in enumerate(zip(seeds, first, strict=True)):
+        for n in range(8):
+            expected = batch_at(TINY, jax.numpy.asarray(data[0]), jax.numpy.int32(step + n), jax.numpy.uint32(seed))
+            np.testing.assert_array_equal(found[row, n], expected)
+
+
+def test_state_bytes_are_what_the_state_takes(machine):
+    with jax.set_mesh(machine.mesh):
+        states = machine.init(state.stack([state.example_hyper()] * 8))
+    taken = sum(s.data.nbytes for x in jax.tree.leaves(states) for s in x.addressable_shards[:1])
+    assert machine.state_bytes(8) == taken

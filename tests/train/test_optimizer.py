@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from sweep.train import optimizer
@@ -21,11 +22,11 @@ def ours(params, grads, **changes):
     hyper = {k: jnp.float32(v) for k, v in (HYPER | changes).items()}
     params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)
     moments, norms = optimizer.init(params), []
-    step = jax.jit(lambda p, g, m: optimizer.update(p, g, m, **hyper))
+    step = jax.jit(lambda p, g, m, norm: optimizer.update(p, g, m, norm=norm, **hyper))
     for g in grads:
         g = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), g)
-        params, moments, norm = step(params, g, moments)
-        norms.append(float(norm))
+        norms.append(float(optax.tree.norm(g)))
+        params, moments = step(params, g, moments, jnp.float32(norms[-1]))
     return params, norms
 
 

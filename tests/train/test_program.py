@@ -7,8 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from sweep.train import program
+from sweep.train import program, state
 from sweep.train.machine import Machine
+from sweep.train.program import Execution
 from sweep.train.rows import hyper_of
 from sweep.train.sharding import make_mesh
 from tests.train.tiny import TINY, make_trial
@@ -22,20 +23,23 @@ class Rig:
 
     def __init__(self, data, trial: int, devices: int = 8, mode: program.Mode = "map"):
         self.mesh = make_mesh(jax.devices()[:devices], trial)
-        self.hypers = program.stack(
+        self.hypers = state.stack(
             [hyper_of(make_trial(seed=i, lr=0.01 * (i + 1), steps=20 + i, data_seed=i // 2)) for i in range(8)]
         )
         with jax.set_mesh(self.mesh):
-            self.machine = Machine.build(TINY, self.mesh, mode, STEPS, *data)
+            self.machine = Machine(TINY, self.mesh, Execution(mode), STEPS, *data)
 
-    def init(self) -> program.State:
+    def init(self) -> state.State:
         with jax.set_mesh(self.mesh):
             return self.machine.init(self.hypers)
 
     def run(self, states, until, wanted) -> Any:
-        limits = np.asarray(until, np.int32), np.asarray(wanted, bool)
+        machine = self.machine
         with jax.set_mesh(self.mesh):
-            return self.machine.chunk(8)(self.machine.tokens, states, *self.machine.by_trial((self.hypers, *limits)))
+            limits = machine.by_trial((self.hypers, np.asarray(until, np.int32)))
+            states, report = machine.chunk(8)(machine.resident, states, *limits)
+            wanted = machine.by_trial(np.asarray(wanted, bool))
+            return states, report, machine.validation(8)(machine.val, states.params, wanted)
 
     def text(self) -> str:
         with jax.set_mesh(self.mesh):
@@ -70,7 +74,7 @@ def test_a_trial_split_over_devices_sums_its_gradients(whole):
 def test_the_state_is_donated_and_stays_where_it_was(split):
     states = split.init()
     where = [x.sharding for x in jax.tree.leaves(states)]
-    after, _ = split.run(states, [STEPS] * 8, [False] * 8)
+    after, _, _ = split.run(states, [STEPS] * 8, [False] * 8)
     assert all(x.is_deleted() for x in jax.tree.leaves(states))
     assert [x.sharding for x in jax.tree.leaves(after)] == where
     assert all(len(x.sharding.device_set) == 8 for x in jax.tree.leaves(after))
@@ -79,38 +83,38 @@ def test_the_state_is_donated_and_stays_where_it_was(split):
 def test_rows_stop_at_their_limit_and_validate_where_asked(alone):
     until = np.array([0, 1, 2, 3, 5, 8, 9, 100])
     wanted = np.arange(8) % 2 == 0
-    states, report = alone.run(alone.init(), until, wanted)
+    states, report, val = alone.run(alone.init(), until, wanted)
     steps = np.minimum(until, STEPS)
     np.testing.assert_array_equal(report.step, steps)
     np.testing.assert_array_equal(states.step, steps)
     np.testing.assert_array_equal(np.isfinite(report.train_loss).sum(0), steps)
-    np.testing.assert_array_equal(np.isfinite(report.val_loss), wanted)
-    np.testing.assert_array_equal(np.isfinite(report.val_se), wanted)
+    np.testing.assert_array_equal(np.isfinite(val.loss), wanted)
+    np.testing.assert_array_equal(np.isfinite(val.se), wanted)
     assert not np.asarray(report.diverged).any()
 
 
 def test_a_row_at_its_limit_does_not_move_at_all(alone):
     states = alone.init()
     before = jax.tree.map(np.asarray, states)
-    after, report = alone.run(states, [0] * 8, [False] * 8)
+    after, report, val = alone.run(states, [0] * 8, [False] * 8)
     jax.tree.map(np.testing.assert_array_equal, before, after)
     assert np.isnan(report.train_loss).all()
-    assert np.isnan(report.val_loss).all()
+    assert np.isnan(val.loss).all()
 
 
 def test_chunks_of_any_length_make_the_same_run(alone):
-    one, _ = alone.run(alone.init(), [6] * 8, [False] * 8)
-    two, _ = alone.run(alone.init(), [2] * 8, [False] * 8)
-    two, _ = alone.run(two, [6] * 8, [False] * 8)
+    one, _, _ = alone.run(alone.init(), [6] * 8, [False] * 8)
+    two, _, _ = alone.run(alone.init(), [2] * 8, [False] * 8)
+    two, _, _ = alone.run(two, [6] * 8, [False] * 8)
     jax.tree.map(np.testing.assert_array_equal, one, two)
 
 
 def test_a_non_finite_update_is_not_made(alone):
     """Row 3 is poisoned: it keeps its step and weights, is marked, and the others do not notice."""
-    clean, _ = alone.run(alone.init(), [STEPS] * 8, [True] * 8)
+    clean, _, _ = alone.run(alone.init(), [STEPS] * 8, [True] * 8)
     states = alone.init()
     params = jax.tree.map(lambda x: x.at[3].set(np.nan), states.params)
-    broken, report = alone.run(dataclasses.replace(states, params=params), [STEPS] * 8, [True] * 8)
+    broken, report, _ = alone.run(dataclasses.replace(states, params=params), [STEPS] * 8, [True] * 8)
     assert np.flatnonzero(report.diverged).tolist() == [3]
     assert (int(report.step[3]), int(broken.step[3])) == (0, 0)
     others = np.array([0, 1, 2, 4, 5, 6, 7])
@@ -120,12 +124,12 @@ def test_a_non_finite_update_is_not_made(alone):
 def test_validation_is_the_mean_over_windows(alone, data):
     from models import functional
 
-    states, report = alone.run(alone.init(), [STEPS] * 8, [True] * 8)
+    states, _, val = alone.run(alone.init(), [STEPS] * 8, [True] * 8)
     params = jax.tree.map(lambda x: x[5], states.params)
     token = jax.jit(lambda p, w: functional.token_losses(TINY, p, w))(params, jax.numpy.asarray(data[1]))
     window = np.asarray(token, np.float64).mean(-1)
-    assert float(report.val_loss[5]) == pytest.approx(window.mean(), rel=1e-5)
-    assert float(report.val_se[5]) == pytest.approx(window.std(ddof=1) / np.sqrt(len(window)), rel=1e-4)
+    assert float(val.loss[5]) == pytest.approx(window.mean(), rel=1e-5)
+    assert float(val.se[5]) == pytest.approx(window.std(ddof=1) / np.sqrt(len(window)), rel=1e-4)
 
 
 def test_rows_are_taken_and_put(split):
@@ -142,8 +146,8 @@ def test_rows_are_taken_and_put(split):
 
 
 def test_copies_are_compiled_once(split):
-    assert program.make_take(TINY, split.mesh) is program.make_take(TINY, split.mesh)
-    assert program.make_put(TINY, split.mesh) is program.make_put(TINY, split.mesh)
+    assert state.make_take(TINY, split.mesh) is state.make_take(TINY, split.mesh)
+    assert state.make_put(TINY, split.mesh) is state.make_put(TINY, split.mesh)
 
 
 def test_trials_differ_in_what_is_swept(split):

@@ -7,12 +7,15 @@ generalised Feistel) with a = floor(sqrt(n)) and b = n // a. Its domain a b is a
 sqrt(n) windows at the end of the text are never read; nothing loops, and nothing is stored.
 """
 
+import functools
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32, Integer, UInt32
 
+from models.shape import Shape
 from sweep.errors import InputError
 
 ROUNDS = 6
@@ -71,6 +74,27 @@ def window_starts(
     if n_windows * seq_len >= 2**31:
         raise ValueError(f"{n_windows} windows of {seq_len} tokens: int32 addresses fewer than 2^31 tokens")
     return window_indices(data_seed, step, batch=batch, n_windows=n_windows) * jnp.int32(seq_len)
+
+
+def batches(
+    tokens: Integer[np.ndarray, "T"],
+    shape: Shape,
+    data_seed: Scalar,
+    first: Scalar,
+    steps: int,
+    part: slice = slice(None),
+) -> Integer[np.ndarray, "steps b W"]:
+    """The batches of `steps` steps from `first` on, cut on the host: of any number of tokens.
+
+    Args:
+        part: which of a batch's sequences.
+    """
+    windows = window_count(len(tokens), shape.seq_len)
+    find = functools.partial(window_indices, data_seed, batch=shape.batch, n_windows=windows)
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        index = jax.vmap(lambda step: find(step))(jnp.arange(first, first + steps, dtype=jnp.uint32))
+    starts = np.asarray(index)[:, part].astype(np.int64) * shape.seq_len
+    return tokens[starts[..., None] + np.arange(shape.seq_len + 1)]
 
 
 def permute(position: UInt32[Array, "*n"], key: UInt32[Array, ""], a: int, b: int) -> UInt32[Array, "*n"]:

@@ -1,0 +1,126 @@
+"""What training changes and what a trial is trained with: stacked pytrees, and where they lie on a mesh."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array
+
+from models import functional
+from models.layout import DATA
+from models.shape import Shape
+from sweep.train import optimizer
+from sweep.train.sharding import TRIAL, specs
+
+QUICK_COMPILE = {"xla_backend_optimization_level": 1}  # runs once: LLVM would spend seconds to save microseconds
+BY_TRIAL = P(TRIAL)
+Leaf = Any  # an array, a NumPy scalar or the description of one: the same trees hold all three
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Hyper:
+    """What differs between the rows of a cohort: traced, one scalar each, stacked along the leading trial axis."""
+
+    seed: Leaf
+    data_seed: Leaf
+    peak: Leaf  # learning rate
+    weight_decay: Leaf
+    beta1: Leaf
+    beta2: Leaf
+    grad_clip: Leaf
+    horizon: Leaf  # steps
+    warmup: Leaf  # steps
+    cooldown: Leaf  # steps
+    schedule: Leaf  # index into schedule.SCHEDULES
+    cooldown_shape: Leaf  # index into schedule.COOLDOWNS
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class State:
+    """Everything that training changes."""
+
+    params: dict
+    moments: optax.ScaleByAdamState
+    step: Leaf  # updates done
+    diverged: Leaf  # a non-finite loss or gradient froze the trial before its update
+
+
+def init_state(shape: Shape, hyper: Hyper) -> State:
+    """A fresh trial."""
+    params = functional.init(shape, jax.random.key(hyper.seed))
+    return State(params, optimizer.init(params), jnp.zeros((), jnp.int32), jnp.zeros((), bool))
+
+
+@functools.lru_cache(maxsize=256)
+def specs_of(shape: Shape, data: int) -> State:
+    """Specs of a stacked state: each moment lies as its weight does."""
+    weights = specs(shape, data)
+    return State(weights, optax.ScaleByAdamState(count=BY_TRIAL, mu=weights, nu=weights), BY_TRIAL, BY_TRIAL)
+
+
+@functools.lru_cache(maxsize=256)
+def state_sharding(shape: Shape, mesh: Mesh) -> State:
+    """The sharding of every array of a stacked state: trials over `trial`, large arrays also over `data`."""
+    return jax.tree.map(
+        lambda spec: NamedSharding(mesh, spec), specs_of(shape, mesh.shape[DATA]), is_leaf=lambda x: isinstance(x, P)
+    )
+
+
+def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
+    """Parameters are born sharded: nothing larger than a device's share ever exists on one device."""
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    return jax.jit(
+        jax.vmap(functools.partial(init_state, shape)),
+        out_shardings=state_sharding(shape, mesh),
+        compiler_options=QUICK_COMPILE if on_cpu else None,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
+    """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
+
+    def take(states: State, indices: Array) -> State:
+        return jax.tree.map(lambda x: x.at[indices].get(mode="clip"), states)
+
+    return jax.jit(take, out_shardings=state_sharding(shape, mesh))
+
+
+@functools.lru_cache(maxsize=256)
+def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]:
+    """(states, some, indices[T]) -> states with those rows replaced; an index past the end is dropped."""
+
+    def put(states: State, some: State, indices: Array) -> State:
+        return jax.tree.map(lambda x, y: x.at[indices].set(y, mode="drop"), states, some)
+
+    return jax.jit(put, donate_argnums=0, out_shardings=state_sharding(shape, mesh))
+
+
+def abstract_states(shape: Shape, mesh: Mesh, rows: int) -> State:
+    """Shapes, dtypes and shardings of a stacked state, for compiling ahead."""
+    one = jax.eval_shape(functools.partial(init_state, shape), example_hyper())
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct((rows, *x.shape), x.dtype, sharding=sharding),
+        one,
+        state_sharding(shape, mesh),
+    )
+
+
+def stack(hypers: list[Hyper]) -> Hyper:
+    """Rows on the host, stacked along the leading trial axis."""
+    return jax.tree.map(lambda *xs: np.stack(xs), *hypers)
+
+
+def example_hyper() -> Hyper:
+    """A row of zeros, for shapes and dtypes."""
+    i, f = np.int32(0), np.float32(0)
+    return Hyper(np.uint32(0), np.uint32(0), f, f, f, f, f, i, i, i, i, i)
