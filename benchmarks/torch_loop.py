@@ -15,7 +15,6 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 
-from benchmarks.flax_loop import batches
 from models.shape import Shape
 from models.transformer import ROPE_BASE
 
@@ -168,6 +167,3 @@ def train(loop: Loop, data: Iterator[np.ndarray], steps: int, *, peak: float, wa
         loop.optimizer.step()
         loop.optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
-
-
-__all__ = ["Loop", "Transformer", "batches", "load", "make", "train"]
