@@ -1,5 +1,6 @@
 """What a sweep spends outside the device program: compiling, planning, writing, and devices that wait."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from typing import Any
 import jax
 
 from sweep.config import Sweep
-from sweep.train import devices
 from sweep.train.cohort import Log
 from sweep.train.data.build import open_data
 from sweep.train.launch import train_sweep
@@ -20,7 +20,7 @@ COMPILING = "/jax/core/compile/backend_compile_duration"
 
 @dataclass
 class Watch:
-    """Wall-clock and compile seconds of a block; compiles of parallel lanes add up."""
+    """Wall-clock and compile seconds of a block; compiles of cohorts side by side add up."""
 
     wall_s: float = 0.0
     compile_s: float = 0.0
@@ -44,24 +44,33 @@ def watching() -> Iterator[Watch]:
 
 
 def of_run(out: Path, watch: Watch) -> dict[str, Any]:
-    """Shares of the lanes' time in the run directory `out`, from its cohorts' logs.
+    """Shares of the devices' time in the run directory `out`, from its cohorts' logs.
 
-    A lane is a group of devices that trains one cohort at a time; lanes x wall is the time there was. The rest holds
-    tracing, the first transfers, checkpoints, tables, and lanes that ran out of cohorts before the last one ended.
+    A chunk's seconds count for every device of its cohort's mesh; devices x wall is the time there was. The rest holds
+    tracing, the first transfers, checkpoints, tables, and devices that wait: for a cohort, or for the last one to end.
     """
     folders = [folder for folder in (out / "cohorts").iterdir() if folder.is_dir()]
-    device_s = sum(event.get("seconds", 0.0) for folder in folders for event in Log(folder / "log.jsonl").events())
-    lanes = len(devices.lanes(jax.local_devices(), len(folders)))
-    there_was = lanes * watch.wall_s
+    device_s = sum(device_seconds(Log(folder / "log.jsonl")) for folder in folders)
+    devices = len(jax.local_devices())
+    there_was = devices * watch.wall_s
     return {
         "wall_s": watch.wall_s,
-        "lanes": lanes,
+        "devices": devices,
         "cohorts": len(folders),
         "device_s": device_s,
         "compile_s": watch.compile_s,
         "share_outside_device": 1 - device_s / there_was,
         "share_outside_device_and_compiler": 1 - (device_s + watch.compile_s) / there_was,
     }
+
+
+def device_seconds(log: Log) -> float:
+    """Seconds of the chunks of one cohort, times the devices of the mesh that each ran on."""
+    total, size = 0.0, 1
+    for event in log.events():
+        size = math.prod(event["mesh"].values()) if "mesh" in event else size
+        total += size * event.get("seconds", 0.0)
+    return total
 
 
 def measure(sweep: Sweep, folder: Path) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from benchmarks import record
 from benchmarks.trials import Devices, Trials, best_of, hyper, rate, step_floor
 from models import counting
 from models.shape import Shape
-from sweep.train.machine import VMAP_UP_TO, chunk_steps
+from sweep.design.cost import VMAP_UP_TO
+from sweep.train.machine import chunk_steps
 
 COHORT = 8  # rows of a small model's cohort
 SHARE_OF_A_CHUNK = 4  # the trainer's chunks last seconds; a quarter of one is long enough to time

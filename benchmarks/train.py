@@ -127,7 +127,7 @@ def cohort_lines(found: dict[str, Any]) -> list[str]:
 def overhead_lines(found: dict[str, Any]) -> list[str]:
     """Where the time of a sweep went."""
     return [
-        f"overhead of a sweep of {found['trials']} trials, {found['wall_s']:.0f} s on {found['lanes']} lanes: "
+        f"overhead of a sweep of {found['trials']} trials, {found['wall_s']:.0f} s on {found['devices']} devices: "
         f"{found['share_outside_device']:.1%} outside the device program, "
         f"{found['share_outside_device_and_compiler']:.1%} without compiling"
     ]

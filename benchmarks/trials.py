@@ -13,10 +13,11 @@ from benchmarks.shapes import walk
 from models import counting
 from models.shape import Shape
 from sweep.config import Memory
+from sweep.design.cost import mode_of
+from sweep.design.placement import axes_of
 from sweep.train import devices, state
 from sweep.train.capacity import needs, settle
-from sweep.train.engine import trial_axis
-from sweep.train.machine import Machine, mode_of
+from sweep.train.machine import Machine
 from sweep.train.program import Execution
 from sweep.train.rows import FOREVER
 from sweep.train.schedule import SCHEDULES
@@ -58,11 +59,21 @@ class Trials:
     @classmethod
     def build(cls, shape: Shape, group: Devices, hypers: list[Hyper], *, at_once: int, steps: int):
         """Compile a chunk of `steps` steps for `at_once` rows and initialise every trial."""
-        mesh = make_mesh(list(group), trial_axis(at_once, len(group)))
+        platform = group[0].platform
+        mode = mode_of(shape, platform)
+        axes = axes_of(
+            rows=at_once,
+            batch=shape.batch,
+            seq_len=shape.seq_len,
+            mode=mode,
+            devices=len(group),
+            platform=platform,
+        )
+        mesh = make_mesh(list(group)[: axes.devices], axes.trial)
         train = walk(shape.vocab, 1 + max(2**18, 16 * shape.batch_tokens))
         val = train[: shape.seq_len + 1].astype(np.int32)[None]
         with jax.set_mesh(mesh):
-            machine = Machine(shape, mesh, Execution(mode_of(shape, group[0].platform)), steps, train, val)
+            machine = Machine(shape, mesh, Execution(mode), steps, train, val)
             began = time.perf_counter()
             settle(machine, Memory(), at_once)
             compile_s = time.perf_counter() - began

@@ -1,10 +1,14 @@
-"""A TPU slice for days: isoFLOP families of 20M to 3B parameters on a corpus of your own.
+"""A TPU slice for days: isoFLOP families of 30M to 3B parameters on a corpus of your own.
 
 Shows: a law at the scale where published ones were measured, with splash attention and large cohorts of one.
-Needs a corpus: `sweep data build FILES... --tokenizer bpe:32768 --out corpus/`, of 60 billion tokens or more for the
+Needs a corpus: `sweep data build FILES... --tokenizer bpe:32768 --out corpus/`, of 54 billion tokens or more for the
 longest horizon; a smaller one is refused unless --data.allow-repeat.
 
-Expected: valleys near 80M, 140M, 260M, 460M and 850M parameters at 1e18 to 1e20 FLOPs (estimates, from the prior).
+Widths are multiples of 256: every size has heads of exactly 128 and two queries a key, and up to 256 devices divide its
+large arrays.
+
+Expected: valleys near 80M, 140M, 260M, 460M and 850M parameters at 1e18 to 1e20 FLOPs (estimates, from the prior);
+    expected sd at 1e21 FLOPs: alpha 0.030, beta 0.022, N* x1.13, loss 0.017.
 Time: a day on 64 chips of 4e14 FLOP/s at 40 percent (estimate). Hardware: a TPU v5p or v6e slice.
 
     sweep preview configs/pod.py --data.path corpus/ --no-probe
@@ -16,13 +20,13 @@ from sweep.config import Architecture, Checkpoint, Data, Recipe, Sweep
 SWEEP = Sweep(
     name="pod",
     budgets=(1e18, 3e18, 1e19, 3e19, 1e20),
-    sizes=7,
-    span=4.0,
+    sizes=8,
+    span=4.5,
     data=Data(path="corpus", val_tokens=4_194_304),
     architecture=Architecture(seq_len=2048, queries_per_kv=2, tied=False),
     recipe=Recipe(
-        width_step=128,
-        aspect=80.0,
+        width_step=256,
+        aspect=100.0,
         head_dim=128,
         ffn_step=128,
         batch_tokens=262_144,

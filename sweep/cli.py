@@ -1,8 +1,9 @@
 """The command line: finds the verb, resolves a config with its overrides, prints what the verb returns.
 
 Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
-returns an Output. A module with `CONFIG = True` also receives the resolved sweep. Every problem ends here, as one line
-and an exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+returns an Output. A module with `CONFIG = True` also receives the resolved sweep; one with `device(args)` says which
+accelerator it may start (sweep.platforms), all others run on the CPU. Every problem ends here, as one line and an exit
+code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import re
 import sys
 from typing import Any
 
-from sweep import config
+from sweep import config, platforms
 from sweep.errors import InputError, Partial, Refusal, SweepError
 
 VERBS = {
@@ -40,6 +41,7 @@ VERBS = {
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
 }
+NOT_STARTED = "Unable to initialize backend"  # JAX's words for a device that is held, or that its plugin does not get
 OVERVIEW = """\
 usage: sweep VERB ... [--json]
 
@@ -67,21 +69,28 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
         return output.code
     except SweepError as error:
-        prefix = f"sweep {verb}".strip()
-        code = error.code if isinstance(error, Refusal) else type(error).__name__
-        if as_json:
-            print(json.dumps({"error": {"code": code, "message": str(error)}}))
-        label = (
-            f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
-        )
-        print(f"{prefix}: {label}: {error}", file=sys.stderr)
-        return error.exit_code
+        return tell(verb, error, as_json)
+    except RuntimeError as error:
+        if NOT_STARTED not in str(error):
+            raise
+        why = str(error).splitlines()[0]
+        return tell(verb, InputError(f"{why}; `sweep doctor` shows what is here and who holds it"), as_json)
     except KeyboardInterrupt:
         print(f"sweep {verb}: interrupted", file=sys.stderr)
         return 3
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def tell(verb: str, error: SweepError, as_json: bool) -> int:
+    """Print a problem as one line, and as JSON where that is asked for; returns its exit code."""
+    code = error.code if isinstance(error, Refusal) else type(error).__name__
+    if as_json:
+        print(json.dumps({"error": {"code": code, "message": str(error)}}))
+    label = f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
+    print(f"{f'sweep {verb}'.strip()}: {label}: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def split_verb(words: list[str]) -> tuple[str, list[str]]:
@@ -100,7 +109,7 @@ def call(verb: str, rest: list[str]) -> Any:
     asked_help = [w for w in rest if w in ("-h", "--help")]
     if not getattr(module, "CONFIG", False):
         args = parse(module.Args, rest, verb)
-        prepare_jax()
+        prepare_jax(device_of(module, args))
         return module.run(args)
     plain = [w for w in rest if w not in asked_help]
     if asked_help and not plain:
@@ -109,7 +118,7 @@ def call(verb: str, rest: list[str]) -> Any:
     sweep = config.load(args.config)
     check_names(unknown)
     sweep = parse(config.Sweep, unknown + asked_help, f"{verb} {args.config}", default=sweep)
-    prepare_jax()
+    prepare_jax(device_of(module, args))
     return module.run(args, sweep)
 
 
@@ -140,12 +149,22 @@ def check_names(words: list[str]) -> None:
                 raise InputError(f"unknown field {word.split('=')[0]!r}{config.nearest(name, known)}")
 
 
-def prepare_jax() -> None:
-    """Before any backend starts: one CPU device a core, and compiled programs kept between runs."""
+def device_of(module: Any, args: Any) -> platforms.Device:
+    """What a verb may start, by its `device`; the CPU where it has none."""
+    return module.device(args) if hasattr(module, "device") else "cpu"
+
+
+def prepare_jax(device: platforms.Device) -> None:
+    """Before any backend starts: no platform that is not for this verb, one CPU device a core, programs kept on disk.
+
+    Raises:
+        InputError: a GPU is asked for and cannot be had.
+    """
     import jax
 
     from sweep.train.data.build import cache
 
+    platforms.take(device)
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):

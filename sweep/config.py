@@ -159,7 +159,11 @@ POSITIVE = (  # fields that mean nothing at zero or below
 
 def validate(sweep: Sweep) -> None:
     """Refuse values that cannot mean anything. Raises InputError with the field, the value and the cure."""
-    recipe = sweep.recipe
+    recipe, queries = sweep.recipe, max(1, sweep.architecture.queries_per_kv)
+    heads = 2 * queries  # what every width must divide by
+    evenly = "an even number: RoPE turns pairs"
+    if queries > 1:
+        evenly = f"a multiple of {heads}, twice queries_per_kv: every width then shares key heads alike"
     checks = [
         (bool(sweep.name) and "/" not in sweep.name, "name", "a plain folder name"),
         (sweep.sizes >= 3, "sizes", "at least 3: a parabola needs three points"),
@@ -170,7 +174,7 @@ def validate(sweep: Sweep) -> None:
         (sweep.data.max_bytes >= 0, "data.max_bytes", "0 or positive"),
         (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", "between 0 and 0.5"),
         (sweep.architecture.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),
-        (recipe.width_step > 0 and recipe.width_step % 2 == 0, "recipe.width_step", "an even number: RoPE turns pairs"),
+        (recipe.width_step > 0 and recipe.width_step % heads == 0, "recipe.width_step", evenly),
         (not (sweep.trunk and recipe.lr_horizon_exponent), "recipe.lr_horizon_exponent", "0 with a trunk: one rate"),
         (0 <= recipe.warmup < 0.5, "recipe.warmup", "a share below 0.5 of the run"),
         (0 < recipe.cooldown < 1, "recipe.cooldown", "a share of the run in (0, 1)"),

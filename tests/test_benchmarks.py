@@ -127,12 +127,13 @@ def test_overhead_is_what_the_logs_leave_over(tmp_path):
     for i, seconds in enumerate(([3.0, 4.0], [1.0])):
         folder = tmp_path / "cohorts" / str(i)
         folder.mkdir(parents=True)
-        events = [{"begun": 1}, *({"chunk": 1, "seconds": s} for s in seconds)]
+        mesh = {"trial": 1, "data": 1 + i}
+        events = [{"begun": 1, "mesh": mesh}, *({"chunk": 1, "seconds": s} for s in seconds)]
         (folder / "log.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
     found = overhead.of_run(tmp_path, overhead.Watch(wall_s=10.0, compile_s=1.5))
-    assert (found["lanes"], found["device_s"]) == (1, 8.0)  # two cohorts on eight devices share one lane
-    assert found["share_outside_device"] == pytest.approx(0.2)
-    assert found["share_outside_device_and_compiler"] == pytest.approx(0.05)
+    assert (found["devices"], found["device_s"]) == (8, 9.0)  # the second cohort's second was one of two devices
+    assert found["share_outside_device"] == pytest.approx(1 - 9 / 80)
+    assert found["share_outside_device_and_compiler"] == pytest.approx(1 - 10.5 / 80)
 
 
 def test_compiles_are_watched():

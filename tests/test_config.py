@@ -212,5 +212,12 @@ def test_values_that_mean_nothing_are_refused_by_field(field, value):
         dataclasses.replace(SWEEP, **values)
 
 
+def test_a_width_step_that_would_change_the_queries_a_key_is_refused():
+    shared = dataclasses.replace(SWEEP.architecture, queries_per_kv=3)
+    with pytest.raises(InputError, match=r"config: recipe\.width_step is 4; it must be a multiple of 6, twice queries"):
+        dataclasses.replace(SWEEP, architecture=shared, recipe=Recipe(width_step=4))
+    assert dataclasses.replace(SWEEP, architecture=shared, recipe=Recipe(width_step=12)).recipe.width_step == 12
+
+
 def test_a_cosine_sweep_has_no_trunk():
     assert dataclasses.replace(SWEEP, schedule="cosine", trunk=False).schedule == "cosine"

@@ -1,4 +1,4 @@
-"""Cohorts: trials of equal shape, which one compiled program trains together; and what sharing trunks saves."""
+"""Cohorts: trials of equal shape, which one compiled program trains together; the rows it trains; what trunks save."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,6 +29,23 @@ class Cohort:
 
 
 @dataclass(frozen=True)
+class Span:
+    """What one row of a cohort trains, in steps."""
+
+    key: str  # the trial's id, or the trunk's key
+    trial: Trial  # of a trunk, any of its branches: they share all but the horizon
+    trunk: bool
+    source: int | None  # row it branches from, or None for a run from step 0
+    start: int  # step it starts at
+    stops: tuple[int, ...]  # steps where it waits for the host: branch points, or the horizon
+
+    @property
+    def end(self) -> int:
+        """Last step of the row."""
+        return self.stops[-1]
+
+
+@dataclass(frozen=True)
 class TrunkSavings:
     """Training FLOPs (exact) of a set of trials."""
 
@@ -48,6 +65,25 @@ def cohorts(trials: Iterable[Trial]) -> list[Cohort]:
         by_shape[trial.shape].append(trial)
     made = [Cohort(shape, tuple(sorted(group, key=lambda t: (t.steps, t.id)))) for shape, group in by_shape.items()]
     return sorted(made, key=lambda c: (-c.flops, c.hash))
+
+
+def spans(cohort: Cohort) -> list[Span]:
+    """The rows of a cohort: trunks first, then the trials; a trunk that only one trial would use is not made."""
+    sharing: dict[str, list[Trial]] = defaultdict(list)
+    for trial in cohort.trials:
+        if trial.trunk is not None:
+            sharing[trial.trunk].append(trial)
+    made = []
+    for key, branches in sharing.items():
+        if len(branches) > 1:
+            stops = tuple(sorted({t.branch_step for t in branches}))
+            made.append(Span(key, branches[0], True, None, 0, stops))
+    place = {span.key: i for i, span in enumerate(made)}
+    for trial in cohort.trials:
+        source = place.get(trial.trunk or "")
+        start = trial.branch_step if source is not None else 0
+        made.append(Span(trial.id, trial, False, source, start, (trial.steps,)))
+    return made
 
 
 def trunk_savings(trials: Iterable[Trial]) -> TrunkSavings:

@@ -12,12 +12,12 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
     """The shape of a model of `width` under the sweep's recipe.
 
     Args:
-        width: an even number; heads share it evenly, so heads x head_dim == width.
+        width: a multiple of twice the queries per key; heads share it evenly, so heads x head_dim == width.
         vocab: tokens of the tokenizer.
         platform: cpu, gpu or tpu; it decides what `auto` means.
     """
     recipe, arch = sweep.recipe, sweep.architecture
-    heads = heads_of(width, recipe.head_dim, recipe.min_heads)
+    heads = heads_of(width, recipe.head_dim, recipe.min_heads, arch.queries_per_kv)
     head_dim = width // heads
     dtype = ("float32" if platform == "cpu" else "bfloat16") if arch.dtype == "auto" else arch.dtype
     shape = Shape(
@@ -25,7 +25,7 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
         width=width,
         depth=max(recipe.min_depth, round(width / recipe.aspect)),
         heads=heads,
-        kv_heads=kv_heads_of(heads, arch.queries_per_kv),
+        kv_heads=heads // arch.queries_per_kv,
         head_dim=head_dim,
         ffn=max(1, round(recipe.ffn_multiple * width / recipe.ffn_step)) * recipe.ffn_step,
         seq_len=arch.seq_len,
@@ -41,14 +41,15 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
     return dataclasses.replace(shape, batch=batch_of(counting.params(shape).with_head, recipe, arch.seq_len))
 
 
-def heads_of(width: int, head_dim: int, least: int = 1) -> int:
-    """Heads of about `head_dim`, at least `least`, that divide an even `width` into even parts (RoPE turns pairs)."""
-    return next(h for h in range(max(least, width // head_dim), 0, -1) if width % (2 * h) == 0)
+def heads_of(width: int, head_dim: int, least: int = 1, queries_per_kv: int = 1) -> int:
+    """Heads of about `head_dim`, at least `least`, that divide `width` into even parts (RoPE turns pairs).
 
-
-def kv_heads_of(heads: int, queries_per_kv: int) -> int:
-    """Key/value heads: a divisor of `heads`, shared by at least `queries_per_kv` query heads each where it can be."""
-    return next(k for k in range(max(1, heads // queries_per_kv), 0, -1) if heads % k == 0)
+    Their number is a multiple of `queries_per_kv`, so that every size of a sweep shares key heads alike: a ratio that
+    changed with size would bend the curve that a law is fitted to. `width` is a multiple of 2 x queries_per_kv.
+    """
+    q = queries_per_kv
+    most = max(-(-least // q) * q, width // head_dim // q * q, q)
+    return next(h for h in range(most, 0, -q) if width % (2 * h) == 0)
 
 
 def batch_of(params: int, recipe: Recipe, seq_len: int) -> int:

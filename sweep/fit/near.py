@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
+from sweep import platforms
 from sweep.fit import newton
 from sweep.fit.expansion import Expansion, expand, outward, unbend
 from sweep.fit.levels import in_blocks, in_levels, transposed
@@ -135,7 +136,7 @@ def program(law: Law, in_loss: bool, own_target: bool, block: int, exact_block: 
     (start [k], share [n], delta [lanes], weight [lanes, n], target [lanes, n] or [n], features [f, n], passes over the
     expansion [levels], over the exact law [levels]) -> End.
     """
-    mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,))
+    mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,), devices=platforms.fitting_devices())
     split, shared = PartitionSpec("lane"), PartitionSpec()
     specs = (shared, shared, split, split, split if own_target else shared, shared, shared, shared)
 

@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
+from sweep import platforms
 from sweep.fit.levels import in_blocks, in_levels, transposed
 from sweep.fit.linear import pairs, solve_absolute, solve_spd
 from sweep.laws import Law
@@ -256,7 +257,7 @@ def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str,
     (theta [lanes, k], damping [lanes], kept [lanes, k (k + 1) / 2], delta [lanes], weight [lanes, n], target [lanes, n]
     or [n], features [f, n], passes [levels]) -> End.
     """
-    mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,))
+    mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,), devices=platforms.fitting_devices())
     split, shared = PartitionSpec("lane"), PartitionSpec()
     specs = (split, split, split, split, split, split if own_target else shared, shared, shared)
 

@@ -12,8 +12,8 @@ before it left unfinished:
 The first two need a threshold far above float32's rounding.
 
 A least-squares objective is delta = infinity; least absolute deviations are approached by falling deltas
-(`approach3`). Blocks are spread over all local devices: some lanes that stay in the cache of a CPU, on an accelerator
-thousands.
+(`approach3`). Blocks are spread over all devices that fit (`platforms.fitting_devices`): some lanes that stay in the
+cache of a CPU, on a GPU thousands.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +23,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from sweep import platforms
 from sweep.fit import near, newton
 from sweep.fit.newton import CHUNK, End
 from sweep.laws import Law
@@ -101,7 +102,7 @@ class Layout(NamedTuple):
 
 def layout(rows: int) -> Layout:
     """Blocks that fit a cache on a CPU and fill the chip elsewhere; at most 256 MiB of row weights a call."""
-    devices = jax.local_devices()
+    devices = platforms.fitting_devices()
     cpu = devices[0].platform == "cpu"
     fit = 2 ** (max(8, 2**20 // rows).bit_length() - 1)  # powers of two, so that the blocks of one stage fill another's
     lead, exact, firm, last = (min(x, fit) for x in (128, 64, 16, 8)) if cpu else (8192, 8192, 8192, 256)

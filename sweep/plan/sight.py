@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sweep import platforms
 from sweep.laws import Law
 
 BEND = 1.0  # sd of a bend at the edge of the fitted runs, over the noise of one run: more would have shown
@@ -117,6 +118,6 @@ def bend(place: np.ndarray) -> np.ndarray:
 
 def derivatives(law: Law, theta: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln loss [rows, lanes] and its Jacobian [k, rows, lanes] of theta [k, lanes], features [f, rows, lanes or 1]."""
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.default_device(platforms.fitting_devices()[0]):
         value, jacobian = law.log_loss(jnp.asarray(theta[:, None, :]), jnp.asarray(features))
         return np.asarray(value), np.asarray(jacobian)

@@ -9,10 +9,11 @@ from models.layout import DATA, Remat
 from models.shape import Shape
 from sweep.config import Memory
 from sweep.design import estimate
+from sweep.design.cost import Mode
 from sweep.errors import InputError, Refusal
 from sweep.train import devices
 from sweep.train.machine import Machine
-from sweep.train.program import Execution, Mode
+from sweep.train.program import Execution
 from sweep.train.sharding import TRIAL
 
 SHARE = 0.92  # of a device's memory that a program may take

@@ -14,13 +14,14 @@ import numpy as np
 
 from sweep.config import Memory
 from sweep.design.cohorts import Cohort
+from sweep.design.cost import Mode, mode_of
 from sweep.errors import Partial
-from sweep.train import devices, program, state
+from sweep.train import devices, state
 from sweep.train.capacity import settle
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
-from sweep.train.machine import Machine, chunk_steps, feeds, mode_of
+from sweep.train.machine import Machine, chunk_steps, feeds
 from sweep.train.program import Execution, Report, Validation
 from sweep.train.rows import rows_of
 from sweep.train.sharding import make_mesh
@@ -36,7 +37,7 @@ class Settings:
     checkpoint_minutes: float = 5.0
     keep: int = 2
     memory: Memory = Memory()  # noqa: RUF009 (frozen)
-    mode: program.Mode | None = None  # None: chosen by size
+    mode: Mode | None = None  # None: chosen by size
     steps: int | None = None  # of a chunk; None: chosen by size
     fed: bool | None = None  # training tokens come with each chunk; None: where they are too large for the device
 
@@ -83,7 +84,7 @@ class CohortRun:
         self.last_end = 0.0  # seconds; when the last chunk was read back
 
     @property
-    def mode(self) -> program.Mode:
+    def mode(self) -> Mode:
         """How rows share a device."""
         return self.machine.execution.mode
 

@@ -1,4 +1,4 @@
-"""What a device is, what it could do at best, and how devices are dealt to cohorts."""
+"""What a device is, and what it could do at best."""
 
 import os
 from typing import Any
@@ -34,15 +34,6 @@ def memory_bytes(device: Device) -> int:
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // max(1, len(jax.local_devices()))
-
-
-def lanes(devices: list[Device], cohorts: int) -> list[list[Device]]:
-    """Groups of devices that train cohorts side by side.
-
-    With a cohort for each device every device is a lane of its own and never waits for another; with fewer cohorts, all
-    devices share one cohort's trials and batch.
-    """
-    return [[d] for d in devices] if cohorts >= len(devices) else [devices]
 
 
 def platform() -> str:

@@ -1,11 +1,10 @@
-"""Training a sweep on this machine: cohorts dealt to lanes of devices, each in its own folder of the run directory.
+"""Training a sweep on this machine: cohorts on groups of its devices, each in its own folder of the run directory.
 
 Safe to stop at any moment and to start again with the same command: what is done is kept, what was under way continues
 from its last checkpoint.
 """
 
 import json
-import queue
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,18 +18,21 @@ import pyarrow as pa
 from sweep import files
 from sweep.config import Sweep
 from sweep.design.cohorts import Cohort, cohorts
+from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Partial, SweepError
 from sweep.tables import io
 from sweep.tables.schema import CURVES, table_of
 from sweep.train import devices, results, store
+from sweep.train.ahead import Ahead
 from sweep.train.board import Board
+from sweep.train.capacity import is_out_of_memory
 from sweep.train.cohort import CohortRun, Settings
 from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
+from sweep.train.dispatch import side_by_side
 from sweep.train.progress import Quiet
-from sweep.train.rows import rows_of
 
 
 def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: Quiet | None = None) -> pa.Table:
@@ -47,71 +49,70 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     progress = progress or Quiet()
     if sweep.tensorboard:
         progress = Board(out / "tensorboard", progress)
-    todo = [c for c in cohorts(trials) if not (folder_of(out, c) / "DONE").exists()]
-    for cohort in todo:
-        require_windows(corpus, cohort.shape.seq_len, cohort.shape.batch)
+    schedule = schedule_of(trials)
+    todo = [p for p in schedule.places if not (folder_of(out, p.cohort) / "DONE").exists()]
+    for waiting in todo:
+        require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
     train = np.ascontiguousarray(corpus.train)
     origin = results.Origin(sweep.name, store.versions().get("isoflop", "unknown"), len(train), corpus.bytes_per_token)
-    groups = devices.lanes(jax.local_devices(), len(cohorts(trials)))  # not of what is left: a mesh decides last bits
-    waiting: queue.SimpleQueue[Cohort] = queue.SimpleQueue()
-    for cohort in todo:  # the most work first, so that the lanes end together
-        waiting.put(cohort)
     problems: list[BaseException] = []
 
-    def lane(group: list[Device], stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                cohort = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                one(cohort, group, stop)
-            except SweepError as error:
-                problems.append(error)
-            except OSError as error:
-                stop.set()
-                problems.append(
-                    InputError(f"{out}: {error.strerror or error}; free some space, then repeat the command")
-                )
-            except jax.errors.JaxRuntimeError as error:
-                progress.failed(cohort, str(error).splitlines()[0])
-                record_failure(out, cohort, origin, error)
-                problems.append(Partial(f"cohort {cohort.hash} failed: {str(error).splitlines()[0]}"))
-            except BaseException as error:  # a fault of ours: end every lane, and let the caller see it whole
-                stop.set()
-                problems.append(error)
+    def prepare(place: Place, group: list[Device]) -> CohortRun:
+        folder, every = folder_of(out, place.cohort), sweep.checkpoint
+        settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory)
+        return CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings)
 
-    def one(cohort: Cohort, group: list[Device], stop: threading.Event) -> None:
-        folder = folder_of(out, cohort)
-        write_spec(folder, cohort)
-        settings = Settings(folder, sweep.curve_points, sweep.checkpoint.minutes, sweep.checkpoint.keep, sweep.memory)
-        trial = trial_axis(len(rows_of(cohort)), len(group))
-        if group[0].platform == "cpu":
-            group = group[:trial]  # cores already share one step's work: splitting its batch as well only adds waiting
-        training = CohortRun(cohort, group, trial, (train, windows), settings)
+    ahead = Ahead(prepare, todo if devices.platform() != "cpu" else [], jax.local_devices())
+
+    def guarded(place: Place, group: list[Device]) -> None:
+        """Train, and keep what goes wrong for later: one cohort's failure does not stop the others."""
+        try:
+            one(place, group)
+        except SweepError as error:
+            problems.append(error)
+        except OSError as error:
+            stop.set()
+            problems.append(InputError(f"{out}: {error.strerror or error}; free some space, then repeat the command"))
+        except jax.errors.JaxRuntimeError as error:
+            progress.failed(place.cohort, str(error).splitlines()[0])
+            record_failure(out, place.cohort, origin, error)
+            problems.append(Partial(f"cohort {place.cohort.hash} failed: {str(error).splitlines()[0]}"))
+        except BaseException as error:  # a fault of ours: end every cohort, and let the caller see it whole
+            stop.set()
+            problems.append(error)
+
+    def one(place: Place, group: list[Device]) -> None:
+        write_spec(folder_of(out, place.cohort), place.cohort)
+        training = ahead.take(place, group)
         training.on_chunk = progress.update
-        training.run(stop)
+        while True:
+            try:
+                training.run(stop)
+                break
+            except jax.errors.JaxRuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                training.shrink()  # and once more from the last checkpoint
         finish(training, origin)
         progress.done(training)
 
-    with interruptible() as stop:
-        threads = [threading.Thread(target=lane, args=(group, stop), daemon=True) for group in groups]
-        with progress.showing(todo, len(cohorts(trials)) - len(todo)):
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive():  # in slices, so that signals are seen
-                    thread.join(0.2)
+    with interruptible() as stop, ahead, progress.showing([p.cohort for p in todo], len(schedule.places) - len(todo)):
+        side_by_side(todo, jax.local_devices(), guarded, stop)
     losses = io.merge(out)
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem
     return losses
 
 
-def trial_axis(rows: int, devices: int) -> int:
-    """Devices along the trial axis: the most that divide the group without leaving a device idle."""
-    return max(t for t in range(1, devices + 1) if devices % t == 0 and t <= rows)
+def schedule_of(trials: list[Trial]) -> Schedule:
+    """Which devices of this machine train which cohort.
+
+    Of the whole plan, not of what is left: a mesh decides the last bits of a loss.
+    """
+    group, platform = jax.local_devices(), devices.platform()
+    memory = devices.memory_bytes(group[0]) if platform != "cpu" else None  # on a CPU no mesh takes less of it
+    return place(cohorts(trials), len(group), platform, memory)
 
 
 def folder_of(out: Path, cohort: Cohort) -> Path:

@@ -20,25 +20,15 @@ from sweep.errors import InputError
 from sweep.train import devices, program, state
 from sweep.train.data.order import batches
 from sweep.train.devices import Device
-from sweep.train.program import Execution, Mode
+from sweep.train.program import Execution
 from sweep.train.sharding import TRIAL
 from sweep.train.state import Hyper, State
 
 CHUNK_SECONDS = 4.0  # the host looks up this often: for signals, checkpoints, progress
 CHUNK_STEPS = (10, 256)
-VMAP_UP_TO = 30e6  # parameters; above it one trial fills an accelerator
 CPU_FLOPS = 8e9  # a second and device, to size a chunk with
 RESIDENT_SHARE = 0.1  # of a device's memory that the training tokens may take; above it they come with each chunk
 ADDRESSABLE = 2**31  # tokens that a program can address
-
-
-def mode_of(shape: Shape, platform: str) -> Mode:
-    """How rows share a device.
-
-    `vmap` where launches cost more than work: small models on accelerators. `map` where one trial fills the chip, and
-    on a CPU, where it is as fast and finished rows cost nothing.
-    """
-    return "vmap" if platform != "cpu" and counting.params(shape).total < VMAP_UP_TO else "map"
 
 
 def chunk_steps(shape: Shape, rows: int, group: list[Device]) -> int:

@@ -8,10 +8,10 @@ import numpy as np
 from models import counting
 from models.shape import Shape
 from sweep.config import Memory
+from sweep.design.cost import mode_of
 from sweep.train import state
 from sweep.train.capacity import settle
-from sweep.train.devices import lanes
-from sweep.train.machine import Machine, mode_of
+from sweep.train.machine import Machine
 from sweep.train.program import Execution
 from sweep.train.sharding import make_mesh
 
@@ -19,12 +19,12 @@ STEPS = 5  # of a chunk: short enough that a slow model still finishes one
 
 
 def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> float:
-    """Training FLOP/s (exact, causal) that one lane of devices reaches on `shape`, compile time left out.
+    """Training FLOP/s (exact, causal) that one device reaches on `shape`, compile time left out.
 
     Random tokens, real program: the speed of a step does not depend on what it reads. Runs for about `seconds` after
     compiling, at least two chunks.
     """
-    group = lanes(jax.local_devices(), len(jax.local_devices()))[0]
+    group = jax.local_devices()[:1]
     mesh = make_mesh(group, 1)
     rng = np.random.default_rng(0)
     windows = shape.seq_len * max(64, 2 * shape.batch) * 4

@@ -9,7 +9,7 @@ serves every learning rate, seed and horizon. The host touches the device once a
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,13 @@ from jaxtyping import Array, Bool, Float, Int
 from models import functional
 from models.layout import DATA, Layout, Remat
 from models.shape import Shape
+from sweep.design.cost import Mode
 from sweep.train import optimizer
 from sweep.train.data.order import window_starts
 from sweep.train.schedule import learning_rate
 from sweep.train.sharding import TRIAL, gradient_norm, local_rows, mean_gradient, specs
 from sweep.train.state import BY_TRIAL, Hyper, State, specs_of
 
-Mode = Literal["vmap", "map"]
 FED = P(TRIAL, None, DATA)  # of the batches [T, steps, B, L + 1] that come with a chunk
 
 

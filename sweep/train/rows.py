@@ -5,12 +5,11 @@ branch is a row that lies dormant until then and starts as a copy of the trunk. 
 one stacked state, and the whole tree is one cohort with one checkpoint.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.design.cohorts import Cohort
+from sweep.design.cohorts import Cohort, Span, spans
 from sweep.design.trial import Trial
 from sweep.train.schedule import COOLDOWNS, SCHEDULES
 from sweep.train.state import Hyper
@@ -37,24 +36,14 @@ class Row:
 
 def rows_of(cohort: Cohort) -> list[Row]:
     """Trunks first, then the trials; a trunk that only one trial would use is not made."""
-    sharing: dict[str, list[Trial]] = defaultdict(list)
-    for trial in cohort.trials:
-        if trial.trunk is not None:
-            sharing[trial.trunk].append(trial)
-    trunks = {key: group for key, group in sharing.items() if len(group) > 1}
-    rows = [trunk_row(key, group) for key, group in trunks.items()]
-    place = {row.key: i for i, row in enumerate(rows)}
-    for trial in cohort.trials:
-        source = place.get(trial.trunk or "")
-        start = trial.branch_step if source is not None else 0
-        rows.append(Row(trial.id, hyper_of(trial), trial, source, start, (trial.steps,)))
-    return rows
+    return [row_of(span) for span in spans(cohort)]
 
 
-def trunk_row(key: str, branches: list[Trial]) -> Row:
-    """The shared run of `branches`, up to the last one to leave it."""
-    stops = tuple(sorted({t.branch_step for t in branches}))
-    return Row(key, hyper_of(branches[0], horizon=FOREVER, cooldown=1), None, None, 0, stops)
+def row_of(span: Span) -> Row:
+    """The row that trains `span`."""
+    if span.trunk:
+        return Row(span.key, hyper_of(span.trial, horizon=FOREVER, cooldown=1), None, None, 0, span.stops)
+    return Row(span.key, hyper_of(span.trial), span.trial, span.source, span.start, span.stops)
 
 
 def hyper_of(trial: Trial, *, horizon: int | None = None, cooldown: int | None = None) -> Hyper:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sweep import platforms
 from sweep.config import Sweep
 from sweep.fit import Fit, fit
 from sweep.plan import forecast as ledger
@@ -43,6 +44,11 @@ class Args:
     """Run directory; the report appears in it as report.html."""
     bootstrap: int = 1000
     """Resamples for the intervals."""
+
+
+def device(args: Args) -> platforms.Device:
+    """It trains: on whatever JAX finds."""
+    return "any"
 
 
 def run(args: Args, sweep: Sweep) -> Output:

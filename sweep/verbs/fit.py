@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 from rich.console import Console
 
+from sweep import platforms
 from sweep.errors import Partial
 from sweep.fit import fit
 from sweep.fit.result import FIT_FILE
@@ -46,8 +48,15 @@ class Args(FittingArgs):
     """FLOPs at which the answer is wanted; default: the sweep's target, else 10 x the largest fitted."""
     diagnostics: bool = True
     """Ask how far the fit can be trusted: objectives, suspects, floor, backtest, residuals, influence."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Where to fit: gpu takes this machine's GPU. A TPU has no float64, so it is not offered."""
     out: str | None = None
     """Directory for fit.json and lanes.parquet; default for a law of the loss of a sweep's directory: its fit/."""
+
+
+def device(args: Args) -> platforms.Device:
+    """The CPU, or the GPU where that is asked for."""
+    return args.device
 
 
 def run(args: Args) -> Output:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 from rich.console import Console
 
+from sweep import platforms
 from sweep.errors import InputError, Partial
 from sweep.fit.multiverse import Axes, multiverse
 from sweep.verbs.meter import Meter
@@ -51,10 +53,17 @@ class Args(TableArgs):
     """Of the resampling."""
     level: float = 0.9
     """Share of the specifications inside an interval."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Where to fit: gpu takes this machine's GPU. A TPU has no float64, so it is not offered."""
     out: str | None = None
     """Directory for multiverse.json, .parquet and .csv; default for the directory of a sweep: its fit/."""
     html: str | None = None
     """File for a page of its own; `sweep report` shows it too, once it is in the sweep's fit/."""
+
+
+def device(args: Args) -> platforms.Device:
+    """The CPU, or the GPU where that is asked for."""
+    return args.device
 
 
 def run(args: Args) -> Output:

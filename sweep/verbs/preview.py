@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from models import counting
+from sweep import platforms
 from sweep.config import Sweep
 from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
-from sweep.errors import Refusal
+from sweep.design.placement import Schedule
+from sweep.errors import InputError, Refusal
+from sweep.verbs import placement_text
 from sweep.verbs.output import Output
 
 CONFIG = True
@@ -34,37 +37,67 @@ class Args:
     hours: float = 0.0
     """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
     probe: bool = True
-    """Train for some seconds to measure the speed of this machine. --no-probe is faster, and then no hours are told."""
+    """Train for some seconds to measure the speed of this machine. --no-probe is faster, leaves the accelerator alone,
+    and then no hours are told."""
+    platform: Literal["here", "cpu", "gpu", "tpu"] = "here"
+    """With --no-probe: what to plan for, which decides the compute dtype and the attention where those are auto; here
+    is where a run on this machine would train."""
+    devices: int = 0
+    """Place the programs on this many devices of one host. 0: those of this machine; with --no-probe a device a core on
+    a CPU, and 8 accelerators."""
+
+
+def device(args: Args) -> platforms.Device:
+    """The probe trains on whatever JAX finds; without it nothing is started."""
+    return "any" if args.probe else "cpu"
 
 
 def run(args: Args, sweep: Sweep) -> Output:
     """Plan `sweep` on this machine.
 
     Raises:
-        InputError: no such data.
+        InputError: no such data, or a platform to plan for that the probe would not measure.
         Refusal: a family that cannot be built; a horizon longer than the corpus.
     """
-    import jax  # here, so that --help does not wait for it
-
     from sweep.train.data.build import open_data
 
-    corpus = open_data(sweep.data)
+    if args.probe and args.platform != "here":
+        raise InputError(f"--platform {args.platform}: the probe measures this machine; add --no-probe")
+    corpus, platform = open_data(sweep.data), target(args)
     plan = families.plan(
         sweep,
         vocab=corpus.vocab,
         data=corpus.fingerprint,
         unique_tokens=corpus.unique_tokens,
-        platform=jax.default_backend(),
+        platform=platform,
     )
     speeds = []
     if args.probe:
         from sweep.train.probe import flops_per_second
 
         speeds = estimate.probe(cohorts(plan.trials), flops_per_second)
-    return show(sweep, plan, speeds, args.hours)
+    schedule = placement_text.schedule_for(cohorts(plan.trials), args.devices, platform, probed=args.probe)
+    return show(sweep, plan, speeds, args.hours, schedule)
 
 
-def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], limit: float = 0.0) -> Output:
+def target(args: Args) -> str:
+    """The platform to plan for: the one that is named, else of the device that the probe takes or a run would take."""
+    if args.platform != "here":
+        return args.platform
+    if not args.probe:
+        return platforms.here()
+    from sweep.train.devices import platform
+
+    return platform()
+
+
+def show(
+    sweep: Sweep,
+    plan: families.Plan,
+    speeds: Sequence[estimate.Speed],
+    limit: float = 0.0,
+    schedule: Schedule | None = None,
+) -> Output:
     """The plan as data and text; code 2, with the reason, where it cannot answer or takes more than `limit` hours."""
     groups = cohorts(plan.trials)
     saving = trunk_savings(plan.trials)
@@ -77,11 +110,14 @@ def show(sweep: Sweep, plan: families.Plan, speeds: Sequence[estimate.Speed], li
         "cohorts": [cohort_data(c) for c in groups],
         "totals": totals(plan, groups, saving, hours),
         "check": check_data(design),
+        "placement": placement_text.data_of(schedule) if schedule else None,
         "probe": [speed_data(s) for s in speeds],
         "refused": [{"code": r.code, "message": str(r)} for r in refusals],
     }
     told = "check    none: the sizes are decided on, no law is fitted" if sweep.params else check_text(data["check"])
-    sections = [families_text(data), totals_text(data["totals"]), told]
+    sections = [families_text(data), totals_text(data["totals"])]
+    sections += [placement_text.text_of(data["placement"], short)] if schedule else []
+    sections += [told]
     sections += [f"refused  {r['message']}" for r in data["refused"]]
     return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
 

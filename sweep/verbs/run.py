@@ -9,6 +9,7 @@ import pyarrow as pa
 import tyro
 from rich.console import Console
 
+from sweep import platforms
 from sweep.config import Sweep
 from sweep.train.data.build import open_data
 from sweep.train.launch import train_sweep
@@ -33,6 +34,11 @@ class Args:
     """A config file that sets SWEEP = Sweep(...): one of configs/, or your own."""
     out: str = ""
     """Run directory; runs/NAME by default. The same directory continues the same sweep."""
+
+
+def device(args: Args) -> platforms.Device:
+    """It trains: on whatever JAX finds."""
+    return "any"
 
 
 def run(args: Args, sweep: Sweep) -> Output:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import counting
-from sweep.config import Architecture, Recipe, Sweep
-from sweep.design import recipes
+from sweep.config import Architecture, Recipe, Sweep, load
+from sweep.design import families, recipes
 
 
 def sweep(recipe: Recipe | None = None, **architecture) -> Sweep:
@@ -18,19 +18,74 @@ def sweep(recipe: Recipe | None = None, **architecture) -> Sweep:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    width=st.integers(1, 300).map(lambda n: 2 * n),
+    rung=st.integers(1, 300),
     head_dim=st.integers(2, 128),
     queries=st.integers(1, 8),
+    least=st.integers(1, 6),
     multiple=st.floats(0.5, 6),
 )
-def test_every_width_gives_a_model_whose_heads_fill_it(width, head_dim, queries, multiple):
-    made = sweep(Recipe(head_dim=head_dim, ffn_multiple=multiple, ffn_step=4), queries_per_kv=queries)
-    shape = recipes.shape_of(width, made, vocab=256, platform="cpu")
+def test_every_width_gives_a_model_whose_heads_fill_it(rung, head_dim, queries, least, multiple):
+    width = 2 * queries * rung
+    recipe = Recipe(width_step=2 * queries, head_dim=head_dim, min_heads=least, ffn_multiple=multiple, ffn_step=4)
+    shape = recipes.shape_of(width, sweep(recipe, queries_per_kv=queries), vocab=256, platform="cpu")
     assert shape.heads * shape.head_dim == width
-    assert shape.heads % shape.kv_heads == 0
-    assert shape.heads // shape.kv_heads >= min(queries, shape.heads)
+    assert shape.heads == queries * shape.kv_heads  # exactly, at every width
     assert shape.ffn % 4 == 0
     assert shape.depth == max(1, round(width / 64))
+
+
+@settings(max_examples=200, deadline=None)
+@given(width=st.integers(1, 500).map(lambda n: 2 * n), head_dim=st.integers(2, 128), least=st.integers(1, 6))
+def test_heads_of_own_keys_are_the_most_that_divide_the_width_evenly(width, head_dim, least):
+    possible = [h for h in range(1, max(least, width // head_dim) + 1) if width % (2 * h) == 0]
+    assert recipes.heads_of(width, head_dim, least) == max(possible)
+
+
+SHAPES = {  # (width, depth, heads, key heads, head_dim, ffn, batch): a trial's identity, so they must never move
+    "configs/smoke.py": [
+        (4, 1, 1, 1, 4, 12, 4),
+        (8, 1, 1, 1, 8, 20, 4),
+        (16, 1, 1, 1, 16, 44, 4),
+        (24, 1, 1, 1, 24, 64, 4),
+    ],
+    "configs/laptop.py": [
+        (8, 2, 2, 2, 4, 20, 2),
+        (12, 2, 2, 2, 6, 32, 2),
+        (16, 2, 2, 2, 8, 44, 2),
+        (20, 2, 2, 2, 10, 52, 2),
+        (28, 2, 2, 2, 14, 76, 2),
+        (36, 2, 2, 2, 18, 96, 2),
+        (44, 2, 2, 2, 22, 116, 2),
+        (56, 2, 2, 2, 28, 148, 2),
+    ],
+    "configs/gpu.py": [
+        (128, 2, 2, 2, 64, 320, 32),
+        (192, 3, 3, 3, 64, 512, 32),
+        (256, 4, 4, 4, 64, 704, 64),
+        (320, 5, 5, 5, 64, 832, 64),
+        (384, 6, 6, 6, 64, 1024, 64),
+        (448, 7, 7, 7, 64, 1216, 64),
+        (512, 8, 8, 8, 64, 1344, 128),
+        (576, 9, 9, 9, 64, 1536, 128),
+    ],
+}
+
+
+@pytest.mark.parametrize("path", SHAPES)
+def test_shipped_sweeps_keep_their_shapes(path):
+    vocab = 8192 if "gpu" in path else 256
+    made = families.plan(load(path), vocab=vocab, data="d", unique_tokens=10**12, platform="cpu")
+    shapes = {t.shape for t in made.trials}
+    names = ("width", "depth", "heads", "kv_heads", "head_dim", "ffn", "batch")
+    assert sorted(tuple(getattr(s, n) for n in names) for s in shapes) == SHAPES[path]
+
+
+def test_the_pod_shares_keys_alike_at_every_size_in_heads_of_one_size():
+    made = families.plan(load("configs/pod.py"), vocab=32_768, data="d", unique_tokens=60 * 10**9, platform="tpu")
+    shapes = {t.shape for t in made.trials}
+    assert len(shapes) >= 9
+    assert {(s.heads // s.kv_heads, s.heads % s.kv_heads, s.head_dim) for s in shapes} == {(2, 0, 128)}
+    assert {s.width % 256 for s in shapes} == {0}
 
 
 def test_a_width_below_the_head_dimension_is_one_head():

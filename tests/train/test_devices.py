@@ -1,4 +1,4 @@
-"""Peaks, memory and lanes."""
+"""Peaks and memory."""
 
 from types import SimpleNamespace
 
@@ -30,13 +30,6 @@ def test_memory_is_the_allocators_limit_or_a_share_of_the_host():
     with open("/proc/meminfo") as file:
         host = 1024 * int(file.readline().split()[1])
     assert devices.memory_bytes(jax.devices()[0]) == pytest.approx(host / 8, rel=0.01)
-
-
-@pytest.mark.parametrize(("cohorts", "groups"), [(1, [3]), (2, [3]), (3, [1, 1, 1]), (9, [1, 1, 1])])
-def test_a_lane_a_device_once_there_is_a_cohort_for_each(cohorts, groups):
-    dealt = devices.lanes(["a", "b", "c"], cohorts)
-    assert [len(g) for g in dealt] == groups
-    assert sorted(d for g in dealt for d in g) == ["a", "b", "c"]
 
 
 def test_platform():

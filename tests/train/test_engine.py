@@ -1,15 +1,16 @@
-"""A sweep on this machine: lanes, one table, what is done is kept, and problems end in one line."""
+"""A sweep on this machine: cohorts side by side, one table, what is done is kept, and problems end in one line."""
 
 import dataclasses
 import errno
 import os
 import signal
+import threading
 from pathlib import Path
 
 import jax
 import pytest
 
-from sweep import config
+from sweep import config, files
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial
 from sweep.tables import io
@@ -35,7 +36,7 @@ def corpus(tmp_path_factory) -> Corpus:
 
 @pytest.fixture(autouse=True)
 def two_devices(monkeypatch):
-    """As on a laptop of two cores: two cohorts, each in a lane of its own."""
+    """As on a laptop of two cores: two cohorts, each on a device of its own."""
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:2])
 
 
@@ -95,6 +96,39 @@ def test_a_second_call_trains_nothing(done, corpus, monkeypatch):
     monkeypatch.setattr(engine, "CohortRun", no_training)
     table = train(done, corpus)
     assert {r["trial"]: (r["status"], r["loss"]) for r in table.to_pylist()} == before
+
+
+def test_cohorts_train_at_the_same_time_on_devices_of_their_own(corpus, tmp_path, monkeypatch):
+    """Each waits for the other in the middle of its training: one after another they would never meet."""
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:8])
+    meet, real, used = threading.Barrier(2, timeout=120), CohortRun.run, []
+
+    def run(self, stop):
+        used.append({d.id for d in self.mesh.devices.flat})
+        meet.wait()
+        return real(self, stop)
+
+    monkeypatch.setattr(CohortRun, "run", run)
+    train(tmp_path / "run", corpus)
+    assert used[0].isdisjoint(used[1])
+    assert {row["status"] for row in by_trial(tmp_path / "run").values()} == {"done"}
+
+
+def test_what_is_left_meets_the_same_meshes_as_the_whole(corpus, tmp_path, monkeypatch):
+    """A group must not grow because others are done: a mesh decides the last bits of a loss."""
+    whole, seen = {p.cohort.hash: p.axes for p in engine.schedule_of(TRIALS).places}, {}
+
+    def run(self, stop):
+        seen[self.cohort.hash] = (self.mesh.shape["trial"], self.mesh.shape["data"])
+        raise Partial("not now")
+
+    monkeypatch.setattr(CohortRun, "run", run)
+    store.claim(tmp_path / "run", SWEEP, as_dict(corpus.manifest))
+    first = cohorts(TRIALS)[0]
+    files.write_text(engine.folder_of(tmp_path / "run", first) / "DONE", "")
+    with pytest.raises(Partial, match="not now"):
+        train(tmp_path / "run", corpus)
+    assert seen == {c.hash: whole[c.hash] for c in cohorts(TRIALS)[1:]}
 
 
 class Kill(Quiet):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from models import counting
+from sweep.design.cost import VMAP_UP_TO, mode_of
 from sweep.errors import InputError
 from sweep.train import state
-from sweep.train.machine import CHUNK_STEPS, VMAP_UP_TO, Machine, chunk_steps, feeds, mode_of
+from sweep.train.machine import CHUNK_STEPS, Machine, chunk_steps, feeds
 from sweep.train.program import Execution, batch_at
 from sweep.train.sharding import make_mesh
 from tests.train.tiny import TINY
