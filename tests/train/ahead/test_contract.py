@@ -42,9 +42,10 @@ def test_splash_and_its_gradient_compile(name, head_dim):
     assert attention.choose("tpu", "bfloat16", 4, head_dim, 1024).implementation == "splash"
 
     def step(q, k, v):
-        return jax.grad(lambda *x: jnp.sin(attention.attend(*x, "splash").astype(jnp.float32)).sum(), (0, 1, 2))(
-            q, k, v
-        )
+        def loss(*x):
+            return jnp.sin(attention.attend(*x, "splash").astype(jnp.float32)).sum()
+
+        return jax.grad(loss, argnums=(0, 1, 2))(q, k, v)
 
     spec = P(("trial", "data"))
     sharded = jax.shard_map(step, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
