@@ -16,12 +16,12 @@ from sweep.config import Memory
 from sweep.design.cohorts import Cohort
 from sweep.design.cost import Mode, mode_of
 from sweep.errors import Partial
-from sweep.train import devices, state
+from sweep.train import devices, effort, program, state
 from sweep.train.capacity import settle
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
-from sweep.train.machine import Machine, brief, chunk_steps, feeds
+from sweep.train.machine import Machine, chunk_steps, feeds
 from sweep.train.program import Execution, Report, Validation
 from sweep.train.rows import rows_of
 from sweep.train.sharding import make_mesh
@@ -76,7 +76,7 @@ class CohortRun:
         fed = settings.fed
         if fed is None:
             fed = feeds(len(train), train.dtype.itemsize, devices.memory_bytes(group[0]))
-        quick = brief(cohort.flops, group)
+        quick = effort.brief(cohort.flops, group)
         self.machine = Machine(shape, self.mesh, Execution(mode), steps, train, windows, fed, quick)
         self.at_once = 0  # rows of a chunk, once compiled
         self.log = Log(settings.folder / "log.jsonl")

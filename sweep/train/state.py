@@ -17,9 +17,9 @@ from models import functional
 from models.layout import DATA
 from models.shape import Shape
 from sweep.train import optimizer
+from sweep.train.effort import QUICK
 from sweep.train.sharding import TRIAL, specs
 
-QUICK_COMPILE = {"xla_backend_optimization_level": 1}  # runs once: LLVM would spend seconds to save microseconds
 BY_TRIAL = P(TRIAL)
 Leaf = Any  # an array, a NumPy scalar or the description of one: the same trees hold all three
 
@@ -81,7 +81,7 @@ def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
     return jax.jit(
         jax.vmap(functools.partial(init_state, shape)),
         out_shardings=state_sharding(shape, mesh),
-        compiler_options=QUICK_COMPILE if on_cpu else None,
+        compiler_options=QUICK["once"] if on_cpu else None,
     )
 
 

@@ -17,7 +17,7 @@ from sweep.train.ahead import collectives, flops, planned
 from sweep.train.ahead.collectives import Traffic
 from sweep.train.ahead.planned import Planned
 from sweep.train.ahead.targets import Target, compiling
-from sweep.train.machine import LOW_EFFORT
+from sweep.train.effort import QUICK
 
 NO_GPU = {"xla_gpu_autotune_level": 0}  # timing kernels needs the GPU
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
@@ -54,7 +54,7 @@ def compiled(choice: Planned, target: Target) -> Compiled:
         ratio = None if done is None else done / planned.exact_flops(choice)
         given = sum(device_bytes(x) for x in jax.tree.leaves(arguments))
         began = time.perf_counter()
-        options: Any = LOW_EFFORT | (NO_GPU if target.platform == "gpu" else {})
+        options: Any = QUICK["accelerator"] | (NO_GPU if target.platform == "gpu" else {})
         result = Compiled(0, given, given, target.limit, False, 0.0, ratio)
         try:
             program = lowered.compile(compiler_options=options)

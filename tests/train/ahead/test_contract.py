@@ -20,7 +20,7 @@ from sweep.design.placement import place
 from sweep.train import program
 from sweep.train.ahead import planned
 from sweep.train.ahead.targets import compiling, target
-from sweep.train.machine import LOW_EFFORT
+from sweep.train.effort import QUICK
 from sweep.train.sharding import make_mesh
 from tests.tpu import needs_libtpu
 
@@ -56,7 +56,7 @@ def test_splash_and_its_gradient_compile(name, head_dim):
         for heads in (4, 2, 2)
     ]
     with compiling(to):
-        text = jax.jit(sharded).lower(*given).compile(compiler_options=dict(LOW_EFFORT)).as_text() or ""
+        text = jax.jit(sharded).lower(*given).compile(compiler_options=QUICK["accelerator"]).as_text() or ""
     assert "tpu_custom_call" in text
     assert not [kind for kind in ("all-reduce", "all-gather", "all-to-all", "collective-permute") if kind in text]
 
