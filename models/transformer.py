@@ -16,9 +16,8 @@ from jaxtyping import Array, Float, Int
 from models import layout
 from models.attention import attend
 from models.layout import ONE_DEVICE, Layout
-from models.shape import Shape
+from models.shape import SCAN_FROM, Shape
 
-SCAN_FROM = 8  # blocks; below it the scan is unrolled, which runs a few percent faster
 ROPE_BASE = 10_000.0
 
 
