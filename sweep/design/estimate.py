@@ -31,6 +31,7 @@ class Compiler:
 
     logits: float  # copies of the logits of the head that exist at once
     sliced: float  # the same where the head runs in slices
+    moments: int  # new ones that wait beside the old until the step is known to be finite; 0: replaced in place
     recomputed: float  # of a block's activations, those that exist at once while the backward pass computes them again
     unrolled: float | None  # copies of the logits where blocks are not scanned, and then what can be fused is not kept
     #                         either, while a scan stacks all that its body saves; None: it makes no difference
@@ -39,9 +40,9 @@ class Compiler:
 
 
 COMPILERS = {
-    "cpu": Compiler(logits=3, sliced=4, recomputed=1.35, unrolled=None, barriers=False, native=False),
-    "gpu": Compiler(logits=1.5, sliced=1.5, recomputed=0.47, unrolled=1, barriers=True, native=True),
-    "tpu": Compiler(logits=1.8, sliced=3, recomputed=1.2, unrolled=1, barriers=True, native=True),
+    "cpu": Compiler(logits=3.0, sliced=4.0, moments=2, recomputed=1.35, unrolled=None, barriers=False, native=False),
+    "gpu": Compiler(logits=1.5, sliced=1.5, moments=0, recomputed=0.47, unrolled=1.0, barriers=True, native=True),
+    "tpu": Compiler(logits=1.8, sliced=2.5, moments=0, recomputed=1.2, unrolled=1.0, barriers=True, native=True),
 }
 
 
@@ -86,22 +87,19 @@ def device_bytes(
     return DeviceMemory(STATE * held * trial_rows + token_bytes, under_way * one + taken_out)
 
 
-def step_bytes(
-    shape: Shape, compiler: Compiler, held: float, data: int, remat: Remat, micro_batches: int
-) -> float:
+def step_bytes(shape: Shape, compiler: Compiler, held: float, data: int, remat: Remat, micro_batches: int) -> float:
     """Temporaries of one row's step: the largest of its three phases, and gradients added up over micro-batches."""
     tokens = shape.batch_tokens / data / micro_batches
     size = width_of(shape, compiler)
     gradients = FLOAT32 * held
     kept = kept_bytes(shape, compiler, remat, tokens) + gathered_bytes(shape, compiler, data, remat)
-    head = head_bytes(shape, compiler, tokens)
+    head = head_bytes(shape, compiler, data, tokens)
     block = counting.block_matmul_params(shape) * (size + FLOAT32)  # its weights, and their whole gradient
-    matrix = FLOAT32 * shape.vocab * shape.width
-    block += 2 * matrix  # gradients of the head, done, and of the embedding, to come
+    block += 2 * whole_matrix(shape, data)  # gradients of the head, done, and of the embedding, to come
     block += compiler.recomputed * again_bytes(shape, compiler, remat, tokens)
     if shape.attention == "chunked":
         block += 3 * scores_bytes(shape, tokens)
-    update = 2 * FLOAT32 * held  # the moments that are to be: the old ones stay until the step is known to be finite
+    update = FLOAT32 * compiler.moments * held
     added_up = gradients if micro_batches > 1 else 0.0
     return added_up + gradients + max(kept + head, kept + block, update)
 
@@ -138,7 +136,7 @@ def kept_bytes(shape: Shape, compiler: Compiler, remat: Remat, tokens: float) ->
     return shape.depth * tokens * token_bytes_of(shape, compiler, remat)
 
 
-def token_bytes_of(shape: Shape, compiler: Compiler, remat: Remat) -> float:
+def token_bytes_of(shape: Shape, compiler: Compiler, remat: Remat) -> int:
     """Bytes that one block keeps for one token.
 
     `none` is what the traced program saves (`jax.ad_checkpoint.print_saved_residuals`); most of it are float32 copies
@@ -153,8 +151,12 @@ def token_bytes_of(shape: Shape, compiler: Compiler, remat: Remat) -> float:
     if remat == "dots":
         return size * (2 * width + query + 2 * key + products * ffn)
     square = shape.attention == "xla"
-    softmax = shape.heads * ((FLOAT32 + size) * shape.seq_len if square else FLOAT32)  # scores and weights, or their sum
-    if compiler.unrolled is not None and shape.depth < SCAN_FROM:  # products, what goes into them, and the residual stream twice
+    softmax = shape.heads * (
+        (FLOAT32 + size) * shape.seq_len if square else FLOAT32
+    )  # scores and weights, or their sum
+    if (
+        compiler.unrolled is not None and shape.depth < SCAN_FROM
+    ):  # products, what goes into them, and the residual stream twice
         return size * (4 * width + 3 * query + 3 * key + (products + 1) * ffn) + softmax
     norms = 2 * (3 * FLOAT32 + size) * width  # two: the input twice and its normed values in float32, and the output
     if shape.qk_norm:
@@ -172,29 +174,38 @@ def again_bytes(shape: Shape, compiler: Compiler, remat: Remat, tokens: float) -
     return tokens * (token_bytes_of(shape, compiler, "none") - token_bytes_of(shape, compiler, remat))
 
 
-def gathered_bytes(shape: Shape, compiler: Compiler, data: int, remat: Remat) -> float:
+def gathered_bytes(shape: Shape, compiler: Compiler, data: int, remat: Remat) -> int:
     """Weights of all blocks in the compute dtype, which are kept with the activations where nothing is recomputed.
 
     They are copies where devices gather them, or where the compute dtype is not that of the weights.
     """
     size = width_of(shape, compiler)
     if remat != "none" or (data == 1 and size == FLOAT32):
-        return 0.0
+        return 0
     return size * shape.depth * counting.block_matmul_params(shape)
 
 
-def head_bytes(shape: Shape, compiler: Compiler, tokens: float) -> float:
+def head_bytes(shape: Shape, compiler: Compiler, data: int, tokens: float) -> float:
     """The head's working set: logits, its matrix and the gradient of that, the hidden states and their gradient.
 
-    In slices the head is float32 and its gradient is added up.
+    A matrix that is gathered is float32 where the head runs in slices, so that its gradient is added up in that.
     """
     size, slices = width_of(shape, compiler), math.ceil(tokens * shape.vocab / LOGITS_AT_ONCE)
     logits = FLOAT32 * tokens * shape.vocab / slices
     copies = compiler.sliced if slices > 1 else compiler.logits
     if compiler.unrolled is not None and shape.depth < SCAN_FROM:
         copies = compiler.unrolled
-    matrix = (FLOAT32 + (FLOAT32 if slices > 1 else size)) * shape.vocab * shape.width
-    return copies * logits + matrix + 2 * size * tokens * shape.width
+    whole = whole_matrix(shape, data)
+    matrix = size * shape.vocab * shape.width if whole or size < FLOAT32 else 0.0
+    if slices > 1 and whole:
+        matrix = whole
+    return copies * logits + matrix + whole + 2 * size * tokens * shape.width
+
+
+def whole_matrix(shape: Shape, data: int) -> int:
+    """Bytes of a float32 embedding or head beside a device's part of it; none where the device keeps it whole."""
+    dims = (shape.vocab, shape.width)
+    return 0 if split_axis(dims, data) == WHOLE else FLOAT32 * math.prod(dims)
 
 
 def scores_bytes(shape: Shape, tokens: float) -> float:

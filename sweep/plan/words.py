@@ -212,7 +212,7 @@ def buildable(b: dict[str, Any]) -> list[str]:
         unit, size = ("GB", 1e9) if s["memory_bytes"]["total"] >= 1e9 else ("MB", 1e6)
         parts = {k: f"{v / size:,.3g}" for k, v in s["memory_bytes"].items()}
         total = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
-        memory = f"{total}{recomputed(s)}{held(s, b['devices'])}"
+        memory = f"{'' if s['fits'] else 'at least '}{total}{recomputed(s)}; {held(s, b['devices'])}"
         hours = f"{s['hours']:,.3g} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
         lines.append(
             line("", f"{head}: loss {s['loss']:.4f} on {short(s['tokens'])} tokens, {s['flops_exact']:.3g} exact FLOPs")
@@ -242,13 +242,11 @@ SHOWN = ("h100", "h200", "tpu-v5e", "tpu-v5p", "tpu-v6e")  # where no device is 
 def held(s: dict[str, Any], devices: int) -> str:
     """Whether it fits, and how many devices hold it."""
     by = {name: n for name, n in s["held_by"].items() if s["fits"] is not None or name in SHOWN}
-    enough = ", ".join(f"{n} {name}" for name, n in by.items() if n) or f"no number of {', '.join(by)}"
-    if s["fits"] is None:
-        return f" at least; held by {enough}{' or more' * any(by.values())}"
-    if s["fits"]:
-        return f", fits on {s['devices_that_hold_it']} or more"
-    on = f"{devices} devices" if devices > 1 else "one device"
-    return f" at least: does not fit {on}, needs {enough}{' or more' if any(by.values()) else ' holds it'}"
+    enough = ", ".join(f"{n} {name}" for name, n in by.items() if n)
+    told = f"held by {enough} or more" if enough else f"no number of {', '.join(by)} up to its batch holds it"
+    if s["fits"] is False:
+        return f"does not fit {f'{devices} devices' if devices > 1 else 'one device'}; {told}"
+    return told
 
 
 def money(value: float | None, unit: str, brief: bool = False) -> str:

@@ -57,7 +57,7 @@ def settle(machine: Machine, asked: Memory, rows: int, *, after: Execution | Non
 
 
 def attempts(
-    shape: Shape, data: int, platform: str, mode: Mode, asked: Memory, limit: int | None, held: float = 0.0
+    shape: Shape, data: int, platform: str, mode: Mode, asked: Memory, limit: int | None, held: int = 0
 ) -> list[Execution]:
     """The choices that are worth compiling on devices of `limit` bytes: at least the smallest.
 
@@ -69,11 +69,11 @@ def attempts(
     return [e for e in all_of_them if estimated(shape, data, platform, e, held) <= most] or all_of_them[-1:]
 
 
-def estimated(shape: Shape, data: int, platform: str, execution: Execution, held: float = 0.0) -> float:
+def estimated(shape: Shape, data: int, platform: str, execution: Execution, held: int = 0) -> float:
     """Bytes of a device by arithmetic, one row at a time, beside `held` bytes of state."""
     remat, parts = execution.remat, execution.micro_batches
     one = estimate.device_bytes(shape, platform=platform, data=data, remat=remat, micro_batches=parts)
-    return max(held, one.arguments) + one.temporaries
+    return float(max(held, one.arguments) + one.temporaries)
 
 
 def most_rows(machine: Machine, wanted: int, limit: int) -> int:
