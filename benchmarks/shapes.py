@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from configs import laptop
 from models import attention
 from models.shape import Shape
+from sweep.design.recipes import shape_of
 
 # width x depth, head_dim, vocabulary, sequence, tokens a step: 2M, 7M, 27M, 110M and 235M parameters
 ACCELERATOR = (
@@ -14,6 +16,8 @@ ACCELERATOR = (
     (1024, 16, 128, 32_768, 2048, 65_536),
 )
 CPU = ((16, 2, 16, 256, 64, 512), (32, 2, 16, 256, 128, 1024), (64, 3, 16, 256, 128, 1024))
+DEMO_WIDTHS = (16, 28, 56)  # of configs/laptop.py: 10k, 26k and 90k parameters
+PEER = (256, 4, 64, 256, 256, 2048)  # beside them on a CPU: where the products are large enough to fill it
 SMALL_TRIAL = {"cpu": (16, 2, 16, 256, 64, 512), "accelerator": (128, 4, 64, 8192, 512, 8192)}
 
 
@@ -45,6 +49,14 @@ def ladder(platform: str) -> list[Shape]:
 def small_trial(platform: str) -> Shape:
     """The small model of the cohort comparison."""
     return shape(*SMALL_TRIAL["cpu" if platform == "cpu" else "accelerator"], platform=platform)
+
+
+def peers(platform: str) -> list[Shape]:
+    """The models that are trained beside PyTorch: on a CPU three of the demo and a larger one."""
+    if platform != "cpu":
+        return ladder(platform)
+    demo = [shape_of(width, laptop.SWEEP, vocab=256, platform=platform) for width in DEMO_WIDTHS]
+    return [*demo, shape(*PEER, platform=platform)]
 
 
 def walk(vocab: int, tokens: int, seed: int = 0) -> np.ndarray:

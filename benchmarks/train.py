@@ -1,10 +1,11 @@
 """Training speed: a cohort against its trials one by one and a plain loop, tokens/s and MFU by size, and overhead.
 
-    python benchmarks/train.py [--seconds 120] [--devices 1 8] [--parts cohort overhead speed] [--out DIR]
+    python benchmarks/train.py [--seconds 120] [--devices 1 8] [--parts cohort overhead speed peer] [--out DIR]
 
 cohort    16 small trials: in one program, one after another, and in a plain Flax loop; taking turns, best of several
 overhead  configs/smoke.py trained for real: the share of its time not spent in the device program
 speed     tokens/s and MFU (causal attention at half) of models from 2M to 235M parameters, and of tiny ones on a CPU
+peer      one trial against a PyTorch loop on the same model, eager and compiled (needs the extra `bench`)
 
 Compile seconds are told everywhere and are in no other figure. The record is written again after each part, so that
 a run that is cut short leaves what it has. On a CPU every count of --devices runs in a process of its own; devices
@@ -25,8 +26,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import record
 
-PARTS = ("cohort", "overhead", "speed")
-SHARE = {"cohort": 0.3, "overhead": 0.3, "speed": 0.4}  # of the time, where all parts run
+PARTS = ("cohort", "overhead", "speed", "peer")
+SHARE = {"cohort": 0.2, "overhead": 0.2, "speed": 0.3, "peer": 0.3}  # of the time, where all parts run
 TRIALS = 16
 STEPS = {"cpu": 8, "accelerator": 64}
 
@@ -35,7 +36,7 @@ def measure(parts: list[str], seconds: float, out: Path) -> dict[str, Any]:
     """Run the parts on the devices of this process; returns the record as it was written."""
     import jax
 
-    from benchmarks import cohort, overhead, shapes, speed
+    from benchmarks import cohort, overhead, peer, shapes, speed
     from configs import smoke
 
     jax.config.update("jax_enable_compilation_cache", False)  # a compile must be a compile
@@ -60,12 +61,16 @@ def measure(parts: list[str], seconds: float, out: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             result["overhead"] = attempt(lambda: overhead.measure(smoke.SWEEP, Path(folder)))
         record.write(out, name, result)
-    if "speed" in parts:
-        say("speed")
-        result["speed"] = []
-        left = max(seconds - (time.perf_counter() - began), seconds * SHARE["speed"] / whole)
-        for one in speed.measure(shapes.ladder(platform), group, seconds=left):
-            result["speed"].append(one)
+    listed = {"speed": (speed.measure, shapes.ladder), "peer": (peer.measure, shapes.peers)}
+    for part in (name for name in listed if name in parts):
+        say(part)
+        result[part] = []
+        measure_all, models = listed[part]
+        later = sum(SHARE[name] for name in parts if PARTS.index(name) > PARTS.index(part))
+        share = SHARE[part] / (SHARE[part] + later)
+        left = max(share * (seconds - (time.perf_counter() - began)), seconds * SHARE[part] / whole)
+        for one in measure_all(models(platform), group, seconds=left):
+            result[part].append(one)
             record.write(out, name, result)
     result |= {"complete": True, "took_s": time.perf_counter() - began}
     record.write(out, name, result)
@@ -83,7 +88,8 @@ def attempt(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def failed(result: dict[str, Any]) -> bool:
     """Whether anything of the record could not be measured."""
-    found = [result[part] for part in PARTS[:2] if part in result] + result.get("speed", [])
+    found = [result[part] for part in PARTS[:2] if part in result]
+    found += [one for part in PARTS[2:] for one in result.get(part, [])]
     return any(one["status"].startswith("failed") for one in found)
 
 
@@ -98,6 +104,10 @@ def table(result: dict[str, Any]) -> str:
         for one in found:
             head = f"  {one['params']:>12,} {one['rows']:>4d} "
             lines.append(head + (speed_cells(one) if one["status"] == "done" else one["status"]))
+    if found := result.get("peer"):
+        lines.append(f"  {'params':>12s} {'ours':>12s} {'torch':>12s} {'compiled':>12s}   tokens/s, one trial")
+        for one in found:
+            lines.append(f"  {one['params']:>12,} " + (peer_cells(one) if one["status"] == "done" else one["status"]))
     return "\n".join(lines)
 
 
@@ -126,6 +136,12 @@ def overhead_lines(found: dict[str, Any]) -> list[str]:
 def speed_cells(one: dict[str, Any]) -> str:
     """Figures of one program."""
     return f"{one['tokens_per_s']:>12,.0f} {1e3 * one['step_s']:>9.2f} {percent(one['mfu'])} {one['compile_s']:>6.1f} s"
+
+
+def peer_cells(one: dict[str, Any]) -> str:
+    """Speeds of one shape, ours first, and what we are of the faster PyTorch loop."""
+    speeds = (f"{found['tokens_per_s']:>12,.0f}" for found in one["contestants"].values())
+    return f"{' '.join(speeds)}   {one['ratio']:.2f} x {one['peer']}"
 
 
 def percent(share: float | None) -> str:

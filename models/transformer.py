@@ -10,6 +10,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
@@ -19,6 +20,7 @@ from models.layout import ONE_DEVICE, Layout
 from models.shape import SCAN_FROM, Shape
 
 ROPE_BASE = 10_000.0
+TOGETHER_UP_TO = 2**20  # weights; above it putting them side by side costs more than a product of its own
 
 
 def normal(std: float):
@@ -33,6 +35,17 @@ def rotate(x_BxLxHxA: Float[Array, "B L H A"]) -> Float[Array, "B L H A"]:
     cos, sin = (f(angle_LxA)[None, :, None, :].astype(x_BxLxHxA.dtype) for f in (jnp.cos, jnp.sin))
     a, b = jnp.split(x_BxLxHxA, 2, axis=-1)
     return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+
+
+def together(x: Float[Array, "*B D"], *layers: nnx.LinearGeneral) -> list[Array]:
+    """`x` through several layers by one product of their matrices side by side: a third of the calls, and wide ones."""
+    kernels = [layer.kernel[...] for layer in layers]
+    if sum(kernel.size for kernel in kernels) > TOGETHER_UP_TO:
+        return [layer(x) for layer in layers]
+    matrix = jnp.concatenate([kernel.reshape(x.shape[-1], -1) for kernel in kernels], axis=1).astype(x.dtype)
+    widths = [kernel.size // x.shape[-1] for kernel in kernels]
+    parts = jnp.split(x.reshape(-1, x.shape[-1]) @ matrix, np.cumsum(widths)[:-1], axis=1)
+    return [part.reshape(*x.shape[:-1], *kernel.shape[1:]) for part, kernel in zip(parts, kernels, strict=True)]
 
 
 class Block(nnx.Module):
@@ -67,7 +80,7 @@ class Block(nnx.Module):
         return x_BxLxD + self.feed_forward(self.ffn_norm(x_BxLxD))
 
     def attention(self, x_BxLxD: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
-        q_BxLxHxA, k_BxLxKxA, v_BxLxKxA = self.q(x_BxLxD), self.k(x_BxLxD), self.v(x_BxLxD)
+        q_BxLxHxA, k_BxLxKxA, v_BxLxKxA = together(x_BxLxD, self.q, self.k, self.v)
         if self.shape.qk_norm:
             q_BxLxHxA, k_BxLxKxA = self.q_norm(q_BxLxHxA), self.k_norm(k_BxLxKxA)
         q_BxLxHxA, k_BxLxKxA = rotate(q_BxLxHxA), rotate(k_BxLxKxA)
@@ -75,7 +88,8 @@ class Block(nnx.Module):
 
     def feed_forward(self, x_BxLxD: Float[Array, "B L D"]) -> Float[Array, "B L D"]:
         if self.shape.activation == "swiglu":
-            return self.down(jax.nn.silu(self.gate(x_BxLxD)) * self.up(x_BxLxD))
+            gate_BxLxF, up_BxLxF = together(x_BxLxD, self.gate, self.up)
+            return self.down(jax.nn.silu(gate_BxLxF) * up_BxLxF)
         return self.down(jax.nn.gelu(self.up(x_BxLxD)))
 
 

@@ -21,7 +21,7 @@ from sweep.train.capacity import settle
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
-from sweep.train.machine import Machine, chunk_steps, feeds
+from sweep.train.machine import Machine, brief, chunk_steps, feeds
 from sweep.train.program import Execution, Report, Validation
 from sweep.train.rows import rows_of
 from sweep.train.sharding import make_mesh
@@ -76,7 +76,8 @@ class CohortRun:
         fed = settings.fed
         if fed is None:
             fed = feeds(len(train), train.dtype.itemsize, devices.memory_bytes(group[0]))
-        self.machine = Machine(shape, self.mesh, Execution(mode), steps, train, windows, fed)
+        quick = brief(cohort.flops, group)
+        self.machine = Machine(shape, self.mesh, Execution(mode), steps, train, windows, fed, quick)
         self.at_once = 0  # rows of a chunk, once compiled
         self.log = Log(settings.folder / "log.jsonl")
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
@@ -178,6 +179,8 @@ class CohortRun:
         sent = time.monotonic()
         some, report = chunk(tokens, some, *arguments)
         validation = validate(machine.val, some.params, machine.by_trial(wanted)) if validate else None
+        if not report.step.is_fully_addressable:  # some rows are on another host's devices
+            report, validation = program.make_readable(self.mesh)((report, validation))
         states = some if everyone else machine.put_rows(states, some, where)
         return states, Pending(work, report, validation, columns, sent)
 

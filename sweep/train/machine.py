@@ -28,6 +28,8 @@ CHUNK_SECONDS = 4.0  # the host looks up this often: for signals, checkpoints, p
 CHUNK_STEPS = (10, 256)
 CPU_FLOPS = 8e9  # a second and device, to size a chunk with
 RESIDENT_SHARE = 0.1  # of a device's memory that the training tokens may take; above it they come with each chunk
+LOW_EFFORT = {"exec_time_optimization_effort": -1.0}  # XLA's; what a program loses in speed by it is unknown
+BRIEF = 60.0  # seconds of work; a cohort with less is compiled at low effort on an accelerator
 ADDRESSABLE = 2**31  # tokens that a program can address
 
 
@@ -37,6 +39,12 @@ def chunk_steps(shape: Shape, rows: int, group: list[Device]) -> int:
     rate = len(group) * (0.2 * peak if peak else CPU_FLOPS)
     step = counting.train_flops_per_token(shape) * shape.batch_tokens * rows
     return int(np.clip(CHUNK_SECONDS * rate / step, *CHUNK_STEPS))
+
+
+def brief(flops: float, group: list[Device]) -> bool:
+    """Whether a cohort of so many FLOPs is done before a full compile would pay; on a CPU both take equally long."""
+    peak = devices.peak_flops(group[0])
+    return peak is not None and flops < BRIEF * 0.2 * peak * len(group)
 
 
 def feeds(tokens: int, itemsize: int, memory: int) -> bool:
@@ -69,6 +77,7 @@ class Machine:
     train: np.ndarray  # [tokens], on the host
     windows: np.ndarray  # [n, L + 1] validation windows, on the host
     fed: bool = False
+    quick: bool = False  # compile in a third of the time or less, for programs that run too briefly to pay for more
     compiled: dict[tuple[str, int], Compiled] = field(default_factory=dict)
     compiling: threading.Lock = field(default_factory=threading.Lock)
 
@@ -95,8 +104,9 @@ class Machine:
     def compiled_once(self, name: tuple[str, int], trace: Callable[[], Traced]) -> Compiled:
         with self.compiling:  # one at a time: a second thread that asks for the same program waits for it
             if name not in self.compiled:
+                options: Any = LOW_EFFORT if self.quick else None
                 with jax.set_mesh(self.mesh):
-                    self.compiled[name] = trace().lower().compile()
+                    self.compiled[name] = trace().lower().compile(options)
             return self.compiled[name]
 
     def trace_chunk(self, rows: int) -> Traced:

@@ -25,13 +25,13 @@ def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> fl
     compiling, at least two chunks.
     """
     group = jax.local_devices()[:1]
-    mesh = make_mesh(group, 1)
+    mesh, platform = make_mesh(group, 1), group[0].platform
     rng = np.random.default_rng(0)
     windows = shape.seq_len * max(64, 2 * shape.batch) * 4
     train = rng.integers(0, shape.vocab, windows + 1).astype(np.uint32 if shape.vocab > 2**16 else np.uint16)
     val = rng.integers(0, shape.vocab, (shape.batch, shape.seq_len + 1)).astype(np.int32)
     with jax.set_mesh(mesh):
-        machine = Machine(shape, mesh, Execution(mode_of(shape, group[0].platform)), STEPS, train, val)
+        machine = Machine(shape, mesh, Execution(mode_of(shape, platform)), STEPS, train, val, quick=platform != "cpu")
         settle(machine, Memory(), rows)
         hypers = state.stack([state.example_hyper()] * rows)
         states = machine.init(hypers)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Float, Int
@@ -233,6 +233,12 @@ def make_validation(shape: Shape, mesh: Mesh, execution: Execution) -> Wrapped:
         check_vma=False,
     )
     return jax.jit(sharded)
+
+
+@functools.lru_cache(maxsize=256)
+def make_readable(mesh: Mesh) -> Callable[[Any], Any]:
+    """The jitted copy of a chunk's report to every device, so that each host of a mesh can read it."""
+    return jax.jit(lambda report: report, out_shardings=NamedSharding(mesh, P()))
 
 
 def validate(shape: Shape, data: int, val: Array, params: dict) -> Validation:

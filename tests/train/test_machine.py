@@ -11,7 +11,7 @@ from models import counting
 from sweep.design.cost import VMAP_UP_TO, mode_of
 from sweep.errors import InputError
 from sweep.train import state
-from sweep.train.machine import CHUNK_STEPS, Machine, chunk_steps, feeds
+from sweep.train.machine import CHUNK_STEPS, Machine, brief, chunk_steps, feeds
 from sweep.train.program import Execution, batch_at
 from sweep.train.sharding import make_mesh
 from tests.train.tiny import TINY
@@ -59,6 +59,13 @@ def test_validation_windows_become_whole_batches(machine, data):
 def test_fewer_windows_than_devices_are_refused(machine, data):
     with pytest.raises(InputError, match=r"1 validation windows are fewer than the 2 devices.*data\.val_tokens"):
         _ = dataclasses.replace(machine, windows=data[1][:1]).val
+
+
+def test_short_work_on_an_accelerator_is_compiled_quickly():
+    cpu, gpu = [SimpleNamespace(device_kind="cpu")], [SimpleNamespace(device_kind="NVIDIA H200")] * 4
+    assert not brief(1.0, cpu)
+    assert brief(59 * 0.2 * 989e12 * 4, gpu)
+    assert not brief(61 * 0.2 * 989e12 * 4, gpu)
 
 
 def test_a_stream_that_is_large_comes_with_the_chunks():

@@ -8,7 +8,7 @@ import jax
 import pytest
 
 from sweep import cli
-from sweep.config import Data, load
+from sweep.config import Data, Memory, load
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError
 from sweep.train.ahead import compile as ahead
@@ -65,10 +65,10 @@ def told(monkeypatch):
     return set_results
 
 
-def run(price: float = 0.0, **given):
+def run(price: float = 0.0, sweep=SMOKE, **given):
     said: list[str] = []
     assumed = {"assume_tokens": 1e9, "assume_vocab": 256} | given
-    return preview_compile.run(SMOKE, name="v5e:2x4", price=price, say=said.append, **assumed), said
+    return preview_compile.run(sweep, name="v5e:2x4", price=price, say=said.append, **assumed), said
 
 
 def test_the_keys_and_the_table(told):
@@ -108,11 +108,22 @@ def test_hours_are_the_bound_times_the_steps_of_each_cohort_and_dollars_their_pr
 def test_a_cohort_that_does_not_fit_names_what_could_hold_it(told):
     large = dataclasses.replace(GOOD, temp_bytes=60 * GIB, used_bytes=61 * GIB, fits=False)
     told(GOOD, large, GOOD)
-    output, _ = run()
+    output, _ = run(sweep=dataclasses.replace(SMOKE, memory=Memory("none", 1)))
     assert output.code == 2
     line = next(x for x in output.text.splitlines() if x.startswith("refused"))
     assert "needs 61.0 of 16.0 GiB a device; tpu7x, v5p, h200 could hold it, or more devices" in line  # no h100: 59.3
     assert [row["fits"] for row in output.data["cohorts"]] == [True, False, True, True]
+
+
+def test_the_first_choice_that_fits_is_told(told):
+    large = dataclasses.replace(GOOD, temp_bytes=60 * GIB, used_bytes=61 * GIB, fits=False)
+    told(large, large, GOOD)
+    output, _ = run()
+    assert output.code == 0
+    first, second, *_ = output.data["cohorts"]
+    assert (first["remat"], first["micro_batches"]) == ("full", 1)
+    assert first["compile_s"] == 3 * GOOD.compile_s
+    assert (second["remat"], second["micro_batches"]) == ("none", 1)
 
 
 def test_more_than_any_device_has_is_said(told):
@@ -216,7 +227,7 @@ def test_the_whole_command_for_a_tpu(capfd):
     data = json.loads(out)
     (row,) = data["cohorts"]
     assert set(row) == KEYS
-    assert (row["fits"], row["crossing"], row["mesh"]) == (True, 0, {"trial": 1, "data": 8})
+    assert (row["fits"], row["crossing"], row["mesh"]) == (True, 0, {"trial": 1, "data": 1})
     assert row["limit_bytes"] == int(15.75 * GIB)
     assert data["dollars"] == pytest.approx(data["hours"] * 8 * 1.2)
     assert data["versions"]["libtpu"].startswith("0.0.")

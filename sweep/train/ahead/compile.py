@@ -17,8 +17,8 @@ from sweep.train.ahead import collectives, flops, planned
 from sweep.train.ahead.collectives import Traffic
 from sweep.train.ahead.planned import Planned
 from sweep.train.ahead.targets import Target, compiling
+from sweep.train.machine import LOW_EFFORT
 
-LOW_EFFORT = {"exec_time_optimization_effort": -1.0}
 NO_GPU = {"xla_gpu_autotune_level": 0}  # timing kernels needs the GPU
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 SIZE = r"([\d.]+)([KMGT]?)"

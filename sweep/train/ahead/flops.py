@@ -29,7 +29,7 @@ def traced(jaxpr: Jaxpr, steps: int) -> float | None:
     """FLOPs of the products of a program on all its devices; None where one part of it cannot be told.
 
     Args:
-        steps: of the loop whose length the program decides as it runs, at most that of a chunk.
+        steps: most that the loop runs whose length the program decides itself; another such loop in it has no count.
     """
     try:
         return count(jaxpr, steps)
@@ -53,14 +53,15 @@ def one(equation: Any, steps: int) -> float:
         return cudnn(equation)
     if name == "cond":  # a row that is alive, a validation that is asked for: the branch that works
         return max(count(branch.jaxpr, steps) for branch in params["branches"])
-    inside = sum((count(sub, steps) for sub in subprograms(params)), 0.0)
+    inner = 0 if name == "while" else steps
+    inside = sum((count(sub, inner) for sub in subprograms(params)), 0.0)
     if name == "scan":
         return params["length"] * inside
     if name == "shard_map":
         return math.prod(params["mesh"].shape[axis] for axis in manual(params)) * inside
-    if name == "while":
+    if name == "while" and (steps or not inside):
         return steps * inside
-    if name in ("conv_general_dilated", "custom_call", "ffi_call"):
+    if name in ("while", "conv_general_dilated", "custom_call", "ffi_call"):
         raise Unknown(name)
     return inside
 

@@ -36,11 +36,12 @@ def test_the_backward_pass_and_what_it_computes_again():
     assert of(jax.grad(jax.checkpoint(loss), argnums=(0, 1)), (3, 5), (5, 7)) == 4 * 210  # the product, once again
 
 
-def test_a_loop_that_ends_by_itself_has_no_count():
-    def until_large(x):
-        return jax.lax.while_loop(lambda c: c.sum() < 1e9, lambda c: c @ c, x)
+def test_a_loop_that_ends_by_itself_is_the_one_over_steps_and_one_inside_of_it_has_no_count():
+    def until_large(x, inner=lambda c: c @ c):
+        return jax.lax.while_loop(lambda c: c.sum() < 1e9, inner, x)
 
-    assert of(until_large, (4, 4)) is None
+    assert of(until_large, (4, 4)) == 13 * 128
+    assert of(lambda x: until_large(x, until_large), (4, 4)) is None
     assert of(lambda x: jax.lax.while_loop(lambda c: c.sum() < 1e9, lambda c: c + c, x) @ x, (4, 4)) == 128
 
 

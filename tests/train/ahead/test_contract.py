@@ -1,0 +1,104 @@
+"""What must hold on TPUs, asked of their own compiler: every kernel, every shape of configs/pod.py on its mesh.
+
+Whole cohorts are compiled in test_compile.py. Here are attention alone, and programs that are lowered and not compiled:
+that is where a kernel or a mesh is refused.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from configs import pod
+from models import attention, counting
+from sweep.design import families
+from sweep.design.cohorts import cohorts
+from sweep.design.placement import place
+from sweep.train import program
+from sweep.train.ahead import planned
+from sweep.train.ahead.targets import compiling, target
+from sweep.train.machine import LOW_EFFORT
+from sweep.train.sharding import make_mesh
+from tests.tpu import needs_libtpu
+
+CORPUS = planned.Corpus(60_000_000_000, pod.SWEEP.data.val_tokens)
+
+
+def places(devices: int, memory: int | None):
+    plan = families.plan(pod.SWEEP, vocab=32_768, data="assumed", unique_tokens=CORPUS.tokens, platform="tpu")
+    return place(cohorts(plan.trials), devices, "tpu", memory).places
+
+
+@needs_libtpu
+@pytest.mark.parametrize("head_dim", [64, 128])
+@pytest.mark.parametrize("name", ["v5e:2x4", "v5p:2x2x1", "v6e:2x4", "tpu7x:2x2x1"])
+def test_splash_and_its_gradient_compile(name, head_dim):
+    """Grouped keys, on each device's own rows, without a collective."""
+    to: Any = target(name)
+    mesh = make_mesh(list(to.devices), 2)
+    assert attention.choose("tpu", "bfloat16", 4, head_dim, 1024).implementation == "splash"
+
+    def step(q, k, v):
+        def loss(*x):
+            return jnp.sin(attention.attend(*x, "splash").astype(jnp.float32)).sum()
+
+        return jax.grad(loss, argnums=(0, 1, 2))(q, k, v)
+
+    spec = P(("trial", "data"))
+    sharded = jax.shard_map(step, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    given = [
+        jax.ShapeDtypeStruct(
+            (len(to.devices) * 2, 1024, heads, head_dim), jnp.bfloat16, sharding=NamedSharding(mesh, spec)
+        )
+        for heads in (4, 2, 2)
+    ]
+    with compiling(to):
+        text = jax.jit(sharded).lower(*given).compile(compiler_options=dict(LOW_EFFORT)).as_text() or ""
+    assert "tpu_custom_call" in text
+    assert not [kind for kind in ("all-reduce", "all-gather", "all-to-all", "collective-permute") if kind in text]
+
+
+@needs_libtpu
+@pytest.mark.parametrize("name", ["v5p:4x4x4", "v5e:16x16", "v6e:8x8"])
+def test_every_shape_of_the_pod_lowers_on_its_mesh(name):
+    to = target(name)
+    found = places(len(to.devices), to.limit)
+    assert max(counting.params(p.cohort.shape).with_head for p in found) > 2.5e9
+    for one in found:
+        choice = next(planned.choices(one, to, pod.SWEEP.memory, CORPUS))
+        shape = one.cohort.shape
+        assert shape.attention == "splash"
+        assert shape.batch % choice.data == 0
+        with jax.set_mesh(choice.machine.mesh), compiling(to):
+            text = planned.trace(choice)[0].lower().as_text()
+        assert "tpu_custom_call" in text
+
+
+@needs_libtpu
+def test_a_report_can_be_read_on_every_host():
+    """v5e:2x4 is two hosts; rows lie on both, and the copy lies whole on each."""
+    to: Any = target("v5e:2x4")
+    assert len({d.process_index for d in to.devices}) == 2
+    mesh = make_mesh(list(to.devices), 8)
+    rows = NamedSharding(mesh, P("trial"))
+    report = program.Report(
+        jax.ShapeDtypeStruct((4, 8), jnp.float32, sharding=NamedSharding(mesh, P(None, "trial"))),
+        jax.ShapeDtypeStruct((8,), jnp.int32, sharding=rows),
+        jax.ShapeDtypeStruct((8,), jnp.bool_, sharding=rows),
+    )
+    assert not rows.is_fully_addressable
+    readable: Any = program.make_readable(mesh)
+    with compiling(to):
+        compiled = readable.lower(report).compile()
+    assert all(sharding.is_fully_replicated for sharding in jax.tree.leaves(compiled.output_shardings))
+
+
+def test_queries_share_keys_alike_at_every_size():
+    """A ladder that changed the ratio along its sizes would bend the law that is fitted to it."""
+    shapes = [p.cohort.shape for p in places(8, None)]
+    assert {shape.heads / shape.kv_heads for shape in shapes} == {2.0}
+    assert {shape.head_dim for shape in shapes} == {128}
+    assert all(shape.width % 256 == 0 for shape in shapes)  # so that 256 devices split every weight
