@@ -139,7 +139,7 @@ def chunked(
     more in the backward pass.
     """
     batch, length, heads, size = q.shape
-    chunk = max(c for c in range(1, length + 1) if length % c == 0 and (c == 1 or heads * c * length <= at_once))
+    chunk = chunk_of(heads, length, at_once)
     keys = jnp.arange(length)
 
     @jax.checkpoint
@@ -151,6 +151,11 @@ def chunked(
     queries = jnp.moveaxis(q.reshape(batch, length // chunk, chunk, heads, size), 1, 0)
     out = jax.lax.map(one, (jnp.arange(0, length, chunk), queries))
     return jnp.moveaxis(out, 0, 1).reshape(q.shape)
+
+
+def chunk_of(heads: int, length: int, at_once: int = SQUARE_AT_ONCE) -> int:
+    """Queries of a chunk: the most that divide the sequence and keep the scores of all heads within `at_once`."""
+    return max(c for c in range(1, length + 1) if length % c == 0 and (c == 1 or heads * c * length <= at_once))
 
 
 def block_of(seq_len: int) -> int:

@@ -17,9 +17,8 @@ from jaxtyping import Array, Float, Int
 from models import layout
 from models.attention import attend
 from models.layout import ONE_DEVICE, Layout
-from models.shape import Shape
+from models.shape import SCAN_FROM, Shape
 
-SCAN_FROM = 8  # blocks; below it the scan is unrolled, which runs a few percent faster
 ROPE_BASE = 10_000.0
 TOGETHER_UP_TO = 2**20  # weights; above it putting them side by side costs more than a product of its own
 

@@ -15,7 +15,7 @@ from sweep.plan.question import Question, Run
 from sweep.plan.source import Source
 
 SHARE = 0.85  # of a device's memory that training may take
-WEIGHTS, GRADIENTS, OPTIMIZER = 6, 4, 8  # bytes a parameter: float32 and a compute copy, float32, two float32 moments
+FLOAT32 = 4  # bytes of a weight, of its gradient, and of each of its two moments
 SERVED = 2  # bytes of a number served in bfloat16
 QUALITY = ("loss", "like_compute", "like_params")
 
@@ -69,8 +69,7 @@ def shape_block(
         },
         "params": dataclasses.asdict(counts),
         "batch_tokens": shape.batch_tokens,
-        "memory_bytes": memory(shape, counts.total, devices),
-        "devices_that_hold_it": holding(shape, counts.total, question),
+        **memory(shape, devices, question, platform_of(question, builder)),
         "serve": serving(source, shape, counts),
     }
     if not wanted > 0:
@@ -113,18 +112,52 @@ def tokens_for(source: Source, question: Question, run: Run, params: float | int
     return float(min(spend / params - question.load, source.surface.most_tokens))
 
 
-def memory(shape: Any, total: int, devices: int) -> dict[str, float]:
-    """Bytes on each of `devices`: state split evenly, activations of its share of the batch; an estimate."""
+def memory(shape: Any, devices: int, question: Question, platform: str) -> dict[str, Any]:
+    """What training takes on each of `devices`, an estimate, by the fastest choice of what to compute again that fits.
+
+    `remat` and `micro_batches` are that choice, or the smallest there is where none fits or the device is not known;
+    `held_by` the fewest devices, a power of two up to the batch, that hold it: of the device meant, else of each known
+    one; null where no number of them does.
+    """
     from sweep.design import estimate
 
-    each = dataclasses.replace(shape, batch=max(1, shape.batch // devices))
-    parts = {
-        "weights": WEIGHTS * total / devices,
-        "gradients": GRADIENTS * total / devices,
-        "optimizer": OPTIMIZER * total / devices,
-        "activations": float(estimate.activation_bytes(each)),
+    meant = question.costs.train.device if question.costs.train else None
+    axes = mesh(shape, devices, platform)
+    found = needs(shape, axes.devices, platform, None if meant is None else DEVICES[meant].memory)
+    held = FLOAT32 * estimate.held_params(shape, axes.data)
+    parts = {"weights": held, "gradients": held, "optimizer": 2 * held}
+    parts["activations"] = found.bytes - sum(parts.values())
+    held_by = {name: holding(shape, name) for name in ([meant] if meant else DEVICES)}
+    return {
+        "memory_bytes": parts | {"total": found.bytes},
+        "remat": found.choice.remat,
+        "micro_batches": found.choice.micro_batches,
+        "fits": found.fits,
+        "held_by": held_by,
+        "devices_that_hold_it": held_by[meant] if meant else None,
     }
-    return parts | {"total": sum(parts.values())}
+
+
+def mesh(shape: Any, devices: int, platform: str) -> Any:
+    """How one model lies on `devices`: some are left over where they do not divide its batch."""
+    from sweep.design.placement import axes_of
+
+    return axes_of(rows=1, batch=shape.batch, seq_len=shape.seq_len, mode="map", devices=devices, platform=platform)
+
+
+def needs(shape: Any, devices: int, platform: str, memory: float | None) -> Any:
+    """What one model takes of each of `devices` with `memory` bytes: sweep.design.room.Room."""
+    from sweep.design.room import room
+
+    limit = None if memory is None else SHARE * memory
+    return room(shape, mesh(shape, devices, platform), platform=platform, limit=limit)
+
+
+def holding(shape: Any, device: str) -> int | None:
+    """Fewest devices, a power of two up to the batch, whose memory holds the training; None where no number does."""
+    platform = "tpu" if device.startswith("tpu") else "gpu"
+    counts = [2**k for k in range(shape.batch.bit_length()) if 2**k <= shape.batch]
+    return next((n for n in counts if needs(shape, n, platform, DEVICES[device].memory).fits), None)
 
 
 def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:
@@ -144,15 +177,6 @@ def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:
         "weights_bytes": SERVED * counts.total,
         "cache_bytes": SERVED * context * per_layer * shape.depth,
     }
-
-
-def holding(shape: Any, total: int, question: Question) -> int | None:
-    """Fewest devices, a power of two up to the batch, whose memory holds the training; None where none is known."""
-    if question.costs.train is None:
-        return None
-    room = SHARE * DEVICES[question.costs.train.device].memory
-    counts = [2**k for k in range(shape.batch.bit_length()) if 2**k <= shape.batch]
-    return next((n for n in counts if memory(shape, total, n)["total"] <= room), None)
 
 
 def speed_of(question: Question, builder: Builder, params: float | int) -> tuple[float | None, str]:

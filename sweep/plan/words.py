@@ -211,9 +211,8 @@ def buildable(b: dict[str, Any]) -> list[str]:
             continue
         unit, size = ("GB", 1e9) if s["memory_bytes"]["total"] >= 1e9 else ("MB", 1e6)
         parts = {k: f"{v / size:,.3g}" for k, v in s["memory_bytes"].items()}
-        memory = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
-        if s["devices_that_hold_it"]:
-            memory += f", fits on {s['devices_that_hold_it']} or more"
+        total = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
+        memory = f"{'' if s['fits'] else 'at least '}{total}{recomputed(s)}; {held(s, b['devices'])}"
         hours = f"{s['hours']:,.3g} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
         lines.append(
             line("", f"{head}: loss {s['loss']:.4f} on {short(s['tokens'])} tokens, {s['flops_exact']:.3g} exact FLOPs")
@@ -229,6 +228,25 @@ def buildable(b: dict[str, Any]) -> list[str]:
             )
         )
     return lines
+
+
+def recomputed(s: dict[str, Any]) -> str:
+    """What the backward pass computes again, and the parts of a batch."""
+    again = {"none": "", "dots": ", cheap parts computed again", "full": ", blocks computed again"}[s["remat"]]
+    return again + (f", {s['micro_batches']} micro-batches" if s["micro_batches"] > 1 else "")
+
+
+SHOWN = ("h100", "h200", "tpu-v5e", "tpu-v5p", "tpu-v6e")  # where no device is meant
+
+
+def held(s: dict[str, Any], devices: int) -> str:
+    """Whether it fits, and how many devices hold it."""
+    by = {name: n for name, n in s["held_by"].items() if s["fits"] is not None or name in SHOWN}
+    enough = ", ".join(f"{n} {name}" for name, n in by.items() if n)
+    told = f"held by {enough} or more" if enough else f"no number of {', '.join(by)} up to its batch holds it"
+    if s["fits"] is False:
+        return f"does not fit {f'{devices} devices' if devices > 1 else 'one device'}; {told}"
+    return told
 
 
 def money(value: float | None, unit: str, brief: bool = False) -> str:

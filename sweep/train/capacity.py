@@ -6,20 +6,19 @@ from typing import Any
 
 import jax
 
-from models.layout import DATA, Remat
+from models.layout import DATA
 from models.shape import Shape
 from sweep.config import Memory
-from sweep.design import estimate
+from sweep.design import estimate, room
 from sweep.design.cost import Mode
-from sweep.errors import InputError, Refusal
+from sweep.design.room import SHARE
+from sweep.errors import Refusal
 from sweep.train import devices
 from sweep.train.machine import Machine
 from sweep.train.program import Execution
 from sweep.train.sharding import TRIAL
 
-SHARE = 0.92  # of a device's memory that a program may take
 SLACK = 1.3  # an estimate up to this factor above the memory is still put to the compiler
-ENOUGH_TOKENS = 2048  # of a device at once; below it smaller micro-batches cost more than recomputing does
 OUT_OF_MEMORY = (
     "RESOURCE_EXHAUSTED",
     "Out of memory",
@@ -30,27 +29,8 @@ OUT_OF_MEMORY = (
 
 
 def choices(shape: Shape, data: int, mode: Mode, asked: Memory) -> Iterator[Execution]:
-    """Executions in the order in which they are tried: the fastest first, the smallest last.
-
-    Recomputing what is cheap (`dots`) costs a few percent, smaller micro-batches little while a device keeps
-    ENOUGH_TOKENS, and recomputing whole blocks (`full`) a third of the FLOPs.
-
-    Raises:
-        InputError: micro-batches that do not divide a device's part of the batch.
-    """
-    local = shape.batch // data
-    if asked.micro_batches and local % asked.micro_batches:
-        raise InputError(
-            f"config: memory.micro_batches is {asked.micro_batches}; it must divide the {local} sequences that a "
-            f"device holds of a batch of {shape.batch} over {data}"
-        )
-    counts = [asked.micro_batches] if asked.micro_batches else [m for m in range(1, local + 1) if local % m == 0]
-    large = [m for m in counts if m == counts[0] or local * shape.seq_len / m >= ENOUGH_TOKENS]
-    order: list[tuple[Remat, list[int]]] = [("none", counts[:1]), ("dots", large), ("full", counts)]
-    for remat, micro in order:
-        if asked.remat in ("auto", remat):
-            for m in counts if asked.remat != "auto" else micro:
-                yield Execution(mode, remat, m)
+    """Executions in the order in which they are tried. Raises InputError: see `room.choices`."""
+    return (Execution(mode, *choice) for choice in room.choices(shape, data, asked))
 
 
 def settle(machine: Machine, asked: Memory, rows: int, *, after: Execution | None = None) -> int:
@@ -65,8 +45,9 @@ def settle(machine: Machine, asked: Memory, rows: int, *, after: Execution | Non
     device = machine.mesh.devices.flat[0]
     limit = devices.memory_bytes(device)
     shape, data = machine.shape, machine.mesh.shape[DATA]
-    left = attempts(shape, data, machine.execution.mode, asked, limit)
-    least = estimated(shape, data, left[-1])
+    held = machine.state_bytes(rows)
+    left = attempts(shape, data, device.platform, machine.execution.mode, asked, limit, held)
+    least = estimated(shape, data, device.platform, left[-1], held)
     for execution in left[left.index(after) + 1 :] if after in left else left:
         machine.use(execution)
         found = most_rows(machine, rows, limit)
@@ -75,16 +56,24 @@ def settle(machine: Machine, asked: Memory, rows: int, *, after: Execution | Non
     raise Refusal("too_large", describe(shape, data, least, limit, asked))
 
 
-def attempts(shape: Shape, data: int, mode: Mode, asked: Memory, limit: int | None) -> list[Execution]:
-    """The choices that are worth compiling on devices of `limit` bytes: at least the smallest."""
+def attempts(
+    shape: Shape, data: int, platform: str, mode: Mode, asked: Memory, limit: int | None, held: int = 0
+) -> list[Execution]:
+    """The choices that are worth compiling on devices of `limit` bytes: at least the smallest.
+
+    Args:
+        held: bytes of the state of all rows of a device.
+    """
     all_of_them = list(choices(shape, data, mode, asked))
     most = math.inf if limit is None else SLACK * SHARE * limit
-    return [e for e in all_of_them if estimated(shape, data, e) <= most] or all_of_them[-1:]
+    return [e for e in all_of_them if estimated(shape, data, platform, e, held) <= most] or all_of_them[-1:]
 
 
-def estimated(shape: Shape, data: int, execution: Execution) -> int:
-    """Bytes of a device by arithmetic, one row at a time."""
-    return estimate.device_bytes(shape, data=data, remat=execution.remat, micro_batches=execution.micro_batches)
+def estimated(shape: Shape, data: int, platform: str, execution: Execution, held: int = 0) -> float:
+    """Bytes of a device by arithmetic, one row at a time, beside `held` bytes of state."""
+    remat, parts = execution.remat, execution.micro_batches
+    one = estimate.device_bytes(shape, platform=platform, data=data, remat=remat, micro_batches=parts)
+    return float(max(held, one.arguments) + one.temporaries)
 
 
 def most_rows(machine: Machine, wanted: int, limit: int) -> int:
@@ -94,8 +83,8 @@ def most_rows(machine: Machine, wanted: int, limit: int) -> int:
     """
     unit = machine.mesh.shape[TRIAL]
     rows = machine.rows_for(wanted) if machine.execution.mode == "vmap" else wanted
+    resident = machine.state_bytes(wanted) if machine.execution.mode == "vmap" else 0  # it trains copies of rows
     while True:
-        resident = machine.state_bytes(wanted) - machine.state_bytes(rows)
         try:
             if needs(machine.chunk(rows).memory_analysis()) + resident <= SHARE * limit:
                 return rows
@@ -120,7 +109,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return any(words in str(error) for words in OUT_OF_MEMORY)
 
 
-def describe(shape: Shape, data: int, least: int, limit: int, asked: Memory) -> str:
+def describe(shape: Shape, data: int, least: float, limit: int, asked: Memory) -> str:
     """One line: what does not fit, by how much, and what would."""
     free = "" if asked == Memory() else "; memory.remat auto and memory.micro_batches 0 let the smallest be chosen"
     return (

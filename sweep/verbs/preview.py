@@ -14,7 +14,7 @@ from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
 from sweep.design.placement import Schedule
 from sweep.errors import InputError, Refusal
-from sweep.verbs import placement_text
+from sweep.verbs import memory_text, placement_text
 from sweep.verbs.output import Output
 
 CONFIG = True
@@ -29,8 +29,8 @@ class Args:
         sweep preview configs/gpu.py --data.path corpus/ --hours 24
         sweep preview configs/pod.py --compile v5p:4x4x4 --assume-tokens 6e10 --assume-vocab 32768
 
-    Exit code 2 where the design cannot answer, would take longer than --hours, or does not fit on the devices of
-    --compile.
+    Exit code 2 where the design cannot answer, would take longer than --hours, or does not fit the memory of the
+    devices, here or of --compile.
     """
 
     config: Annotated[str, tyro.conf.Positional]
@@ -97,7 +97,8 @@ def run(args: Args, sweep: Sweep) -> Output:
 
         speeds = estimate.probe(cohorts(plan.trials), flops_per_second)
     schedule = placement_text.schedule_for(cohorts(plan.trials), args.devices, platform, probed=args.probe)
-    return show(sweep, plan, speeds, args.hours, schedule)
+    memory = memory_text.memory_of(platform, schedule.devices, probed=args.probe)
+    return show(sweep, plan, speeds, args.hours, schedule, memory, platform)
 
 
 def target(args: Args) -> str:
@@ -117,18 +118,24 @@ def show(
     speeds: Sequence[estimate.Speed],
     limit: float = 0.0,
     schedule: Schedule | None = None,
+    memory: int | None = None,
+    platform: str = "cpu",
 ) -> Output:
-    """The plan as data and text; code 2, with the reason, where it cannot answer or takes more than `limit` hours."""
+    """The plan as data and text; code 2, with the reason, where it cannot answer, does not fit devices of `memory`
+    bytes or takes more than `limit` hours.
+    """
     groups = cohorts(plan.trials)
+    rooms = memory_text.rooms(plan, schedule, platform, sweep.memory, memory)
     saving = trunk_savings(plan.trials)
     design = check.check(*check.points_of(plan.trials), sweep.prior, sweep.target)
     hours = sum(estimate.seconds(c, speeds) for c in groups) / 3600 if speeds else None
     refusals = refusals_of(design, hours, limit, bool(sweep.params))
+    refusals += memory_text.refusals(groups, rooms, schedule, platform, memory)
     data = {
         "families": [family_data(f, sweep) for f in plan.families],
         "trials": [table.row(t) for t in plan.trials],
-        "cohorts": [cohort_data(c) for c in groups],
-        "totals": totals(plan, groups, saving, hours),
+        "cohorts": [cohort_data(c) | memory_text.data_of(rooms[c.hash]) for c in groups],
+        "totals": totals(plan, groups, saving, hours) | memory_text.data_of(memory_text.largest(rooms)),
         "check": check_data(design),
         "placement": placement_text.data_of(schedule) if schedule else None,
         "probe": [speed_data(s) for s in speeds],
@@ -179,7 +186,6 @@ def cohort_data(cohort: Cohort) -> dict:
         "params_with_head": counting.params(cohort.shape).with_head,
         "trials": [t.id for t in cohort.trials],
         "flops_exact": cohort.flops,
-        "memory_bytes": len(cohort.trials) * estimate.trial_bytes(cohort.shape),
     }
 
 
@@ -193,7 +199,6 @@ def totals(plan: families.Plan, groups: Sequence[Cohort], saving: TrunkSavings, 
         "unique_tokens": plan.unique_tokens,
         "epochs": plan.epochs,
         "trials_repeating": sum(t.tokens > EPOCHS_LIKE_NEW * plan.unique_tokens for t in plan.trials),
-        "memory_bytes": max(estimate.trial_bytes(c.shape) for c in groups),
         "hours": hours,
     }
 
@@ -270,7 +275,7 @@ def totals_text(total: dict) -> str:
         if total["trunk_saving"] > 0
         else "trunks   none",
         f"data     {short(total['unique_tokens'])} unique tokens, {total['epochs']:.2g} epochs at the longest horizon",
-        f"memory   {total['memory_bytes'] / 2**20:,.0f} MiB for the largest trial (estimate)",
+        memory_text.text_of(total),
     ]
     if total["trials_repeating"]:
         lines.append(

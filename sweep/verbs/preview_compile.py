@@ -154,7 +154,7 @@ def bound(cohort: Cohort, choice: Planned, to: Target) -> float | None:
         data=choice.data,
         remat=choice.execution.remat,
         micro_batches=choice.execution.micro_batches,
-        kept=planned.kept_bytes(choice),
+        kept=planned.kept_bytes(choice, to.platform),
     )
     return work.seconds(to.facts.flops, to.facts.bandwidth)
 

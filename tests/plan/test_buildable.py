@@ -43,9 +43,14 @@ def test_the_shapes_next_below_and_above_with_exact_counts():
         assert 6 * counts.with_head * found["tokens"] == pytest.approx(1e22, rel=1e-4)
         assert found["loss"] == pytest.approx(additive.loss(LAW, counts.with_head, found["tokens"]))
         assert made["loss"] <= found["loss"] < made["loss"] + 0.002
-        each = estimate.activation_bytes(Shape(**{**vars(shape), "batch": shape.batch // 8}))
-        assert found["memory_bytes"]["activations"] == each
-        assert found["memory_bytes"]["total"] == pytest.approx(estimate.BYTES_PER_PARAM * counts.total / 8 + each)
+        memory = found["memory_bytes"]
+        each = estimate.device_bytes(
+            shape, platform="gpu", data=8, remat=found["remat"], micro_batches=found["micro_batches"]
+        )
+        assert memory["total"] == pytest.approx(each.total)
+        assert sum(memory[part] for part in ("weights", "gradients", "optimizer", "activations")) == memory["total"]
+        assert memory["weights"] + memory["optimizer"] == pytest.approx(each.arguments)
+        assert memory["weights"] == pytest.approx(4 * counts.total / 8, rel=1e-3)  # norms are not split
 
 
 def test_a_target_of_quality_is_reached_by_every_shape():
@@ -68,10 +73,24 @@ def test_hours_follow_from_the_stated_share():
     assert held["memory_bytes"]["total"] <= room
     less = plan("besiroglu", compute=1e22, devices=least // 2, train="h100@mfu=0.4").to_json()["buildable"]["shapes"][0]
     assert less["memory_bytes"]["total"] > room
+    assert (held["fits"], less["fits"]) == (True, False)
     unknown = plan("besiroglu", compute=1e22).to_json()["buildable"]["shapes"][0]
     assert unknown["hours"] is None
+    assert unknown["fits"] is None
+    assert unknown["held_by"]["h100"] == least
     assert unknown["devices_that_hold_it"] is None
     assert "say --train" in unknown["hours_from"]
+
+
+def test_how_many_devices_hold_it_or_that_none_does():
+    meant = {"compute": 1e22, "train": "h100@mfu=0.4"}
+    fits, alone = plan("besiroglu", devices=64, **meant), plan("besiroglu", **meant)
+    assert "held by 4 h100 or more" in fits.text
+    assert "does not fit" not in fits.text
+    assert "does not fit one device; held by 4 h100 or more" in alone.text
+    large = plan("besiroglu", compute=1e26, devices=8, train="tpu-v5e@mfu=0.4")
+    assert "does not fit 8 devices; no number of tpu-v5e up to its batch holds it" in large.text
+    assert large.to_json()["buildable"]["shapes"][0]["held_by"] == {"tpu-v5e": None}
 
 
 def rows(*speeds: tuple[int, float]) -> pa.Table:

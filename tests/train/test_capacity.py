@@ -7,6 +7,7 @@ import jax
 import pytest
 
 from sweep.config import Memory
+from sweep.design.estimate import DeviceMemory
 from sweep.errors import InputError, Refusal
 from sweep.train import capacity, devices
 from sweep.train.machine import Machine
@@ -57,7 +58,7 @@ class Account:
 def machine(data, monkeypatch) -> Machine:
     monkeypatch.setattr(Machine, "chunk", lambda self, rows: Account(self.execution, rows))
     monkeypatch.setattr(Machine, "state_bytes", lambda self, rows: 0)
-    monkeypatch.setattr(capacity.estimate, "device_bytes", lambda *_, **__: 1)
+    monkeypatch.setattr(capacity.estimate, "device_bytes", lambda *_, **__: DeviceMemory(0, 1))
     monkeypatch.setattr(capacity, "SHARE", 1.0)
     return Machine(TINY, make_mesh(jax.devices()[:1], 1), Execution("map"), 8, *data)
 
@@ -107,8 +108,8 @@ def test_other_errors_of_the_compiler_are_not_hidden(machine, monkeypatch):
 
 
 def test_nothing_fits_is_one_line_with_the_bytes(machine, monkeypatch):
-    monkeypatch.setattr(devices, "memory_bytes", lambda device: 1)
-    monkeypatch.setattr(capacity.estimate, "device_bytes", lambda *_, **__: 3 * 2**30)
+    monkeypatch.setattr(devices, "memory_bytes", lambda device: 0)
+    monkeypatch.setattr(capacity.estimate, "device_bytes", lambda *_, **__: DeviceMemory(2**30, 2**31))
     with pytest.raises(Refusal, match=r"batch 8 x 16 tokens does not fit 1 devices.*about 3.0 GiB of 0.0") as e:
         capacity.settle(machine, Memory(), 1)
     assert e.value.code == "too_large"

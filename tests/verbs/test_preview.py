@@ -8,6 +8,7 @@ import pytest
 from sweep.config import Data, load
 from sweep.design import estimate, families, table
 from sweep.design.cohorts import cohorts
+from sweep.design.placement import place
 from sweep.errors import InputError, Refusal
 from sweep.verbs import preview
 
@@ -73,6 +74,40 @@ def test_a_design_that_cannot_answer_is_shown_and_refused():
     assert output.data["refused"][0]["code"] == "not_identifiable"
     assert output.data["check"]["identifiable"] is False
     assert "refused" in output.text
+
+
+def test_the_largest_program_tells_its_memory_and_how_it_fits():
+    def of(memory: int | None):
+        made = plan(LAPTOP)
+        schedule = place(cohorts(made.trials), 2, "cpu")
+        return preview.show(LAPTOP, made, [], schedule=schedule, memory=memory)
+
+    roomy, tight = of(2**34), of(7_000_000)
+    assert (roomy.code, roomy.data["totals"]["remat"], roomy.data["totals"]["fits"]) == (0, "none", True)
+    assert roomy.data["totals"]["memory_bytes"] == max(c["memory_bytes"] for c in roomy.data["cohorts"])
+    assert tight.code == 0
+    assert max(c["micro_batches"] for c in tight.data["cohorts"]) > 1
+    assert tight.data["totals"]["memory_bytes"] <= 0.92 * 7_000_000
+    unknown = of(None)
+    assert (unknown.code, unknown.data["totals"]["fits"]) == (0, None)
+    assert " a device at least for the largest program" in unknown.text
+
+
+def test_a_plan_that_does_not_fit_is_refused_with_the_bytes():
+    output = preview.show(LAPTOP, plan(LAPTOP), [], memory=2**20)
+    assert output.code == 2
+    assert {r["code"] for r in output.data["refused"]} == {"too_large"}
+    assert len(output.data["refused"]) == len(output.data["cohorts"])
+    assert "MiB a device on one device, and a device has room for 0.9 MiB; use more devices, or" in output.text
+    assert {c["fits"] for c in output.data["cohorts"]} == {False}
+
+
+def test_accelerators_that_are_not_here_are_taken_for_the_largest_known():
+    pod = dataclasses.replace(load("configs/pod.py"), budgets=(1e24,))
+    made = families.plan(pod, vocab=32_768, data="d", unique_tokens=10**13, platform="tpu")
+    alone = preview.show(pod, made, [], schedule=place(cohorts(made.trials), 1, "tpu"), platform="tpu")
+    assert alone.code == 2
+    assert "even the TPU with the most memory that is known has room for 88.1 GiB" in alone.text
 
 
 def test_a_grid_that_says_nothing_is_null_in_json_and_unknown_in_text():

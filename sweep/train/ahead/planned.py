@@ -62,7 +62,7 @@ def choices(place: Place, target: Target, asked: Memory, corpus: Corpus) -> Iter
     shape, axes = place.cohort.shape, place.axes
     mode, wanted = mode_of(shape, target.platform), len(rows_of(place.cohort))
     group = list(target.devices[-axes.devices :])  # groups of a size are alike, and libtpu refuses a v5e pod's first
-    for execution in capacity.attempts(shape, axes.data, mode, asked, target.limit):
+    for execution in capacity.attempts(shape, axes.data, target.platform, mode, asked, target.limit):
         machine = machine_of(shape, make_mesh(group, axes.trial), execution, corpus, target.limit)
         rows = machine.rows_for(wanted) if mode == "vmap" else -(-wanted // axes.trial) * axes.trial
         while rows >= axes.trial:
@@ -93,7 +93,7 @@ def exact_flops(planned: Planned) -> float:
     return planned.rows * STEPS * shape.batch_tokens * counting.train_flops_per_token(shape)
 
 
-def kept_bytes(planned: Planned) -> float:
+def kept_bytes(planned: Planned, platform: str) -> float:
     """Activations that a device keeps for the backward pass of one trial's batch, an estimate."""
-    shape = planned.machine.shape
-    return estimate.activation_bytes(shape) / estimate.WORKING / planned.data
+    shape, remat = planned.machine.shape, planned.execution.remat
+    return estimate.kept_bytes(shape, estimate.COMPILERS[platform], remat, shape.batch_tokens / planned.data)
