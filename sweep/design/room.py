@@ -10,11 +10,12 @@ from models.shape import Shape
 from sweep.config import Memory
 from sweep.design import estimate
 from sweep.design.cohorts import Cohort, spans
-from sweep.design.cost import Axes, Mode, mode_of
+from sweep.design.cost import SPLIT_TOKENS, Axes, Mode, mode_of
 from sweep.errors import InputError
 
 SHARE = 0.92  # of a device's memory that a program may take
-ENOUGH_TOKENS = 2048  # of a device at once; below it smaller micro-batches cost more than recomputing does
+AGAIN: dict[Remat, float] = {"none": 1.0, "dots": 1.03, "full": 4 / 3}  # FLOPs of a step, by what is computed again
+ALONE_TOKENS = 128  # at once, at which a device on its own takes twice as long a token (E)
 
 
 class Choice(NamedTuple):
@@ -34,10 +35,7 @@ class Room:
 
 
 def choices(shape: Shape, data: int, asked: Memory) -> Iterator[Choice]:
-    """Choices in the order in which they are tried: the fastest first, the smallest last.
-
-    Recomputing what is cheap (`dots`) costs a few percent, smaller micro-batches little while a device keeps
-    ENOUGH_TOKENS, and recomputing whole blocks (`full`) a third of the FLOPs.
+    """Choices in the order in which they are tried: the fastest first by `slowdown`, the smallest last.
 
     Raises:
         InputError: micro-batches that do not divide a device's part of the batch.
@@ -49,12 +47,17 @@ def choices(shape: Shape, data: int, asked: Memory) -> Iterator[Choice]:
             f"device holds of a batch of {shape.batch} over {data}"
         )
     counts = [asked.micro_batches] if asked.micro_batches else [m for m in range(1, local + 1) if local % m == 0]
-    large = [m for m in counts if m == counts[0] or local * shape.seq_len / m >= ENOUGH_TOKENS]
-    order: list[tuple[Remat, list[int]]] = [("none", counts[:1]), ("dots", large), ("full", counts)]
-    for remat, micro in order:
-        if asked.remat in ("auto", remat):
-            for m in counts if asked.remat != "auto" else micro:
-                yield Choice(remat, m)
+    possible = [Choice(remat, m) for remat in AGAIN for m in counts if asked.remat in ("auto", remat)]
+    yield from sorted(possible, key=lambda choice: slowdown(shape, data, choice))
+
+
+def slowdown(shape: Shape, data: int, choice: Choice) -> float:
+    """Time of a step over that of its products alone, by a model (E): what is computed again, and what each part waits.
+
+    A part gathers all weights and sends all gradients where devices share a trial; alone it only fills a device less.
+    """
+    tokens = shape.batch_tokens / data / choice.micro_batches
+    return AGAIN[choice.remat] + (SPLIT_TOKENS if data > 1 else ALONE_TOKENS) / tokens
 
 
 def room(
