@@ -46,7 +46,7 @@ def measure(shape: Shape, group: Devices, *, trials: int, steps: int, seconds: f
         "trials": trials,
         "steps": steps,
         "tokens_per_step": shape.batch_tokens,
-        "mode": cohort.machine.mode,
+        "mode": cohort.machine.execution.mode,
         "mesh": dict(cohort.machine.mesh.shape),
         "floor_per_step_and_trial": step_floor(shape),
         "compile_s": {"cohort": cohort.compile_s, "solo": solo.compile_s, "flax_loop": plain.compile_s},

@@ -45,7 +45,7 @@ def one(shape: Shape, rows: int, group: Devices, seconds: float = 3.0) -> dict[s
     trials.advance()  # warm
     took = best_of({"chunk": trials.advance}, seconds)["chunk"]
     return {
-        "mode": trials.machine.mode,
+        "mode": trials.machine.execution.mode,
         "mesh": dict(trials.machine.mesh.shape),
         "steps": steps,
         "compile_s": trials.compile_s,

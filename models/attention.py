@@ -5,7 +5,7 @@ so the choice is made once, here, from facts known before anything is compiled. 
 devices: the trainer calls each on a device's own rows, inside a shard_map that is manual over every axis.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -174,7 +174,8 @@ def splash(
 
     seq_len, heads, block = q.shape[1], q.shape[2], block_of(q.shape[1])
     names = ("q", "kv", "kv_compute", "q_dkv", "kv_dkv", "kv_dkv_compute", "q_dq", "kv_dq")
-    sizes = splash_attention_kernel.BlockSizes(**{f"block_{name}": block for name in names})
+    blocks: Any = {f"block_{name}": block for name in names}
+    sizes = splash_attention_kernel.BlockSizes(**blocks)
     mask = splash_attention_mask.MultiHeadMask([splash_attention_mask.CausalMask((seq_len, seq_len))] * heads)
     kernel = splash_attention_kernel.make_splash_mha(
         mask=mask, block_sizes=sizes, head_shards=1, q_seq_shards=1, interpret=interpret

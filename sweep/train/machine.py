@@ -158,7 +158,7 @@ class Machine:
             return self.resident
         dims = (len(seeds), self.steps, self.shape.batch, self.shape.seq_len + 1)
 
-        def part(index: tuple[slice, ...]) -> np.ndarray:
+        def part(index: Any) -> np.ndarray:
             rows, _, sequences, _ = index
             cut = [
                 batches(self.train, self.shape, s, f, self.steps, sequences)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.stages import Wrapped
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from models import functional
 from models.layout import DATA, Layout, Remat
@@ -26,7 +26,7 @@ from sweep.train import optimizer
 from sweep.train.data.order import window_starts
 from sweep.train.schedule import learning_rate
 from sweep.train.sharding import TRIAL, gradient_norm, local_rows, mean_gradient, specs
-from sweep.train.state import BY_TRIAL, Hyper, State, specs_of
+from sweep.train.state import BY_TRIAL, Hyper, Leaf, State, specs_of
 
 FED = P(TRIAL, None, DATA)  # of the batches [T, steps, B, L + 1] that come with a chunk
 
@@ -41,18 +41,18 @@ class Execution:
 
 
 class Report(NamedTuple):
-    """What a chunk tells the host, by row: the losses of each step it took, nan elsewhere."""
+    """What a chunk tells the host, by row."""
 
-    train_loss: Float[Array, "steps T"]
-    step: Int[Array, " T"]
-    diverged: Bool[Array, " T"]
+    train_loss: Leaf  # [steps, T] float32; of each step that a row took, nan elsewhere
+    step: Leaf  # [T] int32
+    diverged: Leaf  # [T] bool
 
 
 class Validation(NamedTuple):
     """The validation of each row, nan where not asked for."""
 
-    loss: Float[Array, " T"]  # nats/token
-    se: Float[Array, " T"]  # standard error over validation windows
+    loss: Leaf  # [T] float32, nats/token
+    se: Leaf  # [T] float32; standard error over validation windows
 
 
 def batch_at(shape: Shape, train: Array, step: Array, data_seed: Array) -> Int[Array, "B W"]:

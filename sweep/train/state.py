@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -63,8 +63,8 @@ def init_state(shape: Shape, hyper: Hyper) -> State:
 @functools.lru_cache(maxsize=256)
 def specs_of(shape: Shape, data: int) -> State:
     """Specs of a stacked state: each moment lies as its weight does."""
-    weights = specs(shape, data)
-    return State(weights, optax.ScaleByAdamState(count=BY_TRIAL, mu=weights, nu=weights), BY_TRIAL, BY_TRIAL)
+    weights, by_trial = specs(shape, data), cast(Any, BY_TRIAL)
+    return State(weights, optax.ScaleByAdamState(count=by_trial, mu=weights, nu=weights), by_trial, by_trial)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """Attention against plain NumPy in float64, and the choice of implementation."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,13 +60,13 @@ def test_shared_keys_equal_repeated_keys():
 @pytest.mark.parametrize("at_once", [1, H * L * 3, H * L * 4, 10**9])
 @pytest.mark.parametrize("kv_heads", [1, 4])
 def test_chunks_equal_the_square_and_so_do_their_gradients(at_once, kv_heads):
-    inputs = tensors(kv_heads)
+    inputs: Any = tensors(kv_heads)
 
-    def both(attention):
+    def both(attention: Any):
         return jax.value_and_grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2))(*inputs)
 
-    np.testing.assert_allclose(chunked(*inputs, at_once), reference(*inputs), rtol=0, atol=2e-6)
-    found, expected = both(lambda *x: chunked(*x, at_once)), both(lambda *x: attend(*x, "xla"))
+    np.testing.assert_allclose(chunked(*inputs, at_once=at_once), reference(*inputs), rtol=0, atol=2e-6)
+    found, expected = both(lambda *x: chunked(*x, at_once=at_once)), both(lambda *x: attend(*x, implementation="xla"))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=3e-6), found, expected)
 
 
@@ -73,13 +74,14 @@ def test_chunks_equal_the_square_and_so_do_their_gradients(at_once, kv_heads):
 def test_chunks_hold_no_square():
     heads = [jax.ShapeDtypeStruct((1, 1024, n, 16), jnp.float32) for n in (16, 16, 16)]
 
-    def temp(attention) -> int:
+    def temp(attention: Any) -> int:
         step = jax.jit(jax.grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2)))
-        return step.lower(*heads).compile().memory_analysis().temp_size_in_bytes
+        account: Any = step.lower(*heads).compile().memory_analysis()
+        return account.temp_size_in_bytes
 
     square = 16 * 1024**2 * 4
-    assert temp(lambda *x: attend(*x, "xla")) > square
-    assert temp(lambda *x: chunked(*x, 2**20)) < square / 2
+    assert temp(lambda *x: attend(*x, implementation="xla")) > square
+    assert temp(lambda *x: chunked(*x, at_once=2**20)) < square / 2
 
 
 @pytest.mark.parametrize(
@@ -114,13 +116,13 @@ def test_choice(platform, dtype, heads, head_dim, seq_len, expected, reason):
 def test_splash_equals_the_square_in_interpret_mode(head_dim, kv_heads):
     """Values and gradients, keys shared among queries by the kernel itself."""
     rng = np.random.default_rng(0)
-    inputs = [jnp.asarray(rng.normal(size=(2, 256, n, head_dim)), jnp.float32) for n in (2, kv_heads, kv_heads)]
+    inputs: Any = [jnp.asarray(rng.normal(size=(2, 256, n, head_dim)), jnp.float32) for n in (2, kv_heads, kv_heads)]
 
-    def both(attention):
+    def both(attention: Any):
         return jax.value_and_grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2))(*inputs)
 
     found = both(functools.partial(splash, interpret=True))
-    expected = both(lambda *x: attend(*x, "xla"))
+    expected = both(lambda *x: attend(*x, implementation="xla"))
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=5e-5), found[1], expected[1])
 

@@ -5,6 +5,7 @@ The model is just large enough that its embedding, head and feed-forward are spl
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -34,7 +35,7 @@ def text() -> tuple[np.ndarray, np.ndarray]:
 def trained(text, execution: Execution, *, data: int = 1, trial: int = 1, rows: int = 1, fed: bool = False):
     """Training losses [STEPS, rows] and validation losses [rows] of rows that differ in their rate and seed."""
     mesh = make_mesh(jax.devices()[: data * trial], trial)
-    machine = Machine(SHAPE, mesh, execution, STEPS, *text, fed)
+    machine = Machine(SHAPE, mesh, execution, STEPS, *text, fed=fed)
     hypers = state.stack([hyper_of(make_trial(SHAPE, seed=i, lr=0.001 * (i + 1), steps=40)) for i in range(rows)])
     with jax.set_mesh(mesh):
         until, wanted = machine.by_trial((np.full(rows, STEPS, np.int32), np.ones(rows, bool)))
@@ -116,7 +117,8 @@ def test_recomputation_and_micro_batches_hold_less(text):
 
     def temp(remat, micro: int) -> int:
         machine = Machine(long, make_mesh(jax.devices()[:1], 1), Execution("map", remat, micro), 2, text[0], windows)
-        return machine.chunk(1).memory_analysis().temp_size_in_bytes
+        account: Any = machine.chunk(1).memory_analysis()
+        return account.temp_size_in_bytes
 
     none, dots, full, parts = temp("none", 1), temp("dots", 1), temp("full", 1), temp("none", 4)
     assert full < 0.8 * dots < 0.8 * 0.8 * none

@@ -43,7 +43,7 @@ def test_splash_and_its_gradient_compile(name, head_dim):
 
     def step(q, k, v):
         def loss(*x):
-            return jnp.sin(attention.attend(*x, "splash").astype(jnp.float32)).sum()
+            return jnp.sin(attention.attend(*x, implementation="splash").astype(jnp.float32)).sum()
 
         return jax.grad(loss, argnums=(0, 1, 2))(q, k, v)
 

@@ -1,5 +1,7 @@
 """FLOPs of traced programs, against products counted by hand."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
