@@ -9,8 +9,8 @@ large arrays.
 
 Expected: valleys near 80M, 140M, 260M, 460M and 850M parameters at 1e18 to 1e20 FLOPs (estimates, from the prior);
     expected sd at 1e21 FLOPs: alpha 0.030, beta 0.022, N* x1.13, loss 0.017.
-Time: a day on 64 chips of 4e14 FLOP/s at 40 percent (estimate). Hardware: a TPU v5p or v6e slice. By the compilers every
-    size fits v5p:4x4x4, v5e:16x16 and v6e:8x8; no slice has run it, and one host is the limit of `sweep run` today.
+Time: a day on 64 chips of 4e14 FLOP/s at 40 percent (estimate). Hardware: a TPU v5p or v6e slice. By the compilers
+    every size fits v5p:4x4x4, v5e:16x16 and v6e:8x8. No slice has run it; `sweep run` is limited to one host today.
 
     sweep preview configs/pod.py --compile v5p:4x4x4 --assume-tokens 6e10 --assume-vocab 32768
     sweep preview configs/pod.py --data.path corpus/ --no-probe --platform tpu

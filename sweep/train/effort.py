@@ -1,5 +1,6 @@
 """How hard XLA works on a program: a full compile pays where the program runs for long, and not where it is brief."""
 
+import functools
 from typing import Any
 
 import jax
@@ -8,12 +9,13 @@ from jax.stages import Compiled, Lowered
 from sweep.train import devices
 from sweep.train.devices import Device
 
-QUICK = {
+QUICK: dict[str, dict[str, Any]] = {
     # on accelerators a third of the time or less; what a program loses in speed by it is unknown
     "accelerator": {"exec_time_optimization_effort": -1.0},
     # half the time for steps that take 10 percent longer (widths of 32 and 40, 2 blocks); no MLIR pipeline a fusion
     "cpu": {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1},
-    "once": {"xla_backend_optimization_level": 1},  # initial weights on a CPU: LLVM would spend seconds on microseconds
+    # initial weights on a CPU, made once: a third of the time
+    "once": {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0},
 }
 BRIEF = {"accelerator": 60.0, "cpu": 15.0}  # seconds of work, below which a full compile does not pay
 CPU_FLOPS = 8e9  # a second and device
@@ -35,13 +37,18 @@ def brief(flops: float, group: list[Device]) -> bool:
     return flops < BRIEF[kind(group[0].platform)] * rate(group)
 
 
+@functools.cache
+def options(name: str) -> dict[str, Any] | None:
+    """QUICK[name], or None where this version of XLA does not know one of them."""
+    try:
+        jax.jit(lambda x: x + 1).lower(0.0).compile(compiler_options=QUICK[name])
+    except jax.errors.JaxRuntimeError as error:
+        if "No such compile option" not in str(error):
+            raise
+        return None
+    return QUICK[name]
+
+
 def compile(lowered: Lowered, platform: str, *, quick: bool) -> Compiled:
-    """Compile at full effort, or quickly. Options that this version of XLA does not know are left out."""
-    if quick:
-        options: Any = QUICK[kind(platform)]
-        try:
-            return lowered.compile(compiler_options=options)
-        except jax.errors.JaxRuntimeError as error:
-            if "No such compile option" not in str(error):
-                raise
-    return lowered.compile()
+    """Compile at full effort, or quickly."""
+    return lowered.compile(compiler_options=options(kind(platform)) if quick else None)

@@ -16,8 +16,7 @@ from jaxtyping import Array
 from models import functional
 from models.layout import DATA
 from models.shape import Shape
-from sweep.train import optimizer
-from sweep.train.effort import QUICK
+from sweep.train import effort, optimizer
 from sweep.train.sharding import TRIAL, specs
 
 BY_TRIAL = P(TRIAL)
@@ -75,13 +74,17 @@ def state_sharding(shape: Shape, mesh: Mesh) -> State:
     )
 
 
+def on_cpu(mesh: Mesh, name: str) -> dict[str, Any] | None:
+    """Options of a quick compile, on a CPU."""
+    return effort.options(name) if mesh.devices.flat[0].platform == "cpu" else None
+
+
 def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
     """Parameters are born sharded: nothing larger than a device's share ever exists on one device."""
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
     return jax.jit(
         jax.vmap(functools.partial(init_state, shape)),
         out_shardings=state_sharding(shape, mesh),
-        compiler_options=QUICK["once"] if on_cpu else None,
+        compiler_options=on_cpu(mesh, "once"),
     )
 
 
@@ -92,7 +95,7 @@ def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
     def take(states: State, indices: Array) -> State:
         return jax.tree.map(lambda x: x.at[indices].get(mode="clip"), states)
 
-    return jax.jit(take, out_shardings=state_sharding(shape, mesh))
+    return jax.jit(take, out_shardings=state_sharding(shape, mesh), compiler_options=on_cpu(mesh, "cpu"))
 
 
 @functools.lru_cache(maxsize=256)
@@ -102,7 +105,8 @@ def make_put(shape: Shape, mesh: Mesh) -> Callable[[State, State, Array], State]
     def put(states: State, some: State, indices: Array) -> State:
         return jax.tree.map(lambda x, y: x.at[indices].set(y, mode="drop"), states, some)
 
-    return jax.jit(put, donate_argnums=0, out_shardings=state_sharding(shape, mesh))
+    options = on_cpu(mesh, "cpu")
+    return jax.jit(put, donate_argnums=0, out_shardings=state_sharding(shape, mesh), compiler_options=options)
 
 
 def abstract_states(shape: Shape, mesh: Mesh, rows: int) -> State:

@@ -31,9 +31,10 @@ def test_both_compute_the_same(quick):
 
 
 def test_the_options_are_known_here():
-    lowered().compile(compiler_options=effort.QUICK["cpu"])
+    for name in ("cpu", "once"):
+        assert effort.options(name) == effort.QUICK[name]
 
 
 def test_unknown_options_are_left_out(monkeypatch):
-    monkeypatch.setitem(effort.QUICK, "cpu", {"xla_no_such_option": True})
-    assert effort.compile(lowered(), "cpu", quick=True)(jnp.eye(8)).shape == (8, 8)
+    monkeypatch.setitem(effort.QUICK, "later", {"xla_no_such_option": True})
+    assert effort.options("later") is None

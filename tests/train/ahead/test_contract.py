@@ -18,7 +18,7 @@ from sweep.design import families
 from sweep.design.cohorts import cohorts
 from sweep.design.placement import place
 from sweep.train import program
-from sweep.train.ahead import planned
+from sweep.train.ahead import gpus, planned
 from sweep.train.ahead.targets import compiling, target
 from sweep.train.effort import QUICK
 from sweep.train.sharding import make_mesh
@@ -59,6 +59,23 @@ def test_splash_and_its_gradient_compile(name, head_dim):
         text = jax.jit(sharded).lower(*given).compile(compiler_options=QUICK["accelerator"]).as_text() or ""
     assert "tpu_custom_call" in text
     assert not [kind for kind in ("all-reduce", "all-gather", "all-to-all", "collective-permute") if kind in text]
+
+
+def test_cudnn_takes_all_rows_of_a_device_in_one_call_a_layer():
+    """Under vmap rows fold into the batch; lowered for CUDA, which needs neither a GPU nor its packages."""
+
+    def one(q, k, v):
+        def loss(*x):
+            return jnp.sin(attention.attend(*x, implementation="cudnn").astype(jnp.float32)).sum()
+
+        return jax.grad(loss, argnums=(0, 1, 2))(q, k, v)
+
+    given = [jax.ShapeDtypeStruct((3, 4, 512, heads, 64), jnp.bfloat16) for heads in (8, 4, 4)]
+    with gpus.pretend_cudnn("9.0"):
+        text = jax.jit(jax.vmap(one)).trace(*given).lower(lowering_platforms=("cuda",)).as_text()
+    calls = [line for line in text.splitlines() if "__cudnn$fmha" in line]
+    assert len(calls) == 2  # forward and backward
+    assert all("12x512x8x64" in line.replace("tensor<", "") for line in calls)
 
 
 @needs_libtpu
