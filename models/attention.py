@@ -62,6 +62,16 @@ def refusal_of_splash(head_dim: int, seq_len: int) -> str:
     return "" if seq_len % BLOCKS[-1] == 0 else f"splash takes a multiple of {BLOCKS[-1]} tokens, not {seq_len}"
 
 
+def problem(implementation: Attention, platform: str, dtype: str, head_dim: int, seq_len: int) -> str:
+    """Why an implementation that was asked for cannot run, or nothing."""
+    home = {"cudnn": "gpu", "splash": "tpu"}.get(implementation, platform)
+    if home != platform:
+        return f"{implementation} needs a {home.upper()}, not a {platform.upper()}"
+    if implementation == "cudnn":
+        return refusal_of_cudnn(dtype, head_dim, max(seq_len, SHORT + 1))  # few tokens are slow, not impossible
+    return refusal_of_splash(head_dim, seq_len) if implementation == "splash" else ""
+
+
 def attend(
     q: Float[Array, "B L H A"], k: Float[Array, "B L K A"], v: Float[Array, "B L K A"], implementation: Attention
 ) -> Float[Array, "B L H A"]:

@@ -125,7 +125,8 @@ def memory(shape: Any, devices: int, question: Question, platform: str) -> dict[
     axes = mesh(shape, devices, platform)
     found = needs(shape, axes.devices, platform, None if meant is None else DEVICES[meant].memory)
     held = FLOAT32 * estimate.held_params(shape, axes.data)
-    parts = {"weights": held, "gradients": held, "optimizer": 2 * held}
+    sums = 2 if found.choice.micro_batches > 1 else 1  # of gradients: of one micro-batch, and of those before it
+    parts = {"weights": held, "gradients": sums * held, "optimizer": 2 * held}
     parts["activations"] = found.bytes - sum(parts.values())
     held_by = {name: holding(shape, name) for name in ([meant] if meant else DEVICES)}
     return {

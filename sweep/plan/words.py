@@ -232,8 +232,9 @@ def buildable(b: dict[str, Any]) -> list[str]:
 
 def recomputed(s: dict[str, Any]) -> str:
     """What the backward pass computes again, and the parts of a batch."""
-    again = {"none": "", "dots": ", cheap parts computed again", "full": ", blocks computed again"}[s["remat"]]
-    return again + (f", {s['micro_batches']} micro-batches" if s["micro_batches"] > 1 else "")
+    parts = [f"remat {s['remat']}"] * (s["remat"] != "none")
+    parts += [f"{s['micro_batches']} micro-batches"] * (s["micro_batches"] > 1)
+    return f" with {' and '.join(parts)}" if parts else ""
 
 
 SHOWN = ("h100", "h200", "tpu-v5e", "tpu-v5p", "tpu-v6e")  # where no device is meant

@@ -11,7 +11,6 @@ from sweep.design.placement import Schedule
 from sweep.design.room import SHARE, Room, room_of
 from sweep.errors import Refusal
 
-AGAIN = {"none": "", "dots": ", cheap parts computed again", "full": ", blocks computed again"}
 ACCURACY = 1.2  # times the compiler's account that an estimate may be: tests/design/test_estimate.py
 
 
@@ -102,10 +101,15 @@ def data_of(needs: Room) -> dict:
 
 def text_of(total: dict) -> str:
     """The line of the largest program."""
-    parts = f", {total['micro_batches']} micro-batches" if total["micro_batches"] > 1 else ""
-    how = f"the largest program{AGAIN[total['remat']]}{parts}"
-    least = "" if total["fits"] else " at least"
-    return f"memory   {size_text(total['memory_bytes'])} a device{least} for {how} (estimate)"
+    size, least = size_text(total["memory_bytes"]), "" if total["fits"] else "at least "
+    return f"memory   the largest program needs {least}{size} a device{how(total)} (estimate)"
+
+
+def how(one: dict) -> str:
+    """With which recomputation, and how many micro-batches."""
+    parts = [f"remat {one['remat']}"] * (one["remat"] != "none")
+    parts += [f"{one['micro_batches']} micro-batches"] * (one["micro_batches"] > 1)
+    return f" with {' and '.join(parts)}" if parts else ""
 
 
 def size_text(size: int | float) -> str:

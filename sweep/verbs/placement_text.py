@@ -58,8 +58,9 @@ def data_of(schedule: Schedule) -> dict:
 
 def text_of(data: dict, short: Callable[[float], str]) -> str:
     """A line a cohort, in the order in which they start; `short` writes a number of parameters."""
+    number = f"{data['devices']} device{'s' * (data['devices'] > 1)}"
     lines = [
-        f"place    on {data['devices']} devices busy {data['utilisation']:.0%} of the time, "
+        f"place    on {number}, busy {data['utilisation']:.0%} of the time, "
         f"x{data['makespan_ratio']:.2f} the shortest possible (by a cost model; --devices N for others)",
         "    params    mesh  devices      from    to",
     ]

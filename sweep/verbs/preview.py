@@ -51,9 +51,9 @@ class Args:
     """Instead, compile every program for these devices, which need not be here, and tell whether it fits: a TPU slice
     (v5e:2x4, v5p:4x4x4, v6e:8x8, tpu7x:2x2x2), GPUs (a100:8, h100:8, h200:8), or local."""
     assume_tokens: float = 0.0
-    """With --compile: tokens of a corpus that is not built yet."""
+    """With --compile or --no-probe: tokens of a corpus that is not built yet."""
     assume_vocab: int = 0
-    """With --compile: vocabulary of that corpus."""
+    """With --compile or --no-probe: vocabulary of that corpus."""
     price: float = 0.0
     """With --compile: dollars for an hour of one device; tells what the sweep costs at least."""
 
@@ -73,24 +73,15 @@ def run(args: Args, sweep: Sweep) -> Output:
         Refusal: a family that cannot be built; a horizon longer than the corpus.
     """
     if args.compile:
+        if args.hours or args.devices or args.platform != "here":
+            raise InputError("--hours, --devices and --platform do not go with --compile, which names its own devices")
         from sweep.verbs import preview_compile
 
         assumed = {"assume_tokens": args.assume_tokens, "assume_vocab": args.assume_vocab}
         return preview_compile.run(sweep, name=args.compile, price=args.price, **assumed)
-    if args.assume_tokens or args.assume_vocab or args.price:
-        raise InputError("--assume-tokens, --assume-vocab and --price go with --compile, such as --compile v5p:4x4x4")
-    from sweep.train.data.build import open_data
-
-    if args.probe and args.platform != "here":
-        raise InputError(f"--platform {args.platform}: the probe measures this machine; add --no-probe")
-    corpus, platform = open_data(sweep.data), target(args)
-    plan = families.plan(
-        sweep,
-        vocab=corpus.vocab,
-        data=corpus.fingerprint,
-        unique_tokens=corpus.unique_tokens,
-        platform=platform,
-    )
+    check_options(args)
+    platform = target(args)
+    plan = families.plan(sweep, platform=platform, **corpus_of(args, sweep))
     speeds = []
     if args.probe:
         from sweep.train.probe import flops_per_second
@@ -99,6 +90,30 @@ def run(args: Args, sweep: Sweep) -> Output:
     schedule = placement_text.schedule_for(cohorts(plan.trials), args.devices, platform, probed=args.probe)
     memory = memory_text.memory_of(platform, schedule.devices, probed=args.probe)
     return show(sweep, plan, speeds, args.hours, schedule, memory, platform)
+
+
+def check_options(args: Args) -> None:
+    """Raise InputError for options that would do nothing without --compile, or without the probe."""
+    if args.price:
+        raise InputError("--price goes with --compile, such as --compile v5p:4x4x4")
+    if args.probe and (args.assume_tokens or args.assume_vocab):
+        raise InputError("--assume-tokens and --assume-vocab: there is nothing to probe; add --no-probe or --compile")
+    if args.probe and args.platform != "here":
+        raise InputError(f"--platform {args.platform}: the probe measures this machine; add --no-probe")
+    if args.hours and not args.probe:
+        raise InputError("--hours needs the probe, which measures the speed; leave out --no-probe")
+
+
+def corpus_of(args: Args, sweep: Sweep) -> dict:
+    """What the design needs to know of the corpus, built or assumed."""
+    if args.assume_tokens or args.assume_vocab:
+        from sweep.verbs.preview_compile import assumed
+
+        return assumed(args.assume_tokens, args.assume_vocab)
+    from sweep.train.data.build import open_data
+
+    corpus = open_data(sweep.data)
+    return {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
 
 
 def target(args: Args) -> str:

@@ -82,14 +82,18 @@ def tell(line: str) -> None:
 def plan_of(sweep: Sweep, platform: str, tokens: float, vocab: int) -> families.Plan:
     """The sweep on its corpus, or on the one that is assumed; whether it repeats text is `run`'s to refuse."""
     sweep = dataclasses.replace(sweep, data=dataclasses.replace(sweep.data, allow_repeat=True))
-    if not (tokens or vocab):
-        return families.plan(sweep, platform=platform, **corpus_of(sweep))
+    corpus = assumed(tokens, vocab) if tokens or vocab else corpus_of(sweep)
+    return families.plan(sweep, platform=platform, **corpus)
+
+
+def assumed(tokens: float, vocab: int) -> dict[str, Any]:
+    """What the design needs to know of a corpus that does not exist yet. Raises InputError where that is no corpus."""
     if not (1 <= tokens < float("inf") and 2 <= vocab <= LARGEST_VOCAB):
         raise InputError(
             f"--assume-tokens {tokens:g} --assume-vocab {vocab}: both stand for a corpus, such as "
             "--assume-tokens 6e10 --assume-vocab 32768"
         )
-    return families.plan(sweep, vocab=vocab, data=ASSUMED, unique_tokens=int(tokens), platform=platform)
+    return {"vocab": vocab, "data": ASSUMED, "unique_tokens": int(tokens)}
 
 
 def corpus_of(sweep: Sweep) -> dict[str, Any]:
@@ -235,8 +239,8 @@ def cure(used: int) -> str:
 # Text
 
 HEADER = (
-    *("cohort", "params", "mesh", "rows", "attention", "remat", "parts", "GiB", "collectives", "cross", "FLOPs"),
-    *("compile", "step at best"),
+    *("cohort", "params", "mesh", "rows", "attention", "remat", "micro-batches"),
+    *("GiB", "collectives", "cross", "FLOPs", "compile", "roofline step"),
 )
 
 

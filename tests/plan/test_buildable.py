@@ -50,6 +50,7 @@ def test_the_shapes_next_below_and_above_with_exact_counts():
         assert memory["total"] == pytest.approx(each.total)
         assert sum(memory[part] for part in ("weights", "gradients", "optimizer", "activations")) == memory["total"]
         assert memory["weights"] + memory["optimizer"] == pytest.approx(each.arguments)
+        assert memory["gradients"] == memory["weights"] * (2 if found["micro_batches"] > 1 else 1)
         assert memory["weights"] == pytest.approx(4 * counts.total / 8, rel=1e-3)  # norms are not split
 
 

@@ -37,7 +37,7 @@ def test_data_is_the_schedule_in_shares_of_its_length():
 def test_text_has_a_line_for_every_cohort_with_its_devices():
     data = placement_text.data_of(placement.place(planned("configs/pod.py", 32_768, "tpu"), 8, "tpu"))
     head, _, *lines = placement_text.text_of(data, preview.short).splitlines()
-    assert f"on 8 devices busy {data['utilisation']:.0%}" in head
+    assert f"on 8 devices, busy {data['utilisation']:.0%}" in head
     assert len(lines) == len(data["cohorts"])
     assert any(line.split()[1:3] == ["1x4", "4-7"] for line in lines)
 
@@ -67,4 +67,4 @@ def test_preview_tells_it(tmp_path, monkeypatch):
     output = preview.run(preview.Args("configs/smoke.py", probe=False, devices=2), load("configs/smoke.py"))
     assert output.data["placement"]["devices"] == 2
     assert {c["cohort"] for c in output.data["placement"]["cohorts"]} == {c["cohort"] for c in output.data["cohorts"]}
-    assert "place    on 2 devices busy" in output.text
+    assert "place    on 2 devices, busy" in output.text

@@ -90,7 +90,7 @@ def test_the_largest_program_tells_its_memory_and_how_it_fits():
     assert tight.data["totals"]["memory_bytes"] <= 0.92 * 7_000_000
     unknown = of(None)
     assert (unknown.code, unknown.data["totals"]["fits"]) == (0, None)
-    assert " a device at least for the largest program" in unknown.text
+    assert "the largest program needs at least " in unknown.text
 
 
 def test_a_plan_that_does_not_fit_is_refused_with_the_bytes():
@@ -178,3 +178,11 @@ def test_the_probe_measures_this_machine(smoke):
     output = preview.run(preview.Args("configs/smoke.py"), smoke)
     assert all(p["flops_per_second"] > 1e6 for p in output.data["probe"])
     assert 0 < output.data["totals"]["hours"] < 1
+
+
+def test_a_corpus_that_is_not_built_is_assumed():
+    args = preview.Args("configs/pod.py", probe=False, platform="tpu", assume_tokens=6e10, assume_vocab=32_768)
+    output = preview.run(args, load("configs/pod.py"))
+    assert output.code == 0
+    assert output.data["totals"]["unique_tokens"] == 60_000_000_000
+    assert output.data["placement"]["devices"] == 8

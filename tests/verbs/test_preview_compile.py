@@ -181,8 +181,10 @@ def test_without_a_corpus_the_way_round_it_is_named(told):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--price", "2"], "--price go with --compile"),
-        (["--assume-tokens", "1e9", "--assume-vocab", "256"], "--price go with --compile"),
+        (["--price", "2"], "--price goes with --compile"),
+        (["--assume-tokens", "1e9", "--assume-vocab", "256"], "add --no-probe or --compile"),
+        (["--no-probe", "--hours", "3"], "--hours needs the probe"),
+        (["--compile", "local", "--devices", "4"], "do not go with --compile"),
         (["--compile", "v5e:3x3"], "no such slice of v5e; the nearest is v5e:2x4"),
         (["--compile", "local", "--price", "-1"], "--price -1"),
     ],
