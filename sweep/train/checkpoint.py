@@ -31,10 +31,17 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
         self.waiting = threading.Lock()
+        self.last: dict[str, Any] | None = None  # cursor of the newest save
         self.manager = ocp.CheckpointManager(self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
-        """Start saving; `number` rises with every save."""
+        """Start saving under `number`, or under the next that is free.
+
+        A run that fell back to an older checkpoint comes to numbers again that are taken, and Orbax drops without a
+        word what is not newer than all that is there.
+        """
+        if cursor == self.last:  # nothing new
+            return
         arrays = dict(enumerate_leaves(state))
         note = {"rows": next(iter(arrays.values())).shape[0], "cursor": cursor}
         args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
@@ -43,7 +50,8 @@ class Checkpoints:
                 Checkpoints.under_way.wait()
             Checkpoints.under_way = self
             with storage_errors(self.folder):
-                self.manager.save(number, args=args)
+                self.manager.save(max([number, *(taken + 1 for taken in self.manager.all_steps())]), args=args)
+            self.last = cursor
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
@@ -111,7 +119,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def with_rows(found: jax.Array, like: jax.Array) -> jax.Array:
+def with_rows(found: jax.Array, like: jax.Array | jax.ShapeDtypeStruct) -> jax.Array:
     """`found` with as many rows as `like`, where it belongs; what is added repeats the last row and is never run."""
     if found.shape == like.shape:
         return found

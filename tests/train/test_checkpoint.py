@@ -128,6 +128,20 @@ def test_a_corrupt_newest_falls_back_and_says_so(saved: Path, tmp_path: Path, ho
     assert "checkpoint 3" in warnings[0]
 
 
+def test_what_is_saved_after_a_fallback_is_the_newest(saved: Path, tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    garbage(folder / "3")
+    checkpoints = Checkpoints(folder, 2)
+    assert checkpoints.restore(state(0.0), expected=True, warn=lambda _: None) is not None
+    checkpoints.save(3, state(7.0), {"chunks": 3})  # as far as the damaged one
+    checkpoints.wait()
+    checkpoints.close()
+    found, warnings = reopened(folder)
+    assert not warnings
+    np.testing.assert_array_equal(found[0].params["w"], state(7.0).params["w"])
+
+
 def test_all_corrupt_stops(saved: Path, tmp_path: Path):
     folder = tmp_path / "checkpoints"
     shutil.copytree(saved, folder)
