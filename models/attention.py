@@ -46,6 +46,16 @@ def choose(platform: str, dtype: str, heads: int, head_dim: int, seq_len: int) -
     return Choice("xla", illegal)
 
 
+def refusal(implementation: Attention, platform: str, dtype: str, head_dim: int, seq_len: int) -> str:
+    """Why an implementation that is asked for cannot run, or nothing."""
+    homes = {"cudnn": "gpu", "splash": "tpu"}
+    if homes.get(implementation, platform) != platform:
+        return f"{implementation} runs on a {homes[implementation].upper()}, not on a {platform.upper()}"
+    if implementation == "splash":
+        return refusal_of_splash(head_dim, seq_len)
+    return refusal_of_cudnn(dtype, head_dim, max(seq_len, SHORT + 1)) if implementation == "cudnn" else ""
+
+
 def refusal_of_cudnn(dtype: str, head_dim: int, seq_len: int) -> str:
     """Why cuDNN's attention is not taken, or nothing."""
     if dtype != "bfloat16":
