@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from sweep import files
 from sweep.config import Sweep
+from sweep.design import room
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
@@ -44,7 +45,8 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
 
     Raises:
         Partial: stopped by a signal, or some cohorts failed; everything finished is in the table.
-        InputError: the disk is full or the folder cannot be written.
+        InputError: memory.micro_batches divides no batch of some cohort; the disk is full or the folder cannot be
+            written.
     """
     progress = progress or Quiet()
     if sweep.tensorboard:
@@ -53,6 +55,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     todo = [p for p in schedule.places if not (folder_of(out, p.cohort) / "DONE").exists()]
     for waiting in todo:
         require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
+        next(room.choices(waiting.cohort.shape, waiting.axes.data, sweep.memory))  # before any cohort trains
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
     train = np.ascontiguousarray(corpus.train)
     origin = results.Origin(sweep.name, store.versions().get("isoflop", "unknown"), len(train), corpus.bytes_per_token)

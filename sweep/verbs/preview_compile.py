@@ -22,7 +22,8 @@ from sweep.verbs.output import Output
 from sweep.verbs.preview import clock, short
 
 ASSUMED = "assumed"  # fingerprint of a corpus that does not exist yet
-LARGEST_VOCAB = 2**32
+LARGEST_VOCAB = 2**31  # ids are int32 in the program
+LARGEST_CORPUS = 1e15  # tokens
 PACKAGES = ("jax", "jaxlib", "libtpu", "jax-cuda12-plugin", "jax-cuda13-plugin")
 Say = Callable[[str], None]
 
@@ -84,7 +85,7 @@ def plan_of(sweep: Sweep, platform: str, tokens: float, vocab: int) -> families.
     sweep = dataclasses.replace(sweep, data=dataclasses.replace(sweep.data, allow_repeat=True))
     if not (tokens or vocab):
         return families.plan(sweep, platform=platform, **corpus_of(sweep))
-    if not (1 <= tokens < float("inf") and 2 <= vocab <= LARGEST_VOCAB):
+    if not (1 <= tokens <= LARGEST_CORPUS and 2 <= vocab <= LARGEST_VOCAB):
         raise InputError(
             f"--assume-tokens {tokens:g} --assume-vocab {vocab}: both stand for a corpus, such as "
             "--assume-tokens 6e10 --assume-vocab 32768"
