@@ -32,6 +32,7 @@ class Checkpoints:
         self.folder = folder.absolute()
         self.waiting = threading.Lock()
         self.last: dict[str, Any] | None = None  # cursor of the newest save
+        self.failed: Exception | None = None  # what a save ended with
         self.manager = ocp.CheckpointManager(self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
@@ -47,7 +48,8 @@ class Checkpoints:
         args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
         with TURN:
             if Checkpoints.under_way is not None:
-                Checkpoints.under_way.wait()
+                with contextlib.nullcontext() if Checkpoints.under_way is self else contextlib.suppress(Exception):
+                    Checkpoints.under_way.wait()  # another cohort's failure is told to that cohort
             Checkpoints.under_way = self
             with storage_errors(self.folder):
                 self.manager.save(max([number, *(taken + 1 for taken in self.manager.all_steps())]), args=args)
@@ -93,9 +95,16 @@ class Checkpoints:
         return found["state"], note["cursor"]
 
     def wait(self) -> None:
-        """Block until the last save is on disk."""
-        with self.waiting, storage_errors(self.folder):
-            self.manager.wait_until_finished()
+        """Block until the last save is on disk. Raises each time what went wrong; Orbax tells whoever asks first."""
+        with self.waiting:
+            if self.failed is not None:
+                raise self.failed
+            try:
+                with storage_errors(self.folder):
+                    self.manager.wait_until_finished()
+            except Exception as error:
+                self.failed = error
+                raise
 
     def close(self) -> None:
         """Finish and let go of the threads."""

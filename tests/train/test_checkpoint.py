@@ -191,3 +191,19 @@ def test_cohorts_side_by_side_save_at_the_same_moment(tmp_path: Path):
         (found, cursor), warnings = reopened(tmp_path / name)
         assert (cursor, warnings) == ({"chunks": 5}, [])
         np.testing.assert_array_equal(found.params["w"], state(5.0).params["w"])
+
+
+def test_a_save_that_failed_is_told_to_its_own_cohort(tmp_path: Path, monkeypatch):
+    """Orbax raises once, to whoever waits first: that may be a cohort beside it."""
+    one, other = (Checkpoints(tmp_path / name, 2) for name in ("one", "other"))
+    one.save(1, state(1.0), {"chunks": 1})
+    one.wait()
+    errors = [OSError("lost")]
+    monkeypatch.setattr(one.manager, "wait_until_finished", lambda: errors and (_ for _ in ()).throw(errors.pop()))
+    other.save(1, state(2.0), {"chunks": 1})
+    with pytest.raises(OSError, match="lost"):
+        one.wait()
+    other.wait()
+    monkeypatch.undo()
+    one.close()
+    other.close()
