@@ -46,6 +46,16 @@ def choose(platform: str, dtype: str, heads: int, head_dim: int, seq_len: int) -
     return Choice("xla", illegal)
 
 
+def refusal(implementation: Attention, platform: str, dtype: str, head_dim: int, seq_len: int) -> str:
+    """Why an implementation that is asked for cannot run, or nothing."""
+    homes = {"cudnn": "gpu", "splash": "tpu"}
+    if homes.get(implementation, platform) != platform:
+        return f"{implementation} runs on a {homes[implementation].upper()}, not on a {platform.upper()}"
+    if implementation == "splash":
+        return refusal_of_splash(head_dim, seq_len)
+    return refusal_of_cudnn(dtype, head_dim, max(seq_len, SHORT + 1)) if implementation == "cudnn" else ""
+
+
 def refusal_of_cudnn(dtype: str, head_dim: int, seq_len: int) -> str:
     """Why cuDNN's attention is not taken, or nothing."""
     if dtype != "bfloat16":
@@ -60,16 +70,6 @@ def refusal_of_splash(head_dim: int, seq_len: int) -> str:
     if head_dim != 64 and head_dim % 128:
         return f"splash takes head_dim 64 or a multiple of 128, not {head_dim}"
     return "" if seq_len % BLOCKS[-1] == 0 else f"splash takes a multiple of {BLOCKS[-1]} tokens, not {seq_len}"
-
-
-def problem(implementation: Attention, platform: str, dtype: str, head_dim: int, seq_len: int) -> str:
-    """Why an implementation that was asked for cannot run, or nothing."""
-    home = {"cudnn": "gpu", "splash": "tpu"}.get(implementation, platform)
-    if home != platform:
-        return f"{implementation} needs a {home.upper()}, not a {platform.upper()}"
-    if implementation == "cudnn":
-        return refusal_of_cudnn(dtype, head_dim, max(seq_len, SHORT + 1))  # few tokens are slow, not impossible
-    return refusal_of_splash(head_dim, seq_len) if implementation == "splash" else ""
 
 
 def attend(

@@ -44,7 +44,7 @@ ONE_DEVICE = Layout()
 def split_axis(dims: tuple[int, ...], data: int) -> int:
     """The axis along which an array is split over `data` devices: the largest that divides, or WHOLE."""
     fits = [axis for axis in range(len(dims)) if dims[axis] % data == 0]
-    if data == 1 or math.prod(dims) < SPLIT_FROM or not fits:
+    if data == 1 or len(dims) == 1 or math.prod(dims) < SPLIT_FROM or not fits:  # gains of norms stay whole
         return WHOLE
     return max(fits, key=lambda axis: dims[axis])
 

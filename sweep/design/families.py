@@ -8,9 +8,10 @@ smaller one shortens the warm-up of the shapes it shares, which makes new trials
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models import counting
+from models import attention, counting
 from models.shape import Shape
 from sweep.config import Sweep
 from sweep.design import prior, recipes
@@ -18,6 +19,7 @@ from sweep.design.trial import Trial, trunk_key
 from sweep.errors import InputError, Refusal
 
 FLOPS_TOLERANCE = 0.01  # of the budget
+MOST_STEPS = 2**30  # of a run: sweep.train counts in int32, and a trunk has no horizon below this
 LARGEST_RAMP = 0.6  # of the steps: warm-up and cooldown together
 SMALLEST_FAMILY = 3  # sizes: a parabola needs three points
 SIDE = 1.1  # a size this factor from the expected optimum counts as on its side
@@ -79,7 +81,7 @@ def plan(sweep: Sweep, *, vocab: int, data: str, unique_tokens: int, platform: s
     Raises:
         Refusal: `one_sided`, a family without sizes on both sides of its expected optimum; `repeats_data`, a horizon
             longer than the corpus.
-        InputError: two budgets so close that they ask for the same trial.
+        InputError: two budgets so close that they ask for the same trial; an attention that a size cannot have here.
     """
     setting = Setting(vocab, data, unique_tokens, platform)
     asked = {budget: sizes_of(budget, sweep, setting) for budget in sweep.budgets}
@@ -88,6 +90,7 @@ def plan(sweep: Sweep, *, vocab: int, data: str, unique_tokens: int, platform: s
     ]
     families = tuple(family_of(budget, shapes, horizons, sweep, setting) for budget, shapes in asked.items())
     made = Plan(families, unique_tokens)
+    refuse_attention(made.trials, platform)
     refuse_twins(made)
     refuse_repeats(made.trials, unique_tokens, sweep)
     return made
@@ -216,6 +219,8 @@ def refusal_of(trial: Trial, sweep: Sweep) -> str:
     """Why a trial is not worth training, or nothing."""
     if trial.steps < sweep.min_steps:
         return f"{label(trial.shape)}: {trial.steps} steps, fewer than min_steps {sweep.min_steps}"
+    if trial.steps >= MOST_STEPS:
+        return f"{label(trial.shape)}: {trial.steps:.3g} steps, more than the {MOST_STEPS:.3g} that are counted"
     ramp = trial.warmup + trial.cooldown
     if ramp > LARGEST_RAMP * trial.steps:
         return (
@@ -223,6 +228,16 @@ def refusal_of(trial: Trial, sweep: Sweep) -> str:
             f"of {trial.steps} steps, more than {LARGEST_RAMP:.0%}"
         )
     return ""
+
+
+def refuse_attention(trials: Iterable[Trial], platform: str) -> None:
+    """Raise InputError where the config asks for a kernel that the platform lacks, or that does not take the heads."""
+    for shape in dict.fromkeys(t.shape for t in trials):
+        if why := attention.refusal(shape.attention, platform, shape.dtype, shape.head_dim, shape.seq_len):
+            raise InputError(
+                f"config: architecture.attention is {shape.attention!r}, which {label(shape)} cannot have: {why}; "
+                "leave it to auto"
+            )
 
 
 def uncovered(sizes: list[int], optimum: float) -> str:

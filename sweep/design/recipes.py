@@ -6,7 +6,6 @@ import math
 from models import attention, counting
 from models.shape import Shape
 from sweep.config import Recipe, Sweep
-from sweep.errors import InputError
 
 
 def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
@@ -16,18 +15,11 @@ def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:
         width: a multiple of twice the queries per key; heads share it evenly, so heads x head_dim == width.
         vocab: tokens of the tokenizer.
         platform: cpu, gpu or tpu; it decides what `auto` means.
-
-    Raises:
-        InputError: an attention that this platform, dtype, head size or length does not allow.
     """
     recipe, arch = sweep.recipe, sweep.architecture
     heads = heads_of(width, recipe.head_dim, recipe.min_heads, arch.queries_per_kv)
     head_dim = width // heads
     dtype = ("float32" if platform == "cpu" else "bfloat16") if arch.dtype == "auto" else arch.dtype
-    if arch.attention != "auto":
-        illegal = attention.problem(arch.attention, platform, dtype, head_dim, arch.seq_len)
-        if illegal:
-            raise InputError(f"config: architecture.attention is {arch.attention}: {illegal}; auto takes what runs")
     shape = Shape(
         vocab=vocab,
         width=width,

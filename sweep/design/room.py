@@ -13,7 +13,8 @@ from sweep.design.cohorts import Cohort, spans
 from sweep.design.cost import SPLIT_TOKENS, Axes, Mode, mode_of
 from sweep.errors import InputError
 
-SHARE = 0.92  # of a device's memory that a program may take
+SHARE = 0.92  # of the memory that jax has of a device, which a program may take
+JAX_TAKES = {"gpu": 0.75}  # of a device's memory, unless XLA_PYTHON_CLIENT_MEM_FRACTION says otherwise; elsewhere all
 AGAIN: dict[Remat, float] = {"none": 1.0, "dots": 1.03, "full": 4 / 3}  # FLOPs of a step, by what is computed again
 ALONE_TOKENS = 128  # at once, at which a device on its own takes twice as long a token (E)
 

@@ -14,7 +14,6 @@ from sweep.plan.prices import DEVICES, FORWARD
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source
 
-SHARE = 0.85  # of a device's memory that training may take
 FLOAT32 = 4  # bytes of a weight, of its gradient, and of each of its two moments
 SERVED = 2  # bytes of a number served in bfloat16
 QUALITY = ("loss", "like_compute", "like_params")
@@ -148,9 +147,9 @@ def mesh(shape: Any, devices: int, platform: str) -> Any:
 
 def needs(shape: Any, devices: int, platform: str, memory: float | None) -> Any:
     """What one model takes of each of `devices` with `memory` bytes: sweep.design.room.Room."""
-    from sweep.design.room import room
+    from sweep.design.room import JAX_TAKES, SHARE, room
 
-    limit = None if memory is None else SHARE * memory
+    limit = None if memory is None else SHARE * JAX_TAKES.get(platform, 1.0) * memory
     return room(shape, mesh(shape, devices, platform), platform=platform, limit=limit)
 
 

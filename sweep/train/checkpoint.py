@@ -31,19 +31,29 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int):
         self.folder = folder.absolute()
         self.waiting = threading.Lock()
+        self.last: dict[str, Any] | None = None  # cursor of the newest save
+        self.failed: Exception | None = None  # what a save ended with
         self.manager = ocp.CheckpointManager(self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
-        """Start saving; `number` rises with every save."""
+        """Start saving under `number`, or under the next that is free.
+
+        A run that fell back to an older checkpoint comes to numbers again that are taken, and Orbax drops without a
+        word what is not newer than all that is there.
+        """
+        if cursor == self.last:  # nothing new
+            return
         arrays = dict(enumerate_leaves(state))
         note = {"rows": next(iter(arrays.values())).shape[0], "cursor": cursor}
         args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
         with TURN:
             if Checkpoints.under_way is not None:
-                Checkpoints.under_way.wait()
+                with contextlib.nullcontext() if Checkpoints.under_way is self else contextlib.suppress(Exception):
+                    Checkpoints.under_way.wait()  # another cohort's failure is told to that cohort
             Checkpoints.under_way = self
             with storage_errors(self.folder):
-                self.manager.save(number, args=args)
+                self.manager.save(max([number, *(taken + 1 for taken in self.manager.all_steps())]), args=args)
+            self.last = cursor
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
@@ -85,9 +95,16 @@ class Checkpoints:
         return found["state"], note["cursor"]
 
     def wait(self) -> None:
-        """Block until the last save is on disk."""
-        with self.waiting, storage_errors(self.folder):
-            self.manager.wait_until_finished()
+        """Block until the last save is on disk. Raises each time what went wrong; Orbax tells whoever asks first."""
+        with self.waiting:
+            if self.failed is not None:
+                raise self.failed
+            try:
+                with storage_errors(self.folder):
+                    self.manager.wait_until_finished()
+            except Exception as error:
+                self.failed = error
+                raise
 
     def close(self) -> None:
         """Finish and let go of the threads."""
@@ -111,7 +128,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def with_rows(found: jax.Array, like: jax.Array) -> jax.Array:
+def with_rows(found: jax.Array, like: jax.Array | jax.ShapeDtypeStruct) -> jax.Array:
     """`found` with as many rows as `like`, where it belongs; what is added repeats the last row and is never run."""
     if found.shape == like.shape:
         return found

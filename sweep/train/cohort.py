@@ -142,14 +142,17 @@ class CohortRun:
 
     def begin(self, checkpoints: Checkpoints) -> State:
         """Fresh states, or those of the newest checkpoint."""
-        pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
-        states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))
         found = checkpoints.restore(
-            states, expected=self.log.has("saved"), warn=lambda text: self.log.write(warning=text)
+            state.abstract_states(self.cohort.shape, self.mesh, self.slots),  # never two states on a device
+            expected=self.log.has("saved"),
+            warn=lambda text: self.log.write(warning=text),
         )
         if found is not None:
             states, cursor = found
             self.cursor = Cursor.load(cursor)
+        else:
+            pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
+            states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))
         self.cursor.attempts = 1 + self.log.count("begun")
         how = dataclasses.asdict(self.machine.execution)
         self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, mesh=dict(self.mesh.shape), **how)

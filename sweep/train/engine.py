@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from sweep import files
 from sweep.config import Sweep
+from sweep.design import room
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
@@ -120,6 +121,12 @@ def schedule_of(trials: list[Trial]) -> Schedule:
     group, platform = jax.local_devices(), devices.platform()
     memory = devices.memory_bytes(group[0]) if platform != "cpu" else None  # on a CPU no mesh takes less of it
     return place(cohorts(trials), len(group), platform, memory)
+
+
+def check(sweep: Sweep, trials: list[Trial]) -> None:
+    """Before a folder is written. Raises InputError where memory.micro_batches does not divide some cohort's batch."""
+    for one in schedule_of(trials).places:
+        next(room.choices(one.cohort.shape, one.axes.data, sweep.memory))
 
 
 def folder_of(out: Path, cohort: Cohort) -> Path:

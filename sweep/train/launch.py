@@ -22,11 +22,13 @@ def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None 
 
     Raises:
         Refusal: a family that cannot be built, a horizon longer than the corpus, `out` holding another sweep.
+        InputError: memory.micro_batches does not divide some batch.
         Partial: stopped by a signal, or some cohorts failed; the same call continues.
     """
     plan = families.plan(
         sweep, vocab=corpus.vocab, data=corpus.fingerprint, unique_tokens=corpus.unique_tokens, platform=platform()
     )
+    engine.check(sweep, plan.trials)
     store.claim(out, sweep, as_dict(corpus.manifest))
     table.write(plan.trials, out / "plan.parquet")
     return engine.run(sweep, plan.trials, out, corpus, progress)
@@ -40,6 +42,7 @@ def train_decider(
     """
     alone = dataclasses.replace(sweep, name=f"{sweep.name}-{FORECAST}", trunk=False)
     folder = out / FORECAST
+    engine.check(alone, [trial])
     store.claim(folder, alone, as_dict(corpus.manifest))
     losses = engine.run(alone, [trial], folder, corpus, progress)
     return next(row for row in losses.to_pylist() if row["trial"] == trial.id)

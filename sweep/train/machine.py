@@ -16,7 +16,6 @@ from jax.stages import Compiled, Traced
 from models import counting
 from models.layout import DATA
 from models.shape import Shape
-from sweep.errors import InputError
 from sweep.train import effort, program, state
 from sweep.train.data.order import batches
 from sweep.train.devices import Device
@@ -42,17 +41,11 @@ def feeds(tokens: int, itemsize: int, memory: int) -> bool:
 
 
 def validation_batches(shape: Shape, data: int, micro_batches: int, windows: int) -> tuple[int, int]:
-    """(batches, windows a batch): as many windows at once as a training step holds, in equal parts for the devices.
-
-    Raises:
-        InputError: fewer windows than devices.
+    """(batches, windows a batch) that hold all windows: as many at once as a training step holds, in equal parts for
+    the devices. What is left over in the last batch repeats windows and is not counted.
     """
-    most = min(shape.batch // micro_batches, windows // data * data)
-    if not most:
-        raise InputError(
-            f"data: {windows} validation windows are fewer than the {data} devices of a trial; raise data.val_tokens"
-        )
-    return windows // most, most
+    size = min(shape.batch // micro_batches, -(-windows // data) * data)
+    return -(-windows // size), size
 
 
 @dataclass
@@ -74,6 +67,7 @@ class Machine:
         """Run by `execution` from now on."""
         self.execution = execution
         self.compiled.clear()
+        self.__dict__.pop("val", None)  # cut for the micro-batches of before
 
     def state_bytes(self, rows: int) -> int:
         """Bytes of a device that the state of `rows` rows takes."""
@@ -107,7 +101,7 @@ class Machine:
         """The validation of `rows` rows, not lowered yet."""
         states, _, until = self.abstract_rows(rows)
         wanted = jax.ShapeDtypeStruct(until.shape, bool, sharding=until.sharding)
-        validation = program.make_validation(self.shape, self.mesh, self.execution)
+        validation = program.make_validation(self.shape, self.mesh, self.execution, len(self.windows))
         return validation.trace(self.abstract_validation(), states.params, wanted)
 
     def chunk_arguments(self, rows: int) -> tuple:
@@ -146,7 +140,8 @@ class Machine:
     def val(self) -> jax.Array:
         """The validation windows, split over the devices of a trial."""
         count, size, width = self.abstract_validation().shape
-        return self.put(self.windows[: count * size].reshape(count, size, width), P(None, DATA))
+        filled = self.windows[np.arange(count * size) % len(self.windows)]
+        return self.put(filled.reshape(count, size, width), P(None, DATA))
 
     def tokens(self, seeds: np.ndarray, first: np.ndarray) -> jax.Array:
         """What a chunk reads: the resident stream, or the batches of each row from its step `first` on.

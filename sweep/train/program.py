@@ -207,11 +207,12 @@ def make_chunk(shape: Shape, mesh: Mesh, execution: Execution, *, steps: int, fe
     return jax.jit(sharded, donate_argnums=1)
 
 
-def make_validation(shape: Shape, mesh: Mesh, execution: Execution) -> Wrapped:
+def make_validation(shape: Shape, mesh: Mesh, execution: Execution, windows: int) -> Wrapped:
     """The jitted validation: (val, params, wanted) -> Validation.
 
     Args:
-        val: [batches, B, L + 1] windows, B split over `data`.
+        windows: how many of `val` count, whatever the batch, its parts and the mesh.
+        val: [batches, B, L + 1] windows, B split over `data`; those beyond `windows` fill the last batch.
         wanted: [T] bool; rows to validate.
     """
     data = mesh.shape[DATA]
@@ -220,7 +221,7 @@ def make_validation(shape: Shape, mesh: Mesh, execution: Execution) -> Wrapped:
         def one(args):
             params, wanted = args
             skip = Validation(jnp.float32(jnp.nan), jnp.float32(jnp.nan))
-            return jax.lax.cond(wanted, lambda p: validate(shape, data, val, p), lambda _: skip, params)
+            return jax.lax.cond(wanted, lambda p: validate(shape, data, val, p, windows), lambda _: skip, params)
 
         each = jax.vmap(one) if execution.mode == "vmap" else functools.partial(jax.lax.map, one)
         return each((params, wanted))
@@ -241,9 +242,10 @@ def make_readable(mesh: Mesh) -> Callable[[Any], Any]:
     return jax.jit(lambda report: report, out_shardings=NamedSharding(mesh, P()))
 
 
-def validate(shape: Shape, data: int, val: Array, params: dict) -> Validation:
-    """Mean loss over the validation windows (nats/token) and its standard error, windows taken as independent."""
+def validate(shape: Shape, data: int, val: Array, params: dict, windows: int) -> Validation:
+    """Mean loss over the first `windows` windows (nats/token) and its standard error, taken as independent."""
     window_loss = jax.lax.map(lambda w: functional.token_losses(shape, params, w, Layout(data)).mean(-1), val)
     if data > 1:
         window_loss = jax.lax.all_gather(window_loss, DATA, axis=1, tiled=True)
-    return Validation(window_loss.mean(), window_loss.ravel().std() / jnp.sqrt(window_loss.size - 1.0))
+    counted = window_loss.ravel()[:windows]
+    return Validation(counted.mean(), counted.std() / jnp.sqrt(windows - 1.0))

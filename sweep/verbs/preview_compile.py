@@ -22,7 +22,8 @@ from sweep.verbs.output import Output
 from sweep.verbs.preview import clock, short
 
 ASSUMED = "assumed"  # fingerprint of a corpus that does not exist yet
-LARGEST_VOCAB = 2**32
+LARGEST_VOCAB = 2**31  # ids are int32 in the program
+LARGEST_CORPUS = 1e15  # tokens
 PACKAGES = ("jax", "jaxlib", "libtpu", "jax-cuda12-plugin", "jax-cuda13-plugin")
 Say = Callable[[str], None]
 
@@ -59,6 +60,11 @@ def run(
     places = sorted(schedule.places, key=lambda p: -p.cohort.flops)
     corpus = Corpus(plan.unique_tokens, sweep.data.val_tokens)
     say = say or tell
+    repeats = plan.epochs > 1 and not sweep.data.allow_repeat
+    times = f"{plan.epochs:.2g} times"
+    more = f"note     the longest run reads the tokens {times}: `sweep run` asks for --data.allow-repeat"
+    if repeats:
+        say(more)
     done: list[dict] = []
     began = time.monotonic()
     try:
@@ -68,11 +74,7 @@ def run(
     except KeyboardInterrupt:
         say(f"interrupted: {len(done)} of {len(places)} cohorts are compiled")
     output = show(to, schedule, places, done, price)
-    if plan.epochs > 1 and not sweep.data.allow_repeat:
-        times = f"{plan.epochs:.2g} times"
-        more = f"note     the longest run reads the tokens {times}: `sweep run` asks for --data.allow-repeat"
-        return dataclasses.replace(output, text=f"{output.text}\n{more}")
-    return output
+    return dataclasses.replace(output, text=f"{output.text}\n{more}") if repeats else output
 
 
 def tell(line: str) -> None:
@@ -88,7 +90,7 @@ def plan_of(sweep: Sweep, platform: str, tokens: float, vocab: int) -> families.
 
 def assumed(tokens: float, vocab: int) -> dict[str, Any]:
     """What the design needs to know of a corpus that does not exist yet. Raises InputError where that is no corpus."""
-    if not (1 <= tokens < float("inf") and 2 <= vocab <= LARGEST_VOCAB):
+    if not (1 <= tokens <= LARGEST_CORPUS and 2 <= vocab <= LARGEST_VOCAB):
         raise InputError(
             f"--assume-tokens {tokens:g} --assume-vocab {vocab}: both stand for a corpus, such as "
             "--assume-tokens 6e10 --assume-vocab 32768"
@@ -248,7 +250,7 @@ def target_text(to: Target) -> str:
     number = len(to.devices)
     limit = "" if to.limit is None else f", {gib(to.limit)} GiB usable each"
     peak = f", {to.facts.flops / 1e12:,.0f} TFLOP/s, {to.facts.bandwidth / 1e9:,.0f} GB/s" if to.facts else ""
-    return f"target   {to.name}: {number} x {to.kind} on {to.hosts} host{'s' * (to.hosts > 1)}{limit}{peak}"
+    return f"target   {to.name}: {number} x {to.kind}{limit}{peak}"
 
 
 def table_text(done: list[dict]) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from sweep import config
-from sweep.config import Data, Prior, Recipe, Sweep
+from sweep.config import Architecture, Data, Prior, Recipe, Sweep
 from sweep.design import families
 from sweep.errors import InputError, Refusal
 
@@ -266,3 +266,22 @@ def test_a_named_size_that_is_too_large_for_its_budget_is_refused():
 def test_a_named_size_must_be_positive():
     with pytest.raises(InputError, match="params is"):
         dataclasses.replace(SWEEP, params=(0.0,))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "platform", "why"),
+    [
+        ("splash", "cpu", "splash runs on a TPU, not on a CPU"),
+        ("cudnn", "tpu", "cudnn runs on a GPU"),
+        ("splash", "tpu", "head_dim 64 or a multiple of 128, not"),
+    ],
+)
+def test_an_attention_that_cannot_run_is_refused(chosen, platform, why):
+    asked = dataclasses.replace(SWEEP, architecture=Architecture(attention=chosen))
+    with pytest.raises(InputError, match=why):
+        families.plan(asked, vocab=256, data="d", unique_tokens=10**15, platform=platform)
+
+
+def test_steps_beyond_what_is_counted_are_refused():
+    with pytest.raises(Refusal, match=r"more than the 1\.07e\+09 that are counted"):
+        plan(params=(1e5,), budgets=(1e22,))

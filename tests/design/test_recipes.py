@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from models import counting
 from sweep.config import Architecture, Recipe, Sweep, load
 from sweep.design import families, recipes
-from sweep.errors import InputError
 
 
 def sweep(recipe: Recipe | None = None, **architecture) -> Sweep:
@@ -101,22 +100,6 @@ def test_auto_depends_on_the_platform_and_a_choice_does_not():
     assert (gpu.dtype, gpu.attention) == ("bfloat16", "cudnn")
     fixed = sweep(recipe, seq_len=512, dtype="float32", attention="xla")
     assert recipes.shape_of(256, fixed, vocab=256, platform="gpu") == cpu
-
-
-@pytest.mark.parametrize(
-    ("attention", "platform", "seq_len", "why"),
-    [
-        ("cudnn", "cpu", 512, "cudnn needs a GPU, not a CPU"),
-        ("splash", "gpu", 512, "splash needs a TPU, not a GPU"),
-        ("splash", "tpu", 96, "a multiple of 128 tokens, not 96"),
-        ("splash", "cpu", 96, "splash needs a TPU, not a CPU"),
-    ],
-)
-def test_an_attention_that_cannot_run_is_refused(attention, platform, seq_len, why):
-    with pytest.raises(InputError, match=rf"architecture\.attention is {attention}: .*{why}"):
-        recipes.shape_of(
-            256, sweep(Recipe(head_dim=64), seq_len=seq_len, attention=attention), vocab=256, platform=platform
-        )
 
 
 def test_an_attention_that_is_only_slow_is_taken():

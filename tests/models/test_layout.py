@@ -84,6 +84,12 @@ def test_split_weights_give_the_loss_and_gradient_of_whole_ones(data, remat, tie
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), found[1], expected[1])
 
 
+def test_the_gains_of_the_widest_norm_stay_whole():
+    """Those behind the last block are not gathered."""
+    assert layout.split_axis((2**16,), 8) == layout.WHOLE
+    assert layout.split_axis((2, 2**15), 8) == 1
+
+
 def test_a_frequent_token_keeps_its_gradient_in_16_bits():
     """4,096 equal gradients added up in bfloat16 stop growing at 256; in float32 they add up."""
     table, ids = jnp.zeros((4, 2), jnp.bfloat16), jnp.zeros((1, 4096), jnp.int32)

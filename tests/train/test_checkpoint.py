@@ -128,6 +128,20 @@ def test_a_corrupt_newest_falls_back_and_says_so(saved: Path, tmp_path: Path, ho
     assert "checkpoint 3" in warnings[0]
 
 
+def test_what_is_saved_after_a_fallback_is_the_newest(saved: Path, tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    garbage(folder / "3")
+    checkpoints = Checkpoints(folder, 2)
+    assert checkpoints.restore(state(0.0), expected=True, warn=lambda _: None) is not None
+    checkpoints.save(3, state(7.0), {"chunks": 3})  # as far as the damaged one
+    checkpoints.wait()
+    checkpoints.close()
+    found, warnings = reopened(folder)
+    assert not warnings
+    np.testing.assert_array_equal(found[0].params["w"], state(7.0).params["w"])
+
+
 def test_all_corrupt_stops(saved: Path, tmp_path: Path):
     folder = tmp_path / "checkpoints"
     shutil.copytree(saved, folder)
@@ -177,3 +191,19 @@ def test_cohorts_side_by_side_save_at_the_same_moment(tmp_path: Path):
         (found, cursor), warnings = reopened(tmp_path / name)
         assert (cursor, warnings) == ({"chunks": 5}, [])
         np.testing.assert_array_equal(found.params["w"], state(5.0).params["w"])
+
+
+def test_a_save_that_failed_is_told_to_its_own_cohort(tmp_path: Path, monkeypatch):
+    """Orbax raises once, to whoever waits first: that may be a cohort beside it."""
+    one, other = (Checkpoints(tmp_path / name, 2) for name in ("one", "other"))
+    one.save(1, state(1.0), {"chunks": 1})
+    one.wait()
+    errors = [OSError("lost")]
+    monkeypatch.setattr(one.manager, "wait_until_finished", lambda: errors and (_ for _ in ()).throw(errors.pop()))
+    other.save(1, state(2.0), {"chunks": 1})
+    with pytest.raises(OSError, match="lost"):
+        one.wait()
+    other.wait()
+    monkeypatch.undo()
+    one.close()
+    other.close()

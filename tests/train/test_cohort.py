@@ -11,9 +11,11 @@ import jax
 import numpy as np
 import pytest
 
+from sweep.config import Memory
 from sweep.errors import Partial, Refusal
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cohort import CohortRun, Log, Settings, pad_to
+from sweep.train.machine import Machine
 from sweep.train.results import Origin, loss_rows
 from tests.train.tiny import cohort_of, losses, make_trial
 
@@ -168,6 +170,25 @@ def test_a_corrupt_newest_checkpoint_costs_one_interval(train, together, tmp_pat
     (warning,) = [e["warning"] for e in again.log.events() if "warning" in e]
     assert f"checkpoint {newest}" in warning
     assert [e["chunk"] for e in again.log.events() if "begun" in e][-1] == older
+
+
+def test_a_resume_never_holds_a_second_state(train, together, tmp_path, monkeypatch):
+    stopped(train, tmp_path, 1)
+    monkeypatch.setattr(Machine, "init", None)
+    assert losses(train(*EIGHT, folder=tmp_path)) == losses(together)
+
+
+def test_every_validation_window_counts_whatever_the_mesh_and_the_memory(train, data, tmp_path):
+    def loss(name: str, devices: int, micro_batches: int) -> float:
+        settings = Settings(tmp_path / name, 4, steps=8, mode="map", memory=Memory("none", micro_batches))
+        few = data[0], data[1][:7]  # fewer than a batch, and than eight devices
+        run = CohortRun(cohort_of(make_trial()), jax.devices()[:devices], 1, few, settings)
+        run.run(threading.Event())
+        return next(iter(losses(run).values()))
+
+    expected = loss("alone", 1, 1)
+    assert loss("parts", 1, 2) == pytest.approx(expected, rel=1e-5)
+    assert loss("mesh", 8, 1) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_lost_checkpoint_never_starts_from_zero(train, tmp_path):

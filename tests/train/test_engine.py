@@ -11,6 +11,7 @@ import jax
 import pytest
 
 from sweep import config, files
+from sweep.config import Memory
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
@@ -265,3 +266,12 @@ def test_too_little_text_is_told_before_anything_is_trained(corpus, tmp_path, mo
     few = dataclasses.replace(corpus, train=corpus.train[:100])
     with pytest.raises(InputError, match="less than a batch"):
         train(tmp_path / "run", few)
+
+
+def test_micro_batches_that_do_not_divide_are_told_before_anything_is_trained(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(CohortRun, "run", no_training)
+    asked = dataclasses.replace(SWEEP, memory=Memory(micro_batches=3))
+    store.claim(tmp_path / "run", asked, as_dict(corpus.manifest))
+    with pytest.raises(InputError, match=r"memory\.micro_batches is 3; it must divide"):
+        engine.run(asked, TRIALS, tmp_path / "run", corpus)
+    assert not (tmp_path / "run" / "cohorts").exists()

@@ -9,7 +9,6 @@ import pytest
 
 from models import counting
 from sweep.design.cost import VMAP_UP_TO, mode_of
-from sweep.errors import InputError
 from sweep.train import state
 from sweep.train.machine import CHUNK_STEPS, Machine, chunk_steps, feeds
 from sweep.train.program import Execution, batch_at
@@ -52,13 +51,16 @@ def test_validation_windows_become_whole_batches(machine, data):
     assert machine.val.shape == (4, 8, 17)
     np.testing.assert_array_equal(np.asarray(machine.val).reshape(-1, 17), data[1])
     few = dataclasses.replace(machine, windows=data[1][:5])
-    assert few.val.shape == (1, 4, 17)  # in equal parts for the two devices of a trial
+    assert few.val.shape == (1, 6, 17)  # in equal parts for the two devices of a trial
+    np.testing.assert_array_equal(few.val[0], data[1][[0, 1, 2, 3, 4, 0]])
+    assert dataclasses.replace(machine, windows=data[1][:1]).val.shape == (1, 2, 17)
     np.testing.assert_array_equal(machine.resident, data[0])
 
 
-def test_fewer_windows_than_devices_are_refused(machine, data):
-    with pytest.raises(InputError, match=r"1 validation windows are fewer than the 2 devices.*data\.val_tokens"):
-        _ = dataclasses.replace(machine, windows=data[1][:1]).val
+def test_other_micro_batches_cut_the_windows_anew(machine):
+    assert machine.val.shape == (4, 8, 17)
+    machine.use(Execution("vmap", "none", 2))  # after a device has run out of memory
+    assert machine.val.shape == machine.abstract_validation().shape == (8, 4, 17)
 
 
 def test_a_stream_that_is_large_comes_with_the_chunks():

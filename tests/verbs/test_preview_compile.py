@@ -165,7 +165,9 @@ def test_repeated_text_is_noted_and_not_refused(told):
     assert "--data.allow-repeat" not in run()[0].text
 
 
-@pytest.mark.parametrize("assumed", [(1e9, 0), (0.0, 256), (-1e9, 256), (1e9, 1), (1e9, 2**33), (float("inf"), 256)])
+@pytest.mark.parametrize(
+    "assumed", [(1e9, 0), (0.0, 256), (-1e9, 256), (1e9, 1), (1e9, 2**33), (1e300, 256), (float("inf"), 256)]
+)
 def test_both_assumptions_stand_for_a_corpus(told, assumed):
     told(GOOD)
     with pytest.raises(InputError, match="both stand for a corpus"):

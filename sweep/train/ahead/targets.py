@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.config import nearest
+from sweep.design.room import JAX_TAKES
 from sweep.errors import InputError
 from sweep.train import devices
 from sweep.train.ahead.gpus import GPUS, pretend_cudnn
@@ -41,7 +42,6 @@ USUAL_SLICES = {
 OLDER = ("v2", "v3", "v4")
 USUAL = "v5e:2x4, v6e:8x8, v5p:4x4x4, tpu7x:2x2x2, h100:8, local"
 HOST_GPUS = 8
-MEM_FRACTION = 0.75  # of a GPU's memory that jax takes unless XLA_PYTHON_CLIENT_MEM_FRACTION says otherwise
 LIBTPU_ENV = {
     "TPU_SKIP_MDS_QUERY": "1",  # ask no cloud's metadata server what machine this is: it is not the one in question
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # no chip is taken, so neither is the lock that guards it
@@ -85,8 +85,17 @@ def target(name: str) -> Target:
 def usable(kind: str) -> int | None:
     """Bytes of a device, by its name in devices.KINDS, that a program may use: of a GPU the share that jax takes."""
     memory = devices.KINDS[kind].memory
-    share = float(os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION", MEM_FRACTION)) if kind.startswith("NVIDIA") else 1.0
+    share = mem_fraction() if kind.startswith("NVIDIA") else 1.0
     return None if memory is None else int(share * memory)
+
+
+def mem_fraction() -> float:
+    """The share of a GPU's memory that jax takes. Raises InputError where the environment has no number for it."""
+    asked = os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION", str(JAX_TAKES["gpu"]))
+    try:
+        return float(asked)
+    except ValueError as error:
+        raise InputError(f"XLA_PYTHON_CLIENT_MEM_FRACTION={asked}: it must be a share, such as 0.9") from error
 
 
 def roomy(size: int) -> list[str]:
@@ -174,8 +183,12 @@ def check_libtpu(name: str) -> None:
         raise InputError(f"--compile {name}: the TPU's compiler, libtpu, is there for x86 Linux only; compile there")
     if importlib.util.find_spec("libtpu") is None:
         raise InputError(f"--compile {name}: the TPU's compiler is not installed: {get}")
-    wanted, found = libtpu_pin(importlib.metadata.requires("jax") or []), importlib.metadata.version("libtpu")
-    if not (found == wanted or found.startswith(f"{wanted}.")):
+    wanted = libtpu_pin(importlib.metadata.requires("jax") or [])
+    try:
+        found = importlib.metadata.version("libtpu")
+    except importlib.metadata.PackageNotFoundError:  # a module that no package brought
+        found = "unknown"
+    if wanted and not (found == wanted or found.startswith(f"{wanted}.")):
         jax_version = importlib.metadata.version("jax")
         raise InputError(f"--compile {name}: jax {jax_version} wants libtpu {wanted}, here is {found}: {get}")
 

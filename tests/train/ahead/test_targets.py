@@ -187,3 +187,29 @@ def test_what_libtpu_says_of_memory():
         with pytest.raises(jax.errors.JaxRuntimeError, match="available HBM") as error:
             jax.jit(lambda x: x * 2 + jax.numpy.flip(x)).lower(x).compile()
         assert f"({(found.limit or 0) / 2**30:.2f}G)" in str(error.value)
+
+
+@pytest.mark.parametrize("needs", [["numpy"], ['libtpu==0.0.42.*; extra == "tpu"']])
+def test_a_libtpu_of_unknown_version_is_one_line_or_trusted(monkeypatch, needs):
+    """A module on the path that no package brought; and a jax that names no version."""
+
+    def version(name: str) -> str:
+        if name == "libtpu":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "0.10.2"
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: needs)
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    if needs == ["numpy"]:
+        targets.check_libtpu("v5e:2x4")
+    else:
+        with pytest.raises(InputError, match=r"wants libtpu 0\.0\.42, here is unknown"):
+            targets.check_libtpu("v5e:2x4")
+
+
+def test_a_share_of_memory_that_is_no_number_is_one_line(monkeypatch):
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_MEM_FRACTION", "most")
+    with pytest.raises(InputError, match="XLA_PYTHON_CLIENT_MEM_FRACTION=most"):
+        targets.usable("NVIDIA H100")
