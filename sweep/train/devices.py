@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from sweep.errors import InputError
+
 Device = Any  # a jax.Device, which type checkers see as a variable
 
 
@@ -57,5 +59,8 @@ def memory_bytes(device: Device) -> int:
 
 
 def platform() -> str:
-    """cpu, gpu or tpu."""
-    return jax.default_backend()
+    """cpu, gpu or tpu. Raises InputError where JAX_PLATFORMS names an accelerator and JAX found none."""
+    asked, found = os.environ.get("JAX_PLATFORMS", ""), jax.default_backend()
+    if found == "cpu" and asked and "cpu" not in asked.split(","):
+        raise InputError(f"JAX_PLATFORMS={asked}: no such device could be started; `sweep doctor` says what is here")
+    return found

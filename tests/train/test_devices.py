@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import jax
 import pytest
 
+from sweep.errors import InputError
 from sweep.train import devices
 
 
@@ -40,5 +41,10 @@ def test_memory_is_the_allocators_limit_or_a_share_of_the_host():
     assert devices.memory_bytes(jax.devices()[0]) == pytest.approx(host / 8, rel=0.01)
 
 
-def test_platform():
-    assert devices.platform() == "cpu"
+def test_platform(monkeypatch):
+    for asked in ("", "cpu", "cuda,cpu"):
+        monkeypatch.setenv("JAX_PLATFORMS", asked)
+        assert devices.platform() == "cpu"
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(InputError, match="JAX_PLATFORMS=cuda: no such device"):
+        devices.platform()

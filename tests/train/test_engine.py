@@ -15,7 +15,7 @@ from sweep.config import Memory
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
-from sweep.train import devices, engine, store
+from sweep.train import devices, engine, launch, store
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
 from sweep.train.progress import Quiet
@@ -189,12 +189,12 @@ def out_of_memory(*_):
 
 
 def test_out_of_memory_as_it_runs_recomputes_more_and_goes_on(done, corpus, tmp_path, monkeypatch):
-    """The first choice runs out after a chunk and a save; the next goes on, and changes no loss but by rounding."""
+    """The first choice runs out after a chunk; the next goes on, and changes no loss but by rounding."""
     real, failed = CohortRun.drain, []
 
     def drain(self, pending):
         real(self, pending)
-        if self.machine.execution.remat == "none" and self.cursor.chunks > 1 and self.cohort.shape == OTHER:
+        if self.machine.execution.remat == "none" and self.cohort.shape == OTHER:
             failed.append(self.cohort.hash)
             out_of_memory()
 
@@ -268,10 +268,8 @@ def test_too_little_text_is_told_before_anything_is_trained(corpus, tmp_path, mo
         train(tmp_path / "run", few)
 
 
-def test_micro_batches_that_do_not_divide_are_told_before_anything_is_trained(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(CohortRun, "run", no_training)
-    asked = dataclasses.replace(SWEEP, memory=Memory(micro_batches=3))
-    store.claim(tmp_path / "run", asked, as_dict(corpus.manifest))
+def test_micro_batches_that_do_not_divide_are_told_before_a_folder_is_written(corpus, tmp_path):
+    asked = dataclasses.replace(corpora.sweep_on("tokens"), memory=Memory(micro_batches=3))
     with pytest.raises(InputError, match=r"memory\.micro_batches is 3; it must divide"):
-        engine.run(asked, TRIALS, tmp_path / "run", corpus)
-    assert not (tmp_path / "run" / "cohorts").exists()
+        launch.train_sweep(asked, corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

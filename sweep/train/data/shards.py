@@ -123,8 +123,11 @@ def require_windows(corpus: Corpus, seq_len: int, batch: int) -> None:
             f"data {name}: {len(corpus.val)} held-out tokens are fewer than one window of {seq_len} + 1; "
             "give more text, a larger val_fraction or a shorter seq_len"
         )
-    if windows * seq_len >= 2**31:
-        raise InputError(f"data {name}: {len(corpus.train)} training tokens; 2^31 is the limit: use --max-bytes")
+    if windows >= 2**31:
+        raise InputError(
+            f"data {name}: {windows} windows of {seq_len} tokens; 2^31 windows are the limit: use a longer seq_len, or "
+            "--max-bytes"
+        )
 
 
 # Reading
