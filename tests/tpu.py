@@ -1,4 +1,7 @@
-"""Marks of a test that asks the TPU's compiler: skipped where it is not installed, and all of them in one worker."""
+"""Marks of a test that asks the TPU's compiler: skipped where it is not installed.
+
+`make test` runs them in a process of their own: workers that had loaded libtpu broke down later, in other tests.
+"""
 
 import importlib.util
 
@@ -10,10 +13,4 @@ REASON = "libtpu, the TPU's compiler, is not installed: pip install 'isoflop[tpu
 
 def needs_libtpu(test):
     """Mark `test` as one that compiles for TPUs."""
-    for mark in (
-        pytest.mark.tpu_compiler,
-        pytest.mark.xdist_group("libtpu"),
-        pytest.mark.skipif(not HERE, reason=REASON),
-    ):
-        test = mark(test)
-    return test
+    return pytest.mark.tpu_compiler(pytest.mark.skipif(not HERE, reason=REASON)(test))

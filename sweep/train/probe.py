@@ -9,8 +9,11 @@ from models import counting
 from models.shape import Shape
 from sweep.config import Memory
 from sweep.design.cost import mode_of
-from sweep.train import state
+from sweep.design.placement import axes_of
+from sweep.design.room import SHARE, room
+from sweep.train import devices, state
 from sweep.train.capacity import settle
+from sweep.train.devices import Device
 from sweep.train.machine import Machine
 from sweep.train.program import Execution
 from sweep.train.sharding import make_mesh
@@ -22,9 +25,9 @@ def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> fl
     """Training FLOP/s (exact, causal) that one device reaches on `shape`, compile time left out.
 
     Random tokens, real program: the speed of a step does not depend on what it reads. Runs for about `seconds` after
-    compiling, at least two chunks.
+    compiling, at least two chunks. A shape that one device cannot hold runs on the fewest that can.
     """
-    group = jax.local_devices()[:1]
+    group = group_for(shape)
     mesh, platform = make_mesh(group, 1), group[0].platform
     rng = np.random.default_rng(0)
     windows = shape.seq_len * max(64, 2 * shape.batch) * 4
@@ -45,4 +48,17 @@ def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> fl
             jax.block_until_ready(report)
             chunks += 1
         elapsed = time.perf_counter() - began
-    return chunks * STEPS * rows * shape.batch_tokens * counting.train_flops_per_token(shape) / elapsed
+    done = chunks * STEPS * rows * shape.batch_tokens * counting.train_flops_per_token(shape)
+    return done / elapsed / len(group)
+
+
+def group_for(shape: Shape) -> list[Device]:
+    """The fewest devices of this machine, a power of two, that hold a trial by arithmetic, or all that can share it."""
+    here = jax.local_devices()
+    platform, limit = here[0].platform, SHARE * devices.memory_bytes(here[0])
+    size = 1
+    while True:
+        axes = axes_of(rows=1, batch=shape.batch, seq_len=shape.seq_len, mode="map", devices=size, platform=platform)
+        if 2 * size > len(here) or room(shape, axes, platform=platform, limit=limit).fits:
+            return here[: axes.devices]
+        size *= 2

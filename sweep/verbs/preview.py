@@ -143,7 +143,7 @@ def show(
     rooms = memory_text.rooms(plan, schedule, platform, sweep.memory, memory)
     saving = trunk_savings(plan.trials)
     design = check.check(*check.points_of(plan.trials), sweep.prior, sweep.target)
-    hours = sum(estimate.seconds(c, speeds) for c in groups) / 3600 if speeds else None
+    hours = hours_of(groups, speeds, schedule, platform) if speeds else None
     refusals = refusals_of(design, hours, limit, bool(sweep.params))
     refusals += memory_text.refusals(groups, rooms, schedule, platform, memory)
     data = {
@@ -162,6 +162,17 @@ def show(
     sections += [told]
     sections += [f"refused  {r['message']}" for r in data["refused"]]
     return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
+
+
+def hours_of(
+    groups: Sequence[Cohort], speeds: Sequence[estimate.Speed], schedule: Schedule | None, platform: str
+) -> float:
+    """Hours of training: those of one device, shared by the accelerators as busy as the placement has them.
+
+    On a CPU the probe's one device has used all cores already.
+    """
+    alone = sum(estimate.seconds(c, speeds) for c in groups) / 3600
+    return alone if platform == "cpu" or schedule is None else alone / (schedule.devices * schedule.utilisation)
 
 
 def refusals_of(design: check.Check, hours: float | None, limit: float, decided: bool = False) -> list[Refusal]:

@@ -28,8 +28,9 @@ SHAPE = Shape(vocab=512, width=256, depth=2, heads=4, kv_heads=2, head_dim=64, f
         ((512, 1024), 1, layout.WHOLE),
         ((16, 16), 8, layout.WHOLE),  # too small to gather
         ((), 8, layout.WHOLE),
-        ((layout.SPLIT_FROM,), 2, 0),
-        ((layout.SPLIT_FROM - 2,), 2, layout.WHOLE),
+        ((layout.SPLIT_FROM // 2, 2), 2, 0),
+        ((layout.SPLIT_FROM // 2 - 2, 2), 2, layout.WHOLE),
+        ((layout.SPLIT_FROM,), 2, layout.WHOLE),  # the gain of a norm
     ],
 )
 def test_the_largest_dimension_that_divides(dims, data, axis):

@@ -62,6 +62,17 @@ def test_hours_are_work_over_speed_and_limited():
     assert show(LAPTOP, 1e10, limit=1.0).code == 0
 
 
+def test_hours_are_shared_by_accelerators_as_busy_as_they_are():
+    groups = cohorts(plan(LAPTOP).trials)
+    speeds = [estimate.Speed(groups[0].shape, 1e10)]
+    schedule = place(groups, 4, "gpu")
+    alone = sum(c.flops for c in groups) / 1e10 / 3600
+    assert preview.hours_of(groups, speeds, schedule, "cpu") == pytest.approx(alone)
+    shared = preview.hours_of(groups, speeds, schedule, "gpu")
+    assert shared == pytest.approx(alone / 4 / schedule.utilisation)
+    assert shared < alone
+
+
 def test_without_a_probe_no_hours_are_told():
     output = show(LAPTOP)
     assert output.data["totals"]["hours"] is None
