@@ -1,6 +1,8 @@
 """Shared by every test: eight CPU devices, strict ranks, and where the published tables lie."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
@@ -12,6 +14,19 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 DATASETS = Path(os.environ.get("SWEEP_DATASETS", Path(__file__).parents[2] / "shared" / "datasets"))
+
+
+MOST_MAPS = 20_000  # regions of memory; Linux grants a process 65,530, and a program of XLA's takes about ten
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    """Let go of compiled programs before a worker has so many that the next one cannot be mapped and breaks it."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def test_chunks_equal_the_square_and_so_do_their_gradients(at_once, kv_heads):
     inputs: Any = tensors(kv_heads)
 
     def both(attention: Any):
-        return jax.value_and_grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2))(*inputs)
+        return jax.jit(jax.value_and_grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2)))(*inputs)
 
     np.testing.assert_allclose(chunked(*inputs, at_once=at_once), reference(*inputs), rtol=0, atol=2e-6)
     found, expected = both(lambda *x: chunked(*x, at_once=at_once)), both(lambda *x: attend(*x, implementation="xla"))
@@ -119,7 +119,7 @@ def test_splash_equals_the_square_in_interpret_mode(head_dim, kv_heads):
     inputs: Any = [jnp.asarray(rng.normal(size=(2, 256, n, head_dim)), jnp.float32) for n in (2, kv_heads, kv_heads)]
 
     def both(attention: Any):
-        return jax.value_and_grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2))(*inputs)
+        return jax.jit(jax.value_and_grad(lambda *x: jnp.sin(attention(*x)).sum(), argnums=(0, 1, 2)))(*inputs)
 
     found = both(functools.partial(splash, interpret=True))
     expected = both(lambda *x: attend(*x, implementation="xla"))
