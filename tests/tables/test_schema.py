@@ -7,7 +7,8 @@ from sweep.tables.schema import COLUMNS, CURVES, SCHEMA, table_of
 CONTRACT = """
 trial sweep status reason budget params_total params_non_embedding params_with_head tokens flops_exact
 flops_6nd loss loss_se bits_per_byte train_loss width depth heads seq_len vocab batch_tokens steps lr weight_decay
-schedule warmup seed data_seed data unique_tokens epochs trunk mode attention attention_reason remat micro_batches device mesh mfu tokens_per_s wall_s attempts
+schedule warmup seed data_seed data unique_tokens epochs trunk mode
+attention attention_reason remat micro_batches device mesh mfu tokens_per_s wall_s attempts
 code schema
 """
 
