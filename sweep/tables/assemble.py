@@ -1,0 +1,103 @@
+"""From checked values to runs: what rows share a history, how quantities were counted, the last point of each curve."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from sweep.tables import slips
+from sweep.tables.columns import missing
+from sweep.tables.curves import Curves, arrange
+from sweep.tables.numbers import plain
+from sweep.tables.problem import Problem
+from sweep.tables.request import NEEDED, Names, Request
+from sweep.tables.runs import Runs
+from sweep.tables.source import Source, read_curves
+from sweep.tables.units import Units
+from sweep.tables.values import Values
+
+
+def assemble(
+    source: Source, names: Names, request: Request, values: Values, how: str, group: np.ndarray,
+    problems: list[Problem], points: bool,
+) -> Runs:  # fmt: skip
+    """Runs of checked values.
+
+    Args:
+        how: the unit of the loss is known, see sweep.tables.units.Units.
+        group: of each row [m], of `grouping`.
+        problems: remarks, and refusals that were overridden.
+        points: the rows stay points of curves, as a law of schedules reads them.
+    """
+    rows, base = values.rows, values.base
+    trial = [str(t) for t in plain(source.table["trial"])[rows]] if "trial" in source.table.column_names else None
+    runs = Runs(
+        *(base[key] for key in NEEDED[:2]),
+        flops=base.get("flops", 6.0 * base["params"] * base["tokens"]),
+        loss=base["loss"],
+        budget=base.get("budget", np.full(len(rows), np.nan)),
+        group=group,
+        row=rows + 1,
+        trial=trial,
+        convention=convention(names.column, "flops" in base),
+        excluded=values.excluded,
+        source=source.name,
+        curves=read_curves(source.directory, trial) if source.directory and trial else None,
+        units=units_of(request, how, base["loss"]),
+        remarks=tuple(problems),
+        further=values.further,
+    )
+    if "run" in request.columns and not points:
+        return finals(runs, plain(source.table[request.columns["run"]])[rows])
+    return runs
+
+
+def units_of(request: Request, how: str, loss: np.ndarray) -> Units:
+    """How losses [m], in nats/token by now, were read; of another law, what the column holds."""
+    span = float(loss.min()), float(loss.max())
+    if request.law is not None and request.target != "loss":
+        return Units(None, how, span, of=request.law.output)
+    each = None if request.bytes_per_token is None else str(request.bytes_per_token)
+    return Units(request.units or "nats", how, span, each)
+
+
+def convention(names: Mapping[str, str], has_flops: bool) -> dict[str, str]:
+    """How parameters and FLOPs were counted: by the sweep's conventions, or by the name of a foreign column."""
+    given = f"column {names['flops']}" if has_flops else "6nd"
+    return {
+        "params": "with_head" if names["params"] == "params_with_head" else f"column {names['params']}",
+        "flops": "exact" if names["flops"] == "flops_exact" else given,
+    }
+
+
+def grouping(
+    table: pa.Table, trunk: str, stated: bool, rows: np.ndarray, run: tuple[str, np.ndarray] | None, name: str
+) -> tuple[np.ndarray, list[Problem]]:
+    """Group of each row: rows of one trunk together, else rows of one run, else every row by itself; and a remark."""
+    if trunk in table.column_names:
+        return slips.codes(table[trunk], rows), []
+    if stated:
+        raise missing(table, "trunk", trunk, name)
+    if run is None:
+        return np.arange(len(rows)), []
+    column, group = run
+    shared = int((np.bincount(group) > 1)[group].sum())
+    message = f"{shared} rows share a run (column {column}) with others: resampled together, {group.max() + 1} groups"
+    return group, [Problem("clustered", message, None, column)]
+
+
+def finals(points: Runs, run: np.ndarray) -> Runs:
+    """One row a run, its point of most tokens, of a table of curve points that name their runs [m]."""
+    found = arrange(run, points.params, points.tokens, points.loss, points.row, points.source)
+    order, last = found.order, found.last
+    kept = {name: getattr(points, name)[last] for name in ("params", "tokens", "flops", "loss", "budget", "row")}
+    return replace(
+        points,
+        **kept,
+        further={name: values[..., last] for name, values in points.further.items()},
+        group=np.unique(points.group[last], return_inverse=True)[1],
+        trial=found.names,
+        excluded=points.excluded + [("repeated points", found.repeated)] * bool(found.repeated),
+        curves=Curves(found.run[order], points.tokens[order], points.flops[order], points.loss[order]),
+    )

@@ -1,0 +1,86 @@
+"""The numbers that a fit reads of a table: which rows, of which columns, in which unit, and what is wrong with them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from sweep.errors import InputError
+from sweep.tables import further
+from sweep.tables.columns import bytes_of, chosen, numbers
+from sweep.tables.problem import Problem
+from sweep.tables.request import NEEDED, Names, Request
+from sweep.tables.source import Source
+from sweep.tables.units import factor
+
+UNKNOWN = "flops", "budget"  # inputs that any table may lack
+
+
+class Values(NamedTuple):
+    """Values of the chosen rows.
+
+    Attributes:
+        rows: index in the table [m].
+        base: params, tokens, loss and what there is of flops and budget, [m] each.
+        further: what the law reads besides, by name: [m], of a schedule [f, m].
+        excluded: (status, how many) of the rows that were left out.
+    """
+
+    rows: np.ndarray
+    base: dict[str, np.ndarray]
+    further: Mapping[str, np.ndarray]
+    excluded: list[tuple[str, int]]
+
+
+def read_values(source: Source, names: Names, request: Request) -> tuple[Values, list[Problem]]:
+    """Filter, then numbers: the inputs at the chosen rows as they stand in the table, and what is wrong with them.
+
+    Raises:
+        InputError: a missing column, or no row that is left.
+    """
+    rows, excluded = chosen(source.table, request.where, source.name)
+    wanted = further.needed(request.law, names.has)
+    base, problems = numbers(source.table, columns_of(names, request, wanted), names.column, rows, source.name)
+    base["loss"] = base[request.target]
+    values = Values(rows, base, {}, excluded)
+    if "loss_not_positive" in request.despite:
+        values = without_losses_below_zero(values, request.target, source.name)
+    more, wrong = further.read(source.table, request.law, wanted, names.column, values.rows, source.name)
+    return values._replace(further=more), [*problems, *wrong]
+
+
+def columns_of(names: Names, request: Request, wanted: list[str]) -> list[str]:
+    """The inputs of any table that are read: those that the law wants, what is fitted, and what else there is."""
+    keys = dict.fromkeys(("params", "tokens", request.target, *UNKNOWN))
+    return [key for key in keys if key == request.target or key in wanted or names.has(key)]
+
+
+def without_losses_below_zero(values: Values, target: str, name: str) -> Values:
+    """The rows of positive losses, the others counted. Raises InputError where none is left."""
+    keep = ~(values.base["loss"] <= 0)
+    if keep.all():
+        return values
+    if not keep.any():
+        raise InputError(f"{name}: no {target} is positive; nothing to fit")
+    base = {key: v[keep] for key, v in values.base.items()}
+    excluded = [*values.excluded, ("loss_not_positive", int((~keep).sum()))]
+    return values._replace(rows=values.rows[keep], base=base, excluded=excluded)
+
+
+def in_nats(source: Source, request: Request, values: Values) -> Values:
+    """Losses in nats/token, and NaN for params or tokens that the table lacks and the law does not need."""
+    gaps = dict.fromkeys(NEEDED, np.full(len(values.rows), np.nan))
+    each = bytes_of(source.table, request.bytes_per_token, values.rows, source.name)
+    loss = values.base["loss"] * factor(request.units, each)
+    return values._replace(base={**gaps, **values.base, "loss": loss})
+
+
+def origin_of_unit(source: Source, names: Names, request: Request) -> str:
+    """How the unit of the loss is known: `how` of sweep.tables.units.Units."""
+    if request.target != "loss":
+        return "target"
+    if request.units:
+        return "stated"
+    if names.own:
+        return "schema"
+    return "arrays" if source.by_name and names.column["loss"] == "loss" else "guessed"
