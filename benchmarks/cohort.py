@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks import flax_loop
 from benchmarks.shapes import walk
 from benchmarks.trials import Devices, Trials, best_of, hyper, rate, step_floor
-from models import counting
-from models.shape import Shape
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 WHAT = {
     "cohort": "all trials in one compiled program, on all devices",

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from models import functional
-from models.shape import Shape
+from sweep.models import functional
+from sweep.models.shape import Shape
 
 
 class TrainState(NamedTuple):

@@ -33,7 +33,7 @@ TRAINING = 0.5  # of the seconds
 
 def base(platform: str) -> Sweep:
     """The config that is scaled: of the GPU, with narrower rungs, a smaller vocabulary and less text."""
-    from configs import gpu, smoke
+    from sweep.configs import gpu, smoke
 
     if platform == "cpu":
         return dataclasses.replace(smoke.SWEEP, name="smoke-scaled")

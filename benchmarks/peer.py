@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks import record
 from benchmarks.shapes import walk
 from benchmarks.trials import Devices, Trials, best_of, hyper, rate
-from models import counting, functional
-from models.shape import Shape
+from sweep.models import counting, functional
+from sweep.models.shape import Shape
 
 PEAK = 1e-3  # learning rate of both
 CHUNK_SECONDS = 0.5  # a round of one contestant lasts about this long

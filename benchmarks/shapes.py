@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from configs import laptop
-from models import attention
-from models.shape import Shape
+from sweep.configs import laptop
 from sweep.design.recipes import shape_of
+from sweep.models import attention
+from sweep.models.shape import Shape
 
 # width x depth, head_dim, vocabulary, sequence, tokens a step: 2M, 7M, 27M, 110M and 235M parameters
 ACCELERATOR = (

@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.trials import Devices, Trials, best_of, hyper, rate, step_floor
-from models import counting
-from models.shape import Shape
 from sweep.design.cost import VMAP_UP_TO
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.train.machine import chunk_steps
 
 COHORT = 8  # rows of a small model's cohort

@@ -15,8 +15,8 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 
-from models.shape import Shape
-from models.transformer import ROPE_BASE
+from sweep.models.shape import Shape
+from sweep.models.transformer import ROPE_BASE
 
 EPS = 1e-6  # of our norms
 

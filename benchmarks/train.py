@@ -37,7 +37,7 @@ def measure(parts: list[str], seconds: float, out: Path) -> dict[str, Any]:
     import jax
 
     from benchmarks import cohort, overhead, peer, shapes, speed
-    from configs import smoke
+    from sweep.configs import smoke
 
     jax.config.update("jax_enable_compilation_cache", False)  # a compile must be a compile
     group, platform = jax.local_devices(), jax.default_backend()

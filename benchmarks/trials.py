@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from benchmarks.shapes import walk
-from models import counting
-from models.shape import Shape
 from sweep.config import Memory
 from sweep.design.cost import mode_of
 from sweep.design.placement import axes_of
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.train import devices, state
 from sweep.train.capacity import needs, settle
 from sweep.train.machine import Machine

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from models.shape import Attention
+from sweep.models.shape import Attention
 
 BLOCKS = (
     512,

@@ -15,7 +15,7 @@ FLOPs of training on one token, two conventions:
 
 from dataclasses import dataclass
 
-from models.shape import Shape
+from sweep.models.shape import Shape
 
 
 @dataclass(frozen=True)

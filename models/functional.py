@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from models.layout import ONE_DEVICE, Layout
-from models.shape import LOGITS_AT_ONCE, Shape
-from models.transformer import Transformer
+from sweep.models.layout import ONE_DEVICE, Layout
+from sweep.models.shape import LOGITS_AT_ONCE, Shape
+from sweep.models.transformer import Transformer
 
 Params = dict  # nested, str to float32 arrays
 

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from models import counting
-from models.shape import Shape
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 DATA = "data"  # the mesh axis
 WHOLE = -1  # of an array that every device keeps whole

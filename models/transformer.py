@@ -14,10 +14,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from models import layout
-from models.attention import attend
-from models.layout import ONE_DEVICE, Layout
-from models.shape import SCAN_FROM, Shape
+from sweep.models import layout
+from sweep.models.attention import attend
+from sweep.models.layout import ONE_DEVICE, Layout
+from sweep.models.shape import SCAN_FROM, Shape
 
 ROPE_BASE = 10_000.0
 TOGETHER_UP_TO = 2**20  # weights; above it putting them side by side costs more than a product of its own

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from models.shape import Activation, Attention, Dtype
 from sweep.errors import InputError
+from sweep.models.shape import Activation, Attention, Dtype
 
 
 @dataclass(frozen=True)
@@ -195,14 +195,19 @@ def validate(sweep: Sweep) -> None:
             raise InputError(f"config: {name} is {operator.attrgetter(name)(sweep)!r}; it must be {cure}")
 
 
+def shipped(path: str) -> str:
+    """Where `configs/NAME.py` of this package lies, whatever the working directory holds under that name."""
+    return str(Path(__file__).parent / "configs" / Path(path).name) if path.startswith("configs/") else path
+
+
 def load(path: str) -> Sweep:
     """The sweep of a config file (`configs/laptop.py`, `my_sweep.py`) or of a saved `sweep.json`.
 
     Raises InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
     """
     file = Path(path)
-    if not file.exists() and (shipped := Path(__file__).parent.parent / path).exists():
-        file = shipped  # configs/laptop.py from any working directory
+    if not file.exists() and Path(shipped(path)).exists():
+        file = Path(shipped(path))  # configs/laptop.py from any working directory
     if not file.exists():
         raise InputError(f"{path}: no such config file; try configs/laptop.py, or write a file that sets SWEEP")
     if file.suffix == ".json":

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from benchmarks import cohort, flax_loop, gpu_sweep, overhead, record, shapes, speed, train, trials
-from models import counting, functional
 from sweep.design import families
 from sweep.design.cohorts import trunk_savings
+from sweep.models import counting, functional
 from sweep.train import probe
 
 ROOT = Path(__file__).parents[1]
@@ -29,8 +29,8 @@ def test_training_needs_no_package_of_the_command_line_or_the_page():
 import importlib, pkgutil, sys
 for name in ("tyro", "altair", "vl_convert", "tensorboardX", "beartype"):
     sys.modules[name] = None
-import configs, models, sweep.design, sweep.fit, sweep.plan, sweep.tables, sweep.train, sweep.config
-for package in (configs, models, sweep.design, sweep.fit, sweep.plan, sweep.tables, sweep.train):
+import sweep.configs, sweep.design, sweep.fit, sweep.plan, sweep.tables, sweep.models, sweep.train, sweep.config
+for package in (sweep.configs, sweep.models, sweep.design, sweep.fit, sweep.plan, sweep.tables, sweep.train):
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(found.name)
 import benchmarks.gpu_sweep, benchmarks.overhead, benchmarks.train

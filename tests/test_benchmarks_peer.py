@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import peer, shapes, train
-from models import counting, functional
+from sweep.models import counting, functional
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its own, as it is imported
 

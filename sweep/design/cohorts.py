@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models import counting
-from models.shape import Shape
 from sweep.config import content_hash
 from sweep.design.trial import Trial
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from models import counting
-from models.shape import Shape
 from sweep.design.cohorts import Cohort, Span, spans
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 Mode = Literal["vmap", "map"]
 VMAP_UP_TO = 30e6  # parameters; above it one trial fills an accelerator

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models import counting
-from models.attention import chunk_of
-from models.layout import WHOLE, Remat, split_axis
-from models.shape import LOGITS_AT_ONCE, SCAN_FROM, Shape
 from sweep.design.cohorts import Cohort
+from sweep.models import counting
+from sweep.models.attention import chunk_of
+from sweep.models.layout import WHOLE, Remat, split_axis
+from sweep.models.shape import LOGITS_AT_ONCE, SCAN_FROM, Shape
 
 FLOAT32 = 4  # bytes
 STATE = 3 * FLOAT32  # bytes a parameter: the weight and two moments

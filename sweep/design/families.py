@@ -11,12 +11,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models import attention, counting
-from models.shape import Shape
 from sweep.config import Sweep
 from sweep.design import prior, recipes
 from sweep.design.trial import Trial, trunk_key
 from sweep.errors import InputError, Refusal
+from sweep.models import attention, counting
+from sweep.models.shape import Shape
 
 FLOPS_TOLERANCE = 0.01  # of the budget
 MOST_STEPS = 2**30  # of a run: sweep.train counts in int32, and a trunk has no horizon below this

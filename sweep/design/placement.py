@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from models import counting
 from sweep.design.cohorts import Cohort, Span, spans
 from sweep.design.cost import Axes, Cost, Mode, cost, mode_of, phases
+from sweep.models import counting
 
 MIN_TOKENS_A_DEVICE = 2048  # of a step: with fewer a device waits for weights longer than it computes (E)
 WORTH = 0.005  # a schedule must be shorter by this share to be preferred: the model is no better than that

@@ -3,9 +3,9 @@
 import dataclasses
 import math
 
-from models import attention, counting
-from models.shape import Shape
 from sweep.config import Recipe, Sweep
+from sweep.models import attention, counting
+from sweep.models.shape import Shape
 
 
 def shape_of(width: int, sweep: Sweep, *, vocab: int, platform: str) -> Shape:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.layout import Remat
-from models.shape import Shape
 from sweep.config import Memory
 from sweep.design import estimate
 from sweep.design.cohorts import Cohort, spans
 from sweep.design.cost import SPLIT_TOKENS, Axes, Mode, mode_of
 from sweep.errors import InputError
+from sweep.models.layout import Remat
+from sweep.models.shape import Shape
 
 SHARE = 0.92  # of the memory that jax has of a device, which a program may take
 JAX_TAKES = {"gpu": 0.75}  # of a device's memory, unless XLA_PYTHON_CLIENT_MEM_FRACTION says otherwise; elsewhere all

@@ -3,9 +3,9 @@
 import dataclasses
 from dataclasses import dataclass
 
-from models import counting
-from models.shape import Shape
 from sweep.config import content_hash
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 TRAINER = "2"  # raised whenever a change to the trainer changes losses, so that old and new rows are never mixed
 

@@ -57,8 +57,8 @@ def shape_block(
     source: Source, question: Question, run: Run, builder: Builder, devices: int, shape: Any
 ) -> dict[str, Any]:
     """One shape: what it is, what it would reach, what it takes."""
-    from models import counting
     from sweep.design import recipes
+    from sweep.models import counting
 
     counts = counting.params(shape)
     wanted = tokens_for(source, question, run, counts.with_head)
@@ -165,7 +165,7 @@ def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:
 
     The plan itself prices k N / 3 FLOPs a token; `over_plan` is how much more or less this is.
     """
-    from models import counting
+    from sweep.models import counting
 
     context, per_layer = shape.seq_len, 2 * shape.kv_heads * shape.head_dim
     attention = 4.0 * context * shape.heads * shape.head_dim * shape.depth

@@ -67,7 +67,7 @@ def builder_of(sources: Sequence[str], recipe: str | None, vocab: Given | None) 
     size = None if vocab is None else round(count("--vocab", vocab, "tokens"))
     home = next((d for source in sources if (d := home_of(Path(source)))), None)
     if recipe is None and home is None:
-        return Builder(DEFAULT, config.load(DEFAULT), size or DEFAULT_VOCAB)
+        return Builder(DEFAULT, config.load(config.shipped(DEFAULT)), size or DEFAULT_VOCAB)
     rows = rows_of(home) if home and recipe is None else []
     name = recipe or str(home)
     sweep = config.load(recipe or str(Path(name) / "sweep.json"))

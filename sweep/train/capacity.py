@@ -6,13 +6,13 @@ from typing import Any
 
 import jax
 
-from models.layout import DATA
-from models.shape import Shape
 from sweep.config import Memory
 from sweep.design import estimate, room
 from sweep.design.cost import Mode
 from sweep.design.room import SHARE
 from sweep.errors import Refusal
+from sweep.models.layout import DATA
+from sweep.models.shape import Shape
 from sweep.train import devices
 from sweep.train.machine import Machine
 from sweep.train.program import Execution

@@ -13,9 +13,9 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.stages import Compiled, Traced
 
-from models import counting
-from models.layout import DATA
-from models.shape import Shape
+from sweep.models import counting
+from sweep.models.layout import DATA
+from sweep.models.shape import Shape
 from sweep.train import effort, program, state
 from sweep.train.data.order import batches
 from sweep.train.devices import Device

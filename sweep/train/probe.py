@@ -5,12 +5,12 @@ import time
 import jax
 import numpy as np
 
-from models import counting
-from models.shape import Shape
 from sweep.config import Memory
 from sweep.design.cost import mode_of
 from sweep.design.placement import axes_of
 from sweep.design.room import SHARE, room
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.train import devices, state
 from sweep.train.capacity import settle
 from sweep.train.devices import Device

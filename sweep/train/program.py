@@ -18,10 +18,10 @@ from jax.sharding import PartitionSpec as P
 from jax.stages import Wrapped
 from jaxtyping import Array, Float, Int
 
-from models import functional
-from models.layout import DATA, Layout, Remat
-from models.shape import Shape
 from sweep.design.cost import Mode
+from sweep.models import functional
+from sweep.models.layout import DATA, Layout, Remat
+from sweep.models.shape import Shape
 from sweep.train import optimizer
 from sweep.train.data.order import window_starts
 from sweep.train.schedule import learning_rate

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from models import counting
 from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial
+from sweep.models import counting
 from sweep.train.cohort import CohortRun
 
 LINE_EVERY = 10.0  # seconds, where there is no terminal

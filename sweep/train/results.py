@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from models import attention, counting
 from sweep.design import table
 from sweep.design.trial import Trial
+from sweep.models import attention, counting
 from sweep.tables.schema import COLUMNS
 from sweep.train.cohort import CohortRun
 from sweep.train.cursor import Cursor

@@ -9,9 +9,9 @@ from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
-from models import layout
-from models.layout import DATA, WHOLE
-from models.shape import Shape
+from sweep.models import layout
+from sweep.models.layout import DATA, WHOLE
+from sweep.models.shape import Shape
 
 TRIAL = "trial"
 

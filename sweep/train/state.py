@@ -13,9 +13,9 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array
 
-from models import functional
-from models.layout import DATA
-from models.shape import Shape
+from sweep.models import functional
+from sweep.models.layout import DATA
+from sweep.models.shape import Shape
 from sweep.train import effort, optimizer
 from sweep.train.sharding import TRIAL, specs
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from sweep import platforms
-from sweep.config import Sweep
+from sweep.config import Sweep, shipped
 from sweep.fit import Fit, fit
 from sweep.plan import forecast as ledger
 from sweep.plan.foretell import foretell
@@ -38,8 +38,8 @@ class Args:
     Example: sweep demo --out runs/demo
     """
 
-    config: str = "configs/laptop.py"
-    """The sweep to demonstrate; its fields can be overridden, as with `sweep run`."""
+    config: str = shipped("configs/laptop.py")
+    """The sweep to demonstrate, by default our laptop.py; its fields can be overridden, as with `sweep run`."""
     out: str = "runs/demo"
     """Run directory; the report appears in it as report.html."""
     bootstrap: int = 1000

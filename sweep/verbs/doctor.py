@@ -160,7 +160,7 @@ def collectives() -> tuple[bool, str]:
 
 def attention_of(kind: str) -> str:
     """The implementation chosen for a common shape."""
-    from models.attention import choose
+    from sweep.models.attention import choose
 
     return choose(kind, "float32" if kind == "cpu" else "bfloat16", 8, 128, 1024).implementation
 

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Callable
 
-from models import counting
 from sweep.design.cohorts import Cohort
 from sweep.design.placement import Schedule, place
 from sweep.errors import InputError
+from sweep.models import counting
 
 A_HOST = 8  # accelerators of one host, where this machine is not asked
 

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from models import counting
 from sweep import platforms
 from sweep.config import Sweep
 from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
 from sweep.design.placement import Schedule
 from sweep.errors import InputError, Refusal
+from sweep.models import counting
 from sweep.verbs import memory_text, placement_text
 from sweep.verbs.output import Output
 

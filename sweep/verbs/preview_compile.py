@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from models import counting
 from sweep.config import Memory, Sweep
 from sweep.design import families
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.errors import InputError
+from sweep.models import counting
 from sweep.train.ahead import planned, roofline
 from sweep.train.ahead.compile import Compiled, compiled
 from sweep.train.ahead.planned import Corpus, Planned

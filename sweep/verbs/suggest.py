@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from models import counting
 from sweep import config
 from sweep.design import recipes
 from sweep.errors import InputError
 from sweep.fit.result import Fit
+from sweep.models import counting
 from sweep.plan.suggest import suggest
 from sweep.tables import io
 from sweep.verbs.forecast import ledger_home

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from models import counting
-from models.shape import Shape
 from sweep.design.cohorts import cohorts, trunk_savings
 from sweep.design.trial import Trial
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 SMALL = Shape(vocab=256, width=16, depth=1, heads=1, kv_heads=1, head_dim=16, ffn=44, seq_len=128, batch=8)
 LARGE = dataclasses.replace(SMALL, width=32, heads=2, kv_heads=2, ffn=84)

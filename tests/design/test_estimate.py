@@ -7,11 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from models import counting, layout
-from models.shape import Shape
 from sweep.design import estimate
 from sweep.design.cohorts import cohorts
 from sweep.design.trial import Trial
+from sweep.models import counting, layout
+from sweep.models.shape import Shape
 from sweep.train.ahead.compile import compiled
 from sweep.train.ahead.planned import Corpus, Planned, machine_of
 from sweep.train.ahead.targets import target

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import counting
-from models.shape import Shape
 from sweep.config import content_hash, load
 from sweep.design import cost, families, placement
 from sweep.design.cohorts import Cohort, cohorts, spans
 from sweep.design.cost import Axes
 from sweep.design.trial import Trial
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 WIDE = Shape(
     vocab=32_768, width=1024, depth=10, heads=8, kv_heads=4, head_dim=128, ffn=2688, seq_len=2048, batch=128,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import counting
 from sweep.config import Architecture, Recipe, Sweep, load
 from sweep.design import families, recipes
+from sweep.models import counting
 
 
 def sweep(recipe: Recipe | None = None, **architecture) -> Sweep:

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from models.shape import Shape
 from sweep.design.trial import Trial, trunk_key
+from sweep.models.shape import Shape
 
 SHAPE = Shape(vocab=256, width=16, depth=2, heads=1, kv_heads=1, head_dim=16, ffn=44, seq_len=128, batch=8)
 TRIAL = Trial(SHAPE, 500, 0.01, 25, 100, "wsd", "sqrt", 0.1, 0.9, 0.95, 1.0, 0, 0, "d", budget=1e10)

@@ -2,8 +2,8 @@
 
 import jax
 
-from models import functional
-from models.shape import Shape
+from sweep.models import functional
+from sweep.models.shape import Shape
 
 
 def fresh(shape: Shape, seed: int = 0) -> dict:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models.attention import attend, choose, chunked, splash
+from sweep.models.attention import attend, choose, chunked, splash
 
 B, L, H, A = 2, 12, 4, 8
 

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from models import counting, functional
-from models.shape import Shape
-from models.transformer import SCAN_FROM
+from sweep.models import counting, functional
+from sweep.models.shape import Shape
+from sweep.models.transformer import SCAN_FROM
 
 BASE = Shape(vocab=100, width=16, depth=2, heads=4, kv_heads=4, head_dim=4, ffn=40, seq_len=16, batch=2)
 VARIANTS = {

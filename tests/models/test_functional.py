@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import functional
-from models.shape import Shape
+from sweep.models import functional
+from sweep.models.shape import Shape
 from tests.models.fresh import fresh
 
 SHAPE = Shape(vocab=60, width=16, depth=2, heads=2, kv_heads=1, head_dim=8, ffn=24, seq_len=12, batch=3)

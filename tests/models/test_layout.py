@@ -10,9 +10,9 @@ import pytest
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
-from models import counting, functional, layout
-from models.layout import Layout
-from models.shape import Shape
+from sweep.models import counting, functional, layout
+from sweep.models.layout import Layout
+from sweep.models.shape import Shape
 from tests.models.fresh import fresh
 
 SHAPE = Shape(vocab=512, width=256, depth=2, heads=4, kv_heads=2, head_dim=64, ffn=704, seq_len=16, batch=8, tied=False)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from models.shape import Shape
+from sweep.models.shape import Shape
 
 TINY = Shape(vocab=64, width=8, depth=1, heads=2, kv_heads=1, head_dim=4, ffn=12, seq_len=16, batch=2)
 

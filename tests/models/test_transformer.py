@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from models import functional, transformer
-from models.shape import Shape
+from sweep.models import functional, transformer
+from sweep.models.shape import Shape
 from tests.models.fresh import fresh
 
 SHAPE = Shape(vocab=50, width=16, depth=3, heads=4, kv_heads=2, head_dim=4, ffn=24, seq_len=16, batch=2)

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models import counting
-from models.shape import Shape
 from sweep import config
 from sweep.cli import main
 from sweep.design import estimate, recipes
 from sweep.errors import InputError
 from sweep.laws import additive
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.plan import plan
 from sweep.plan.builder import builder_of, home_of, measured_of
 from sweep.tables import io

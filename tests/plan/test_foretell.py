@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from configs import gpu
+from sweep.configs import gpu
 from sweep.errors import Refusal
 from sweep.fit import fit
 from sweep.laws import additive

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from models import layout, transformer
-from models.shape import Shape
+from sweep.models import layout, transformer
+from sweep.models.shape import Shape
 from sweep.train import state
 from sweep.train.machine import Machine
 from sweep.train.program import Execution

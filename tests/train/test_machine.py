@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from models import counting
 from sweep.design.cost import VMAP_UP_TO, mode_of
+from sweep.models import counting
 from sweep.train import state
 from sweep.train.machine import CHUNK_STEPS, Machine, chunk_steps, feeds
 from sweep.train.program import Execution, batch_at

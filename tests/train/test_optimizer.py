@@ -67,7 +67,7 @@ def test_decay_touches_matrices_and_spares_gains():
 
 def test_only_gains_are_called_scale():
     """The rule goes by name, so every leaf of a real model must be on the right side of it."""
-    from models import functional
+    from sweep.models import functional
     from tests.train.tiny import TINY
 
     tree = jax.eval_shape(lambda: functional.init(TINY, jax.random.key(0)))

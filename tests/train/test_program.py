@@ -122,7 +122,7 @@ def test_a_non_finite_update_is_not_made(alone):
 
 
 def test_validation_is_the_mean_over_windows(alone, data):
-    from models import functional
+    from sweep.models import functional
 
     states, _, val = alone.run(alone.init(), [STEPS] * 8, [True] * 8)
     params = jax.tree.map(lambda x: x[5], states.params)

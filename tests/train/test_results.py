@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models import counting
+from sweep.models import counting
 from sweep.tables.schema import COLUMNS
 from sweep.train.cohort import CohortRun
 from sweep.train.cursor import Cursor

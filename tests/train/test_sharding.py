@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from models import layout
+from sweep.models import layout
 from sweep.train.sharding import gradient_norm, local_rows, make_mesh, mean_gradient, spec_of, specs
 from tests.train.tiny import TINY
 
@@ -71,6 +71,6 @@ def is_dims(x) -> bool:
 
 
 def dims_of(shape) -> dict:
-    from models import counting
+    from sweep.models import counting
 
     return counting.leaves(shape)

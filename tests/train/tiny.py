@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
-from models.shape import Shape
 from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial, trunk_key
+from sweep.models.shape import Shape
 from sweep.train.cohort import CohortRun
 
 TINY = Shape(vocab=64, width=8, depth=1, heads=1, kv_heads=1, head_dim=8, ffn=16, seq_len=16, batch=8)

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from configs import gpu
 from sweep.cli import main
+from sweep.configs import gpu
 from sweep.design import recipes
 from sweep.fit import fit
 from sweep.tables import io

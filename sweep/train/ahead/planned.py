@@ -10,12 +10,12 @@ import jax
 import numpy as np
 from jax.stages import Traced
 
-from models import counting
-from models.shape import Shape
 from sweep.config import Memory
 from sweep.design import estimate
 from sweep.design.cost import mode_of
 from sweep.design.placement import Place
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.train import capacity
 from sweep.train.ahead.targets import Target
 from sweep.train.machine import Machine, feeds

@@ -7,8 +7,8 @@ moments in float32, each activation that is kept written and read once, float32 
 
 from dataclasses import dataclass
 
-from models import counting
-from models.shape import Shape
+from sweep.models import counting
+from sweep.models.shape import Shape
 
 FLOAT32 = 4  # bytes
 UPDATE = 8 * FLOAT32  # bytes a weight and update: its gradient written, then weight, gradient and two moments read, and

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int32, Integer, UInt32
 
-from models.shape import Shape
 from sweep.errors import InputError
+from sweep.models.shape import Shape
 
 ROUNDS = 6
 Scalar = int | np.integer | Integer[Array, ""]

@@ -6,10 +6,10 @@ from dataclasses import replace
 import jax
 import pytest
 
-from models import counting
-from models.layout import Remat
-from models.shape import Shape
 from sweep.design.cost import Mode
+from sweep.models import counting
+from sweep.models.layout import Remat
+from sweep.models.shape import Shape
 from sweep.train.ahead import compile as ahead
 from sweep.train.ahead.compile import Compiled, compiled
 from sweep.train.ahead.planned import Corpus, Planned, machine_of

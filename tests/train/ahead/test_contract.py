@@ -12,11 +12,11 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from configs import pod
-from models import attention, counting
+from sweep.configs import pod
 from sweep.design import families
 from sweep.design.cohorts import cohorts
 from sweep.design.placement import place
+from sweep.models import attention, counting
 from sweep.train import program
 from sweep.train.ahead import gpus, planned
 from sweep.train.ahead.targets import compiling, target

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from models import counting
-from models.shape import Shape
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.train.ahead import flops, gpus
 from sweep.train.machine import Machine
 from sweep.train.program import Execution

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models import counting
-from models.shape import Shape
+from sweep.models import counting
+from sweep.models.shape import Shape
 from sweep.train.ahead import roofline
 
 SHAPE = Shape(
