@@ -6,17 +6,15 @@ accelerator it may start (sweep.platforms), all others run on the CPU. Every pro
 code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
 """
 
-import contextlib
 import difflib
 import importlib
-import io
 import json
 import os
-import re
 import sys
 from typing import Any
 
-from sweep import config, platforms
+from sweep import __version__, config, platforms
+from sweep.arguments import check_names, parse
 from sweep.errors import InputError, Partial, Refusal, SweepError
 
 VERBS = {
@@ -43,7 +41,7 @@ VERBS = {
 }
 NOT_STARTED = "Unable to initialize backend"  # JAX's words for a device that is held, or that its plugin does not get
 OVERVIEW = """\
-usage: sweep VERB ... [--json]
+usage: sweep VERB ... [--json]   or   sweep --version
 
 Which model should we train with this compute, data and inference demand, and how sure are we?
 
@@ -63,6 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(OVERVIEW.format(verbs="\n".join(f"  {name:17s}{text}" for name, (_, text) in VERBS.items())))
+            return 0
+        if words[0] in ("-V", "--version"):
+            print(json.dumps({"version": __version__}) if as_json else f"sweep {__version__}")
             return 0
         verb, rest = split_verb(words)
         output = call(verb, rest)
@@ -120,33 +121,6 @@ def call(verb: str, rest: list[str]) -> Any:
     sweep = parse(config.Sweep, unknown + asked_help, f"{verb} {args.config}", default=sweep)
     prepare_jax(device_of(module, args))
     return module.run(args, sweep)
-
-
-def parse(cls: type, words: list[str], verb: str, *, partial: bool = False, default: Any = None) -> Any:
-    """tyro's reading of `words` as `cls`, its complaints folded into one line. Help goes to stdout and exits 0."""
-    import tyro
-
-    kwargs = {} if default is None else {"default": default}
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(cls, args=words, prog=f"sweep {verb}", return_unknown_args=partial, **kwargs)
-    except SystemExit as error:
-        if not error.code:
-            raise
-        text = re.sub(r"[╭╮╰╯│─]+", " ", re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue()))
-        raise InputError(re.sub(r"\s+", " ", text).strip() or "the arguments cannot be read") from None
-
-
-def check_names(words: list[str]) -> None:
-    """Raise InputError for an override of a field that does not exist, with the nearest that does."""
-    known = config.field_names(config.Sweep)
-    for word in words:
-        if word.startswith("--"):
-            name = word[2:].split("=")[0].replace("-", "_")
-            bare = re.sub(r"(^|\.)no_", r"\1", name)
-            if name not in known and bare not in known:
-                raise InputError(f"unknown field {word.split('=')[0]!r}{config.nearest(name, known)}")
 
 
 def device_of(module: Any, args: Any) -> platforms.Device:

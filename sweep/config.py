@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from sweep import quantity
 from sweep.errors import InputError
 from sweep.models.shape import Activation, Attention, Dtype
 
@@ -155,6 +156,17 @@ POSITIVE = (  # fields that mean nothing at zero or below
     "recipe.lr_width", "recipe.lr_batch", "recipe.lr_tokens", "recipe.grad_clip", "prior.E", "prior.A", "prior.B",
     "prior.alpha", "prior.beta", "prior.noise",
 )  # fmt: skip
+QUANTITIES = {  # fields that the command line reads from 8B or 1.5PFday
+    "budgets": quantity.any_flops,
+    "target_compute": quantity.any_flops,
+    "params": quantity.nonnegative,
+    "data.max_bytes": quantity.whole,
+    "data.val_tokens": quantity.whole,
+    "recipe.batch_tokens": quantity.whole,
+    "recipe.batch_params": quantity.nonnegative,
+    "recipe.lr_batch": quantity.whole,
+    "recipe.lr_tokens": quantity.nonnegative,
+}
 
 
 def validate(sweep: Sweep) -> None:

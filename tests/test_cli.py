@@ -1,6 +1,7 @@
 """The command line: help that teaches, one line a problem, one JSON object on stdout, exit codes."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def test_help_of_a_config_lists_its_fields(capsys):
     assert code == 0
     assert "--recipe.lr" in out
     assert "--data.path" in out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    version = tomllib.loads((Path(cli.__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    assert call(capsys, "--version") == (0, f"sweep {version}\n", "")
+    assert json.loads(call(capsys, "--version", "--json")[1]) == {"version": version}
 
 
 BAD = {

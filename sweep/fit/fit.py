@@ -83,7 +83,7 @@ def fit(
     goal, form = Objective(objective, delta), laws.get(law)
     check_law(form)
     if target_compute is not None and form.target != "loss":
-        raise InputError(f"fit: --target-compute is of laws of the loss; law {law} gives {form.output}")
+        raise InputError(f"fit: --compute is of laws of the loss; law {law} gives {form.output}")
     runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite, law=form)
     judged = [*runs.remarks, *refusals(runs, form, bootstrap)]
     enforce(judged, despite)

@@ -19,7 +19,7 @@ MISSED = 2.0  # rms of the backtest's errors in claimed standard deviations
 CURES = {
     "starts_disagree": "compare --objective log_mse; more runs",
     "lanes_at_bound": "add a larger budget and wider families",
-    "extrapolation": "train a larger budget, or ask for a nearer --target-compute",
+    "extrapolation": "train a larger budget, or ask for a nearer --compute",
     "wide": "add budgets; repeat runs with other seeds",
     "few_groups": "more sizes and budgets",
     "families_without_minimum": "widen the families toward the side of the least loss",

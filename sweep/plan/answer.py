@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sweep import quantity
 from sweep.fit.predict import warning
 from sweep.laws import published
-from sweep.plan import breakeven, infeasible, limited, quantity, sureness
+from sweep.plan import breakeven, infeasible, limited, sureness
 from sweep.plan.prices import BITS, Costs
 from sweep.plan.question import SPENT, Question, Run
 from sweep.plan.source import Source

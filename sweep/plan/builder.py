@@ -11,7 +11,7 @@ import numpy as np
 from sweep import config
 from sweep.config import Sweep
 from sweep.errors import InputError
-from sweep.plan.quantity import Given, count
+from sweep.quantity import Given, count
 from sweep.tables import io
 
 DEFAULT, DEFAULT_VOCAB = "configs/pod.py", 32_768  # the vocabulary that its corpus is described with

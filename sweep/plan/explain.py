@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from sweep import quantity
 from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.fit.result import Fit, plain
-from sweep.plan import optimum, quantity, sureness
+from sweep.plan import optimum, sureness
 from sweep.plan.breakeven import load_of
 from sweep.plan.known import MODELS, Model
 from sweep.plan.prices import Costs, costs

@@ -7,16 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from sweep import quantity
 from sweep.errors import InputError
 from sweep.fit.result import Fit, plain
-from sweep.plan import quantity
 from sweep.plan.answer import record_of, run_of
 from sweep.plan.buildable import buildable, write_config
 from sweep.plan.builder import builder_of
 from sweep.plan.prices import costs
-from sweep.plan.quantity import Given
 from sweep.plan.question import FIXED, Question, target_of, unit_of
 from sweep.plan.source import Source, source_of
+from sweep.quantity import Given
 
 TOLERANCE = 0.005  # nats/token, about the noise between seeds
 

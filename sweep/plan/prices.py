@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sweep.errors import InputError
-from sweep.plan.quantity import pairs, positive
+from sweep.quantity import pairs, positive
 
 FORWARD = 3.0  # times a forward pass that training takes
 FLOPS, HOURS, USD = UNITS = ("FLOPs", "device-hours", "USD")

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sweep import quantity
 from sweep.errors import InputError
-from sweep.plan import optimum, quantity
+from sweep.plan import optimum
 from sweep.plan.optimum import Wish
 from sweep.plan.prices import FORWARD, HOURS, USD, Costs
 from sweep.plan.surface import Surface

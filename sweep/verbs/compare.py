@@ -1,7 +1,11 @@
 """`sweep compare`: laws side by side by what they foretell, or the arms of a table by what their compute buys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated
 
+import tyro
+
+from sweep import quantity
 from sweep.errors import InputError
 from sweep.fit.arms import compare_arms
 from sweep.fit.compare import compare
@@ -22,7 +26,7 @@ class Args(FittingArgs):
 
     Example: sweep compare losses.csv --laws additive,gamma,kaplan_lnd
 
-    Example: sweep compare losses.csv --by arch --target-compute 1e22
+    Example: sweep compare losses.csv --by arch --compute 1e22
     """
 
     laws: str | None = None
@@ -31,7 +35,9 @@ class Args(FittingArgs):
     """Column that names the arms."""
     resamples: int = 100
     """Of runs, below and above each origin (of each arm, with --by), for the doubt of differences."""
-    target_compute: float | None = None
+    compute: Annotated[float | None, tyro.conf.arg(aliases=("--target-compute",))] = field(
+        default=None, metadata=quantity.COMPUTE
+    )
     """With --by: FLOPs at which the arms are judged; default: the largest compute that all arms reach."""
     level: float = 0.9
     """Of the intervals."""
@@ -46,7 +52,7 @@ def run(args: Args) -> Output:
     objective, options = args.minimised, args.reading
     if args.by:
         data = compare_arms(
-            args.table, args.by, law=args.laws or "additive", objective=objective, target=args.target_compute,
+            args.table, args.by, law=args.laws or "additive", objective=objective, target=args.compute,
             level=args.level, seed=args.seed, count=args.resamples, **options,
         )  # fmt: skip
         return Output(data, describe_arms(data))

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from sweep import quantity
 from sweep.train.data.build import build
 from sweep.train.data.selection import Progress as Report
 from sweep.train.data.shards import Manifest, Split, as_dict
@@ -42,8 +43,8 @@ class Args:
     val_fraction: float = 0.05
     """Share of the documents that is held out, at least one document."""
 
-    max_bytes: int = 0
-    """Use at most this much text, a random choice of documents; 0 for all of it."""
+    max_bytes: int = field(default=0, metadata=quantity.WHOLE)
+    """Use at most this much text, such as 2e9 or 2B bytes, a random choice of documents; 0 for all of it."""
 
 
 def run(args: Args) -> Output:

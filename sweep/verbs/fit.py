@@ -1,13 +1,13 @@
 """`sweep fit`: a loss table in, a law with its doubt out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 
-from sweep import platforms
+from sweep import platforms, quantity
 from sweep.errors import Partial
 from sweep.fit import fit
 from sweep.fit.result import FIT_FILE
@@ -44,8 +44,11 @@ class Args(FittingArgs):
     """Of the resampling."""
     level: float = 0.9
     """Share of the resamples inside an interval."""
-    target_compute: float | None = None
-    """FLOPs at which the answer is wanted; default: the sweep's target, else 10 x the largest fitted."""
+    compute: Annotated[float | None, tyro.conf.arg(aliases=("--target-compute",))] = field(
+        default=None, metadata=quantity.COMPUTE
+    )
+    """FLOPs at which the answer is wanted, such as 1e23 or 10PFday; default: the sweep's target, else 10 x the largest
+    fitted."""
     diagnostics: bool = True
     """Ask how far the fit can be trusted: objectives, suspects, floor, backtest, residuals, influence."""
     device: Literal["cpu", "gpu"] = "cpu"
@@ -70,7 +73,7 @@ def run(args: Args) -> Output:
             bootstrap=args.bootstrap,
             seed=args.seed,
             level=args.level,
-            target_compute=args.target_compute,
+            target_compute=args.compute,
             despite=args.despite,
             diagnostics=args.diagnostics,
             progress=meter,

@@ -1,12 +1,13 @@
 """`sweep forecast`: a prediction that is written down, dated and hashed, before the run that decides it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
+from sweep import quantity
 from sweep.errors import InputError, Refusal
 from sweep.fit.result import Fit, record_at
 from sweep.plan import forecast as ledger
@@ -27,21 +28,23 @@ class Args:
     Lines are only appended, and each holds the hash of the one before: an edit of a past line shows. Give a run
     (--params and --tokens) or a budget (--compute: the run at the optimum). A forecast is made once.
 
-    Example: sweep forecast fit/ --params 7e9 --tokens 2e12 --name big
+    Example: sweep forecast fit/ --params 7e9 --tokens 2e12 --trial big
 
     Then: sweep forecast score fit/ --trial big --loss 2.013
     """
 
     fit: tyro.conf.Positional[str]
     """Directory of a fit or of a sweep."""
-    params: float | None = None
-    """Parameters of the run, counted as in the table that was fitted."""
-    tokens: float | None = None
-    """Tokens it trains on."""
-    compute: float | None = None
+    params: float | None = field(default=None, metadata=quantity.PARAMS)
+    """Parameters of the run, 7e9 or 7B, counted as in the table that was fitted."""
+    tokens: float | None = field(default=None, metadata=quantity.TOKENS)
+    """Tokens it trains on, 2e12 or 2T."""
+    compute: Annotated[float | None, tyro.conf.arg(aliases=("--target-compute",))] = field(
+        default=None, metadata=quantity.COMPUTE
+    )
     """Instead of both: the compute-optimal run of so many FLOPs."""
-    name: str | None = None
-    """Of the run, such as its trial id in a sweep's loss table: `forecast score` finds it by that."""
+    trial: Annotated[str | None, tyro.conf.arg(aliases=("--name",))] = None
+    """Name of the run, such as its trial id in a sweep's loss table: `forecast score` finds it by that."""
     level: float | None = None
     """Of the interval; default: the fit's."""
 
@@ -50,12 +53,12 @@ def run(args: Args) -> Output:
     """Predict, and append to the ledger."""
     fitted, home = Fit.load(args.fit), ledger_home(args.fit)
     params, tokens = question(args, fitted)
-    line = foretell_run(fitted, home, name=args.name, params=params, tokens=tokens, level=args.level)
+    line = foretell_run(fitted, home, name=args.trial, params=params, tokens=tokens, level=args.level)
     stood = (line["params"], line["tokens"]) != (params, tokens)
     if stood:
         raise InputError(
-            f"{home / ledger.FILE}: {args.name} stands since {line['date']} for {line['params']:.4g} params on "
-            f"{line['tokens']:.4g} tokens; a forecast is made once, choose another --name"
+            f"{home / ledger.FILE}: {args.trial} stands since {line['date']} for {line['params']:.4g} params on "
+            f"{line['tokens']:.4g} tokens; a forecast is made once, choose another --trial"
         )
     found = ledger.ledger_of(home)
     number = next(x.number for x in found.lines if x.record.get("hash") == line.get("hash"))
@@ -68,8 +71,8 @@ def question(args: Args, fitted: Fit) -> tuple[float, float]:
     given = [x is not None for x in (args.params, args.tokens, args.compute)]
     if given not in ([True, True, False], [False, False, True]):
         raise InputError("forecast: give --params and --tokens, or --compute alone")
-    if args.name is not None and not args.name.strip():
-        raise InputError("forecast: --name is empty")
+    if args.trial is not None and not args.trial.strip():
+        raise InputError("forecast: --trial is empty")
     if args.compute is None:
         assert args.params is not None
         assert args.tokens is not None

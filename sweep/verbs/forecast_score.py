@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -35,7 +35,7 @@ class Args:
     """Directory of the fit or of the sweep that the forecast was made from."""
     id: str | None = None
     """Of the forecast, as `sweep forecast list` shows it."""
-    trial: str | None = None
+    trial: Annotated[str | None, tyro.conf.arg(aliases=("--name",))] = None
     """Name of its run."""
     loss: float | None = None
     """Validation loss of the run, nats/token, measured as the losses that were fitted."""

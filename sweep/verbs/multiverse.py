@@ -1,13 +1,13 @@
 """`sweep multiverse`: every defensible fit of a table at once, and how much the answer moves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 
-from sweep import platforms
+from sweep import platforms, quantity
 from sweep.errors import InputError, Partial
 from sweep.fit.multiverse import Axes, multiverse
 from sweep.verbs.meter import Meter
@@ -23,13 +23,16 @@ class Args(TableArgs):
     Laws x objectives x subsets of the runs x conventions of counting x weights, each resampled: about a thousand
     specifications. An option cuts its axis to the choices it names, or widens it. Lists take commas or spaces.
 
-    Example: sweep multiverse losses.csv --target-compute 1e24 --out multiverse
+    Example: sweep multiverse losses.csv --compute 1e24 --out multiverse
 
     Example: sweep multiverse losses.csv --laws additive,gamma --objectives huber --deltas 1e-3,1e-2 --weights equal
     """
 
-    target_compute: float | None = None
-    """FLOPs at which the answer is wanted; default: the sweep's target, else 10 x the largest fitted."""
+    compute: Annotated[float | None, tyro.conf.arg(aliases=("--target-compute",))] = field(
+        default=None, metadata=quantity.COMPUTE
+    )
+    """FLOPs at which the answer is wanted, such as 1e23 or 10PFday; default: the sweep's target, else 10 x the largest
+    fitted."""
     laws: tuple[str, ...] = ()
     """Laws to fit (`sweep laws`); default: those of params and tokens with an optimum in closed form."""
     objectives: tuple[str, ...] = ()
@@ -71,7 +74,7 @@ def run(args: Args) -> Output:
     with Meter(Console(stderr=True)) as meter:
         found = multiverse(
             args.table,
-            target_compute=args.target_compute,
+            target_compute=args.compute,
             axes=axes_of(args),
             despite=args.despite,
             seed=args.seed,

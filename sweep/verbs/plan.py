@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from sweep.errors import InputError
 from sweep.plan.explain import describe, explain
 from sweep.plan.plan import TOLERANCE, plan
-from sweep.plan.quantity import nonnegative, pairs
+from sweep.quantity import nonnegative, pairs
 from sweep.verbs.output import Output
 
 
@@ -32,7 +33,7 @@ class Args:
 
     law: tyro.conf.Positional[str]
     """Directory of a fit or of a sweep, a fit.json, or the id of published coefficients such as besiroglu."""
-    compute: str | None = None
+    compute: Annotated[str | None, tyro.conf.arg(aliases=("--target-compute",))] = None
     """Budget for training and serving together: FLOPs such as 1e22, or 10PFday."""
     loss: float | None = None
     """Target loss in nats/token, reached at least cost."""

@@ -1,12 +1,12 @@
 """`sweep predict`: what a law says of one run that has not been trained, with its interval and how far it reaches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from sweep import laws
+from sweep import laws, quantity
 from sweep.errors import InputError, Refusal
 from sweep.fit.predict import Prediction, asked, warning
 from sweep.fit.result import Fit
@@ -32,10 +32,10 @@ class Args:
 
     fit: tyro.conf.Positional[str]
     """Directory of a fit or of a sweep, a fit.json, or the id of published coefficients such as besiroglu."""
-    params: float | None = None
-    """Parameters of the run, counted as in the table that was fitted."""
-    tokens: float | None = None
-    """Tokens it trains on."""
+    params: float | None = field(default=None, metadata=quantity.PARAMS)
+    """Parameters of the run, 7e9 or 7B, counted as in the table that was fitted."""
+    tokens: float | None = field(default=None, metadata=quantity.TOKENS)
+    """Tokens it trains on, 2e12 or 2T."""
     input: tuple[str, ...] = ()
     """Further inputs of the law, such as unique_tokens=25e9 width=4096."""
     level: float | None = None
@@ -88,11 +88,10 @@ def parse_inputs(pairs: tuple[str, ...]) -> dict[str, float]:
     """{"unique_tokens": 25e9} of ("unique_tokens=25e9",). Raises InputError for what is no name=number."""
     values = {}
     for pair in pairs:
-        name, _, text = pair.partition("=")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise InputError(f"--input {pair}: write input=number, such as unique_tokens=25e9") from None
+        name, equals, text = pair.partition("=")
+        if not (name and equals and text):
+            raise InputError(f"--input {pair}: write input=number, such as unique_tokens=25e9")
+        values[name] = quantity.signed(f"--input {name}", text)
     return values
 
 

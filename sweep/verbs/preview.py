@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 import tyro
 
-from sweep import platforms
+from sweep import platforms, quantity
 from sweep.config import Sweep
 from sweep.design import check, estimate, families, prior, table
 from sweep.design.cohorts import Cohort, TrunkSavings, cohorts, trunk_savings
@@ -50,9 +50,9 @@ class Args:
     compile: str = ""
     """Instead, compile every program for these devices, which need not be here, and tell whether it fits: a TPU slice
     (v5e:2x4, v5p:4x4x4, v6e:8x8, tpu7x:2x2x2), GPUs (a100:8, h100:8, h200:8), or local."""
-    assume_tokens: float = 0.0
-    """With --compile or --no-probe: tokens of a corpus that is not built yet."""
-    assume_vocab: int = 0
+    assume_tokens: float = field(default=0.0, metadata=quantity.ANY)
+    """With --compile or --no-probe: tokens of a corpus that is not built yet, such as 6e10 or 60B."""
+    assume_vocab: int = field(default=0, metadata=quantity.WHOLE)
     """With --compile or --no-probe: vocabulary of that corpus."""
     price: float = 0.0
     """With --compile: dollars for an hour of one device; tells what the sweep costs at least."""

@@ -1,13 +1,13 @@
 """`sweep suggest`: the next trials worth running."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from sweep import config
+from sweep import config, quantity
 from sweep.design import recipes
 from sweep.errors import InputError
 from sweep.fit.result import Fit
@@ -32,18 +32,18 @@ class Args:
     By the information that each run would add, under the resamples of the fit, to the law and to a bend that the table
     could not have shown. It is advice: docs/suggest.md has what it was worth in simulation and on published tables.
 
-    Example: sweep suggest fit/ --target-compute 1e23 --spend 2e21
+    Example: sweep suggest fit/ --compute 1e23 --spend 2e21
 
-    Example: sweep suggest runs/mine --target-compute 1e21 --spend 31h --rate 4e14 --for params --trunk
+    Example: sweep suggest runs/mine --compute 1e21 --spend 31h --rate 4e14 --for params --trunk
     """
 
     fit: tyro.conf.Positional[str]
     """Directory of a fit or of a sweep, made with resamples."""
-    target_compute: float
-    """FLOPs at which the answer is wanted, beyond the fitted runs."""
+    compute: Annotated[float, tyro.conf.arg(aliases=("--target-compute",))] = field(metadata=quantity.COMPUTE)
+    """FLOPs at which the answer is wanted, such as 1e23 or 10PFday, beyond the fitted runs."""
     spend: str
-    """FLOPs for the new runs, such as 2e21, or device-hours, such as 31h, with --rate."""
-    rate: float | None = None
+    """FLOPs for the new runs, such as 2e21 or 10PFday, or device-hours, such as 31h, with --rate."""
+    rate: float | None = field(default=None, metadata=quantity.ANY)
     """FLOPs a second that one device does in training, as you measured it."""
     what: Annotated[Literal["loss", "params"], tyro.conf.arg(name="for")] = "loss"
     """What is to be known better: loss, L(C), or params, the best size N*(C)."""
@@ -60,7 +60,7 @@ def run(args: Args) -> Output:
     spend = flops_of(args.spend, args.rate)
     data = suggest(
         Fit.load(args.fit),
-        target=args.target_compute,
+        target=args.compute,
         spend=spend,
         wanted=args.what,
         trunk=args.trunk,
@@ -86,14 +86,12 @@ def buildable(home: Path, trials: list[dict[str, Any]]) -> None:
 
 def flops_of(spend: str, rate: float | None) -> float:
     """FLOPs of "2e21", or of "31h" at a rate in FLOPs a second. Raises InputError."""
-    found = re.fullmatch(r"\s*([0-9.eE+-]+)\s*(h?)\s*", spend)
+    hours = re.fullmatch(r"(.*\d)\s*(?:h|hours)\s*", spend)
     try:
-        amount = float(found[1]) if found else None
-    except ValueError:
-        amount = None
-    if found is None or amount is None or not 0 < amount < float("inf"):
-        raise InputError(f"suggest: --spend {spend!r}; write FLOPs such as 2e21, or device-hours such as 31h")
-    if not found[2]:
+        amount = quantity.positive("--spend", hours[1]) if hours else quantity.flops("--spend", spend)
+    except InputError as error:
+        raise InputError(f"{error}; write FLOPs such as 2e21, or device-hours such as 31h") from None
+    if not hours:
         return amount
     if rate is None or not 0 < rate < float("inf"):
         raise InputError(f"suggest: --spend {spend} needs --rate, the FLOPs a second that a device does in training")

@@ -125,7 +125,7 @@ def test_refusals_are_in_the_words_of_the_target():
         fit({**table, "lr": np.full(40, 1e-3)}, law="step_law")
     with pytest.raises(Refusal, match="their exponents cannot be separated"):
         fit({**table, "tokens": 20 * table["params"]}, law="step_law")
-    with pytest.raises(InputError, match="--target-compute is of laws of the loss"):
+    with pytest.raises(InputError, match="--compute is of laws of the loss"):
         fit(table, law="step_law", target_compute=1e21)
 
 

@@ -217,9 +217,9 @@ def test_a_fit_that_did_not_converge_foretells_nothing(capsys, home):
         (["nowhere", "--params", "1e9", "--tokens", "1e10"], "no fit.json here"),
         (["FIT", "--params", "1e9"], "give --params and --tokens, or --compute alone"),
         (["FIT", "--params", "1e9", "--tokens", "1e10", "--compute", "1e20"], "or --compute alone"),
-        (["FIT", "--params", "-1", "--tokens", "1e10"], "positive"),
+        (["FIT", "--params", "-1", "--tokens", "1e10"], "not negative"),
         (["FIT", "--params", "1e9", "--tokens", "1e10", "--level", "90"], "within (0, 1)"),
-        (["FIT", "--params", "1e9", "--tokens", "1e10", "--name", " "], "--name is empty"),
+        (["FIT", "--params", "1e9", "--tokens", "1e10", "--name", " "], "--trial is empty"),
         (["list", "FIT"], "no forecasts yet"),
         (["verify", "FIT"], "no forecasts yet"),
         (["score", "FIT", "--loss", "2"], "no forecast here"),
@@ -258,4 +258,4 @@ def test_a_name_is_one_run(capsys, home):
     big(capsys, home, "--name", "a")
     code, out = say(capsys, home, "--params", 2e10, "--tokens", 1e12, "--name", "a")
     assert code == 1
-    assert "a forecast is made once, choose another --name" in out
+    assert "a forecast is made once, choose another --trial" in out

@@ -55,8 +55,8 @@ def test_published_coefficients_give_a_point_and_say_so(capsys):
     ("words", "why"),
     [
         (["nowhere", "--params", "1e9", "--tokens", "1e10"], "no published coefficients of that id"),
-        (["hoffmann", "--params", "-1", "--tokens", "1e10"], "positive"),
-        (["hoffmann", "--params", "1e9", "--tokens", "nan"], "positive"),
+        (["hoffmann", "--params", "-1", "--tokens", "1e10"], "--params -1: it must be a number, and not negative"),
+        (["hoffmann", "--params", "1e9", "--tokens", "nan"], "--tokens nan: it must be a number"),
         (["hoffmann", "--params", "1e9"], "tokens"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_sweep_names_its_nearest_shapes(capsys, home, tmp_path):
         (["--target-compute", "1e22", "--spend", "much"], 1, "write FLOPs such as 2e21, or device-hours"),
         (["--target-compute", "1e22", "--spend", "1e"], 1, "write FLOPs such as"),
         (["--target-compute", "1e22", "--spend", "-5"], 1, "write FLOPs such as"),
-        (["--target-compute", "1e22", "--spend", "10h", "--rate", "-1"], 1, "needs --rate"),
+        (["--target-compute", "1e22", "--spend", "10h", "--rate", "-1"], 1, "--rate -1: it must be a number"),
         (["--target-compute", "1e19", "--spend", "1e20"], 2, "refused (target_inside)"),
         (["--target-compute", "1e22", "--spend", "1e12"], 2, "the cheapest run takes"),
         (["--target-compute", "1e22", "--spend", "1e20", "--for", "both"], 1, "loss"),

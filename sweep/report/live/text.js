@@ -1,4 +1,4 @@
-// Numbers as people read and write them, as sweep/plan/words.py and sweep/plan/quantity.py do.
+// Numbers as people read and write them, as sweep/plan/words.py and sweep/quantity.py do.
 
 const DASH = "\u2013";
 
