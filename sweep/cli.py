@@ -3,7 +3,7 @@
 Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
 returns an Output. A module with `CONFIG = True` also receives the resolved sweep; one with `device(args)` says which
 accelerator it may start (sweep.platforms), all others run on the CPU. Every problem ends here, as one line and an exit
-code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of ours (sweep.fault).
 """
 
 import difflib
@@ -13,9 +13,9 @@ import os
 import sys
 from typing import Any
 
-from sweep import __version__, config, platforms
+from sweep import __version__, config, fault, platforms
 from sweep.arguments import check_names, parse
-from sweep.errors import InputError, Partial, Refusal, SweepError
+from sweep.errors import Fault, InputError, Partial, Refusal, SweepError
 
 VERBS = {
     "demo": ("sweep.verbs.demo", "the main job on an embedded corpus, in minutes on a laptop CPU"),
@@ -48,7 +48,7 @@ Which model should we train with this compute, data and inference demand, and ho
 {verbs}
 
 `sweep VERB --help` explains a verb. --json prints one JSON object on stdout; progress goes to stderr.
-Exit codes: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part.
+Exit codes: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of sweep itself.
 Start with: sweep demo"""
 
 
@@ -71,17 +71,19 @@ def main(argv: list[str] | None = None) -> int:
         return output.code
     except SweepError as error:
         return tell(verb, error, as_json)
-    except RuntimeError as error:
-        if NOT_STARTED not in str(error):
-            raise
-        why = str(error).splitlines()[0]
-        return tell(verb, InputError(f"{why}; `sweep doctor` shows what is here and who holds it"), as_json)
     except KeyboardInterrupt:
         print(f"sweep {verb}: interrupted", file=sys.stderr)
         return 3
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if isinstance(error, RuntimeError) and NOT_STARTED in str(error):
+            why = str(error).splitlines()[0]
+            return tell(verb, InputError(f"{why}; `sweep doctor` shows what is here and who holds it"), as_json)
+        if fault.passes():
+            raise
+        return tell(verb, Fault(fault.describe(error, words)), as_json)
 
 
 def tell(verb: str, error: SweepError, as_json: bool) -> int:

@@ -1,6 +1,7 @@
 """The ways a command ends, as exceptions. One line each: what, where, what to do.
 
-Exit codes of the command line: 0 done, 1 the user's input is wrong, 2 refused by a check, 3 finished in part.
+Exit codes of the command line: 0 done, 1 the user's input is wrong, 2 refused by a check, 3 finished in part, 70 a
+fault of ours.
 """
 
 
@@ -34,3 +35,9 @@ class Partial(SweepError):
     """The work ended in part: what is finished is kept, and the same command continues."""
 
     exit_code = 3
+
+
+class Fault(SweepError):
+    """An exception that nobody foresaw: a fault of this program. The message names the file with the traceback."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h

@@ -7,6 +7,7 @@ from pathlib import Path
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["SWEEP_RAISE"] = "1"  # an exception that nobody foresaw fails a test with its traceback
 
 import jax
 import pytest

@@ -60,7 +60,7 @@ def quick(law: Law, runs: Runs) -> Quick:
         gram, moment = (jacobian * weight) @ jacobian.T, (jacobian * weight) @ residual
         while damping < 1e6:
             lift = np.diag(damping * np.diag(gram) + 1e-14 * np.trace(gram))
-            step = np.clip(np.linalg.solve(gram + lift, moment), -3.0, 3.0)
+            step = np.clip(solve(gram + lift, moment), -3.0, 3.0)
             trial = np.clip(theta + step, law.lower, law.upper)
             new = target - predicted(trial)
             if huber_sum(new, scale) < cost * (1 - 1e-9):
@@ -71,6 +71,14 @@ def quick(law: Law, runs: Runs) -> Quick:
             break  # no step is better: this is the optimum
     everywhere = np.log(runs.loss) - predicted(theta, slice(None))
     return described(law, theta, residual, everywhere, differences(predicted, theta))
+
+
+def solve(matrix: np.ndarray, moment: np.ndarray) -> np.ndarray:
+    """The step [k]; the shortest where the matrix is singular, as of a coefficient that changes nothing."""
+    try:
+        return np.linalg.solve(matrix, moment)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(matrix, hermitian=True) @ moment
 
 
 def sample(values: np.ndarray, count: int) -> np.ndarray:

@@ -78,7 +78,7 @@ def grouping(
     if trunk in table.column_names:
         return slips.codes(table[trunk], rows), []
     if stated:
-        raise missing(table, "trunk", trunk, name)
+        raise missing(table, ["trunk"], {"trunk": trunk}, name)
     if run is None:
         return np.arange(len(rows)), []
     column, group = run

@@ -1,7 +1,7 @@
 """Which rows and columns of a table a fit reads: filters, names, expressions, and what to say where one is missing."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from sweep.tables.expression import compute, select
 from sweep.tables.numbers import parse, plain, problems_of
 from sweep.tables.problem import Problem, enforce
 from sweep.tables.schema import STATUSES
+from sweep.tables.wide import advice, listed
 
 ALIASES = {
     "params": ("n", "n_params", "num_params", "parameters", "model_size", "size"),
@@ -21,13 +22,16 @@ ALIASES = {
 
 
 class Columns(Mapping[str, np.ndarray]):
-    """Columns of a table as arrays, each converted when an expression asks for it."""
+    """Columns of a table as arrays, each converted when an expression asks for it, and not before."""
 
-    def __init__(self, table: pa.Table, *, as_numbers: bool):
-        self.table, self.as_numbers = table, as_numbers
+    def __init__(self, table: pa.Table):
+        self.table = table
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return parse(self.table[name])[0] if self.as_numbers else plain(self.table[name])
+        return plain(self.table[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.table.column_names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.table.column_names)
@@ -38,7 +42,7 @@ class Columns(Mapping[str, np.ndarray]):
 
 def chosen(table: pa.Table, where: str | None, name: str) -> tuple[np.ndarray, list[tuple[str, int]]]:
     """Index of the rows that satisfy the filter and are finished runs, and (status, how many) of the unfinished."""
-    keep = select(where, Columns(table, as_numbers=False)) if where else np.ones(table.num_rows, bool)
+    keep = select(where, Columns(table)) if where else np.ones(table.num_rows, bool)
     if len(keep) != table.num_rows:
         raise InputError(f"--where {where!r}: not a condition on a column")
     excluded = []
@@ -61,37 +65,68 @@ def numbers(
     name: str,
     signed: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], list[Problem]]:
-    """Values [m] of the inputs `keys` at the chosen rows, and what is wrong with them; `signed` may be 0 or below."""
+    """Values [m] of the inputs `keys` at the chosen rows, and what is wrong with them; `signed` may be 0 or below.
+
+    Raises:
+        InputError: columns that are not there, all of them named; or an expression that cannot be computed.
+    """
+    keys = list(keys)
+    if absent := lacking(table, keys, names):
+        raise missing(table, absent, names, name)
     values, problems = {}, []
     for key in keys:
-        column, texts = names[key], None
-        if column in table.column_names:
-            texts = table[column]
-            values[key], bad = (x[rows] for x in parse(texts, counts=key != "loss"))
-        elif is_expression(column):
-            values[key] = compute(column, Columns(table, as_numbers=True))[rows]
-            bad = np.zeros(len(rows), bool)
-        else:
-            raise missing(table, key, column, name, names)
-        problems += problems_of(values[key], bad, texts, rows, key, column, name, key in signed)
+        values[key], bad = (x[rows] for x in cells(table, key, names, name))
+        column = table[names[key]] if names[key] in table.column_names else None
+        problems += problems_of(values[key], bad, column, rows, key, names[key], name, key in signed)
     return values, problems
+
+
+def lacking(table: pa.Table, keys: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """The inputs whose column is not there, and is nothing to compute."""
+    return [key for key in keys if names[key] not in table.column_names and not is_expression(names[key])]
+
+
+def cells(table: pa.Table, key: str, names: Mapping[str, str], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(values [n] of one input in every row, mask [n] of what is not a number), of a column or an expression."""
+    given = names[key]
+    if given in table.column_names:
+        return parse(table[given], counts=key != "loss")
+    try:
+        return compute(given, Columns(table)), np.zeros(table.num_rows, bool)
+    except InputError as error:
+        if nearest(given, table.column_names):  # a name with a sign in it, misspelt
+            raise missing(table, [key], names, name) from error
+        raise
 
 
 def is_expression(text: str) -> bool:
     """Whether a column was given as something to compute."""
-    return any(sign in text for sign in "+-*/(")
+    return any(sign in text for sign in "+-*/(`'\"")
 
 
-def missing(table: pa.Table, key: str, column: str, name: str, names: Mapping[str, str] | None = None) -> InputError:
-    """The error of a column that is not there, with the most useful hint there is."""
+def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name: str) -> InputError:
+    """The error of columns that are not there, with the most useful hint there is."""
     known = table.column_names
-    alias = next((c for c in known if c.lower() in ALIASES.get(key, ()) or c.lower() == key), None)
-    hint = nearest(column, known) or (f"; did you mean {alias!r}?" if alias else f"; columns: {', '.join(known)}")
-    way = f"name it with --columns, as in --columns {key}={alias or 'N'}"
-    if key == "tokens" and names and names["flops"] in known:
+    if wide := advice(known):
+        return InputError(f"{name}: no column {names[keys[0]]!r}; columns named by values become rows with {wide}")
+    if len(keys) > 1:
+        missed = ", ".join(repr(names[key]) for key in keys)
+        pairs = " ".join(f"{key}={alias(key, known) or '…'}" for key in keys)
+        return InputError(f"{name}: no columns {missed}; columns: {listed(known)} (name them: --columns {pairs})")
+    key, column = keys[0], names[keys[0]]
+    other = alias(key, known)
+    hint = nearest(column, known) or (f"; did you mean {other!r}?" if other else f"; columns: {listed(known)}")
+    way = f"name it with --columns, as in --columns {key}={other or 'N'}"
+    flops = next((names[x] for x in ("flops", "budget") if names.get(x) in known), None)
+    if key == "tokens" and flops:
         size = names["params"]
-        way = f'from FLOPs it is computed by --columns "tokens={names["flops"]}/(6*{size})", or name it with --columns'
+        way = f'from FLOPs it is computed by --columns "tokens={flops}/(6*{size})", or name it with --columns'
     return InputError(f"{name}: no column {column!r}{hint} ({way})")
+
+
+def alias(key: str, known: Iterable[str]) -> str | None:
+    """The column that an input goes by elsewhere, if the table has it."""
+    return next((c for c in known if c.lower() in ALIASES.get(key, ()) or c.lower() == key), None)
 
 
 def bytes_of(
@@ -111,6 +146,6 @@ def bytes_of(
         value = math.nan
     if not 0 < value < math.inf:
         raise InputError(
-            f"--bytes-per-token {given}: a positive number or a column; columns: {', '.join(table.column_names)}"
+            f"--bytes-per-token {given}: a positive number or a column; columns: {listed(table.column_names)}"
         )
     return value

@@ -104,7 +104,7 @@ def signed(law: Law) -> set[str]:
 def whole_runs(table: pa.Table, names: Mapping[str, str], rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     """(index [m] of all rows of the runs of which some are chosen, number of the run of each)."""
     if names["run"] not in table.column_names:
-        raise missing(table, "run", names["run"], name)
+        raise missing(table, ["run"], names, name)
     label = np.array([str(x) for x in plain(table[names["run"]])])
     number = np.unique(label, return_inverse=True)[1]
     whole = np.flatnonzero(np.isin(number, number[rows]))

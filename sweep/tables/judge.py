@@ -61,6 +61,9 @@ def collinear(runs: Runs, law: Law) -> str:
     if len(BASE & set(law.inputs)) < 2 or not np.isfinite(runs.params * runs.tokens).all():
         return ""
     ln_n, ln_d = np.log(runs.params), np.log(runs.tokens)
+    for name, values in (("params", ln_n), ("tokens", ln_d)):
+        if np.ptp(values) < FLAT:  # of a law that reads FLOPs besides the other one
+            return f"every run has the same {name}; {' and '.join(law.inputs)} follow from each other: vary {name}"
     slope, middle = np.polyfit(ln_n - ln_n.mean(), ln_d - ln_d.mean(), 1)
     scatter = np.std(ln_d - ln_d.mean() - slope * (ln_n - ln_n.mean()) - middle)
     if slope <= 0 or scatter >= ALIGNED:

@@ -12,6 +12,7 @@ LISTED = 20  # problems of one kind in one column that are named one by one
 SUFFIXES = {"[kK]": "e3", "[mM]": "e6", "[bBgG]": "e9", "[tT]": "e12"}
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(inf|infinity)$"
 MISSING = r"^(nan|na|n/a|null|none|-)?$"
+UNFINISHED = "; --drop-unfinished leaves such rows out, and counts them"
 RANGE = {  # what no run has: a slip of a unit, or a value that lost its meaning on the way
     "params": (1e-9, 1e30),
     "tokens": (1e-9, 1e30),
@@ -21,10 +22,51 @@ RANGE = {  # what no run has: a slip of a unit, or a value that lost its meaning
 
 
 def plain(column: pa.ChunkedArray) -> np.ndarray:
-    """Floats with NaN where a number is missing; anything else as objects with None."""
-    if is_number(column.type) or pa.types.is_null(column.type):
+    """Floats with NaN where a number is missing; anything else as objects with None: text as it is, the rest as text.
+
+    Raises nothing, whatever the column holds: a date that Python lacks, bytes that are no text.
+    """
+    column = decoded(column)
+    if is_number(column.type) or pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
         return floats(column)
-    return np.array([*column.to_pylist(), None], dtype=object)[:-1]
+    return np.array([*texts(column), None], dtype=object)[:-1]
+
+
+def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose values stand in it, and not in a dictionary or a buffer beside it."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return decoded(column.cast(kind.value_type))
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
+    return column
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is of text."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Whether a type is of bytes: text of a file that is not all UTF-8, for one."""
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Every value as text, None where it is missing; dates as ISO 8601, bytes that are no text with escapes."""
+    kind = column.type
+    if is_bytes(kind):
+        return [None if x is None else x.decode(errors="backslashreplace") for x in column.to_pylist()]
+    if is_text(kind):
+        return column.to_pylist()
+    try:
+        if pa.types.is_nested(kind):
+            return [None if x is None else repr(x) for x in column.to_pylist()]
+        if pa.types.is_timestamp(kind) and kind.tz is not None:
+            column = column.cast(pa.timestamp(kind.unit))  # in UTC: the zone may be one that nobody knows here
+        return column.cast(pa.string()).to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):  # what neither Arrow nor Python can write
+        return [f"<{kind}>" if x.is_valid else None for x in column]
 
 
 def parse(column: pa.ChunkedArray, *, counts: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -32,11 +74,11 @@ def parse(column: pa.ChunkedArray, *, counts: bool = True) -> tuple[np.ndarray, 
 
     Text counts as a number when it is written as one; with `counts` also as `1.2B`, `350M`, `70k`, `15T`.
     """
+    column = decoded(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_bytes(kind):
+        column, kind = pa.chunked_array([pa.array(texts(column), pa.string())]), pa.string()
+    if is_text(kind):
         return parse_text(column, counts)
     if is_number(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return floats(column), np.zeros(len(column), bool)
@@ -90,7 +132,7 @@ def parse_text(column: pa.ChunkedArray, counts: bool) -> tuple[np.ndarray, np.nd
 def problems_of(
     values: np.ndarray,
     bad: np.ndarray,
-    texts: pa.ChunkedArray | None,
+    column_of: pa.ChunkedArray | None,
     rows: np.ndarray,
     key: str,
     column: str,
@@ -101,7 +143,7 @@ def problems_of(
 
     Args:
         values, bad: of `parse`, at the chosen rows.
-        texts: the column as the table has it [n], to quote what is not a number.
+        column_of: the column as the table has it [n], to quote what is not a number.
         rows: index of the chosen rows in the table [m].
         key: the input: params, tokens, flops, loss, or budget, which may be missing and have any sign.
         signed: the input may be zero or negative.
@@ -122,11 +164,11 @@ def problems_of(
         where = np.flatnonzero(mask)
         level = "refusal" if code == "loss_not_positive" else "error"
         for i in where[:LISTED].tolist():
-            shown = f"{values[i]:g}" if texts is None else quote(texts[int(rows[i])].as_py())
+            shown = f"{values[i]:g}" if column_of is None else quote(column_of, int(rows[i]))
             told = {
-                "not_a_number": f"{shown} is not a number{hint(shown)}",
-                "missing": f"missing; it must be {wanted}",
-                "not_finite": f"{values[i]:g}; it must be {wanted}",
+                "not_a_number": f"{shown} is not a number{hint(shown, key)}",
+                "missing": f"missing; it must be {wanted}{UNFINISHED if key == 'loss' else ''}",
+                "not_finite": f"{values[i]:g}; it must be {wanted}{UNFINISHED if key == 'loss' else ''}",
                 "not_positive": f"{values[i]:g}; it must be {wanted}",
                 "loss_not_positive": f"{values[i]:g}; it must be a positive finite number in any of --units "
                 'nats|bits|bpb: leave the row out (--where "loss > 0"), or undo what shifted it or took its logarithm',
@@ -139,19 +181,23 @@ def problems_of(
             yield Problem(code, message, None, column, level)
 
 
-def quote(value: object) -> str:
+def quote(column: pa.ChunkedArray, at: int) -> str:
     """A value as it stands in the table, cut to a length that fits a line."""
-    text = repr(value)
+    value = decoded(column.slice(at, 1))
+    written = str(value[0].as_py()) if is_number(value.type) else str(texts(value)[0])
+    text = repr(written) if is_text(value.type) or is_bytes(value.type) else written
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def hint(text: str) -> str:
+def hint(text: str, key: str) -> str:
     """What to write instead of a number that is written otherwise."""
     bare = text.strip("'\" ")
     if re.fullmatch(r"[+-]?\d+,\d+", bare) and not re.fullmatch(r"\d{1,3},\d{3}", bare):
         return f"; with a decimal point it is {bare.replace(',', '.')}"
     if re.fullmatch(r"[+-]?\d{1,3}([,_ ']\d{3})+(\.\d+)?", bare):
         return f"; without separators it is {re.sub(r'[,_ ]', '', bare)}"
+    if key == "loss" and not any(letter.isdigit() for letter in bare):
+        return UNFINISHED
     if bare[:1] in "{[(":
         return "; it is a nested value: flatten it to one column a number"
     return ""

@@ -48,9 +48,10 @@ def check_codes(despite: Sequence[str]) -> None:
 def enforce(problems: Iterable[Problem], despite: Sequence[str]) -> None:
     """Raise the first error, else the first refusal that `despite` does not override."""
     problems = list(problems)
-    for problem in problems:
-        if problem.level == "error":
-            raise InputError(problem.message)
+    errors = [problem for problem in problems if problem.level == "error"]
+    for problem in errors:
+        more = len(errors) - 1
+        raise InputError(problem.message + (f" (and {more} more: sweep check lists them)" if more else ""))
     for problem in problems:
         if problem.level == "refusal" and problem.code not in despite:
             raise Refusal(problem.code, f"{problem.message} (--despite {problem.code} overrides)")

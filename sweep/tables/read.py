@@ -1,70 +1,109 @@
 """From a path, a table in memory or arrays to one Arrow table whose columns have plain values and one name each."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
 from sweep.errors import InputError
+from sweep.tables.pipes import is_drawn, read_pipes
+from sweep.tables.records import read_json
+from sweep.tables.text import Text, read_csv, unpack
+from sweep.tables.wide import lengthen
 
-CURES = {
-    ";": "tr ';' ',' < TABLE > commas.csv",
-    "\t": "tr '\\t' ',' < TABLE > commas.csv, or name the file .tsv",
-    "|": "tr '|' ',' < TABLE > commas.csv",
-}
+JSON, MARKDOWN, PACKED = (".json", ".jsonl", ".ndjson"), (".md", ".markdown"), (".gz", ".zst")
+HEAD = 1 << 16  # bytes that are looked at to tell a format
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A file and how it is read, wherever a table is asked for.
+
+    Attributes:
+        path: of the file, or the directory of a sweep.
+        wide: how columns become rows, see sweep.tables.wide.
+        drop_unfinished: leave out the rows whose loss is missing, infinite or a word, and count them.
+    """
+
+    path: str | Path
+    wide: str | None = None
+    drop_unfinished: bool = False
+
+
+class Contents(NamedTuple):
+    """A table, and (what, how many) of what was left out on the way."""
+
+    table: pa.Table
+    excluded: list[tuple[str, int]]
 
 
 def read(path: str | Path) -> pa.Table:
-    """A CSV, TSV or Parquet file, by its ending or its first bytes (anything else is read as CSV).
+    """The table of a file: `read_file` without `--wide`."""
+    return read_file(TableFile(path)).table
+
+
+def read_file(source: TableFile) -> Contents:
+    """A Parquet, JSON, Markdown, TSV or CSV file, by its ending or its first bytes; text also packed (gzip, Zstandard).
 
     Raises:
         InputError: no such file, one that may not be read, an empty one, one with a header only, one that does not
             parse, or columns that share a name.
     """
-    file = Path(path)
+    file = Path(source.path)
     if not file.is_file():
-        raise InputError(f"{file}: no such table; give a CSV or Parquet file, or the directory of a sweep")
+        raise InputError(f"{file}: no such table; give a CSV, Parquet or JSON file, or the directory of a sweep")
     if file.stat().st_size == 0:
         raise InputError(f"{file}: the file is empty; a table needs a header and rows")
     try:
-        with pa.input_stream(str(file)) as stream:
-            head = stream.read(1 << 16)
-        if file.suffix == ".parquet" or head[:4] == b"PAR1":
-            table = pyarrow.parquet.ParquetFile(file).read()
-        else:
-            separator = "\t" if file.suffixes[:1] == [".tsv"] else ","
-            judge_head(head, file, separator)
-            table = pyarrow.csv.read_csv(file, parse_options=pyarrow.csv.ParseOptions(delimiter=separator))
+        table, commented = parsed(file)
+        names = table.column_names
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or str(error).splitlines()[0]}") from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{file}: not a readable table: {str(error).splitlines()[0]}") from error
+    table = distinct(without_unnamed(table, names), str(file))
+    excluded = [("commented out", commented)] * bool(commented)
+    if source.wide is not None:
+        table, empty = lengthen(table, source.wide, str(file))
+        excluded += [("empty cells", empty)] * bool(empty)
     if table.num_rows == 0:
         raise InputError(f"{file}: a header and no rows; nothing to fit")
-    return distinct(table, str(file))
+    return Contents(table, excluded)
 
 
-def judge_head(head: bytes, file: Path, separator: str) -> None:
-    """Raise InputError where the first lines are no comma-separated text in UTF-8."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:4096]:
-        raise InputError(f"{file}: not a CSV in UTF-8 (UTF-16, or a binary file); save it as a CSV in UTF-8")
-    lines = head.decode("utf-8", "replace").splitlines()
-    header, rest = (lines or [""])[0], lines[1:20]
-    if header.count(separator):
-        return
-    seen = max(CURES, key=header.count)
-    if not header.count(seen):
-        return
-    cure = CURES[seen].replace("TABLE", file.name)
-    told = f"{file}: the columns are separated by {seen!r}, not by {separator!r}"
-    if seen == ";" and any("," in line for line in rest):
-        cure = f"tr ',;' '.,' < {file.name} > points.csv"
-        told += ", and numbers have a decimal comma"
-    raise InputError(f"{told}; write it with commas and decimal points: {cure}")
+def parsed(file: Path) -> tuple[pa.Table, int]:
+    """(the table of a file, how many of its rows are commented out)."""
+    with pa.input_stream(str(file), compression=None) as stream:
+        if stream.read(4) == b"PAR1" or file.suffix == ".parquet":
+            return pyarrow.parquet.ParquetFile(file).read(), 0
+    with pa.input_stream(str(file), compression=None) as stream:
+        text = unpack(stream.read(), str(file))
+    if text.data[:4] == b"PAR1":
+        return pyarrow.parquet.ParquetFile(pa.BufferReader(text.data)).read(), 0
+    ending = Path(file.stem).suffix if file.suffix in PACKED else file.suffix
+    if looks_like_json(text, ending):
+        return read_json(text), 0
+    if ending in MARKDOWN or is_drawn(text.data[:HEAD].decode(errors="replace")):
+        return read_pipes(text), 0
+    return read_csv(text, "\t" if ending == ".tsv" else ",")
+
+
+def looks_like_json(text: Text, ending: str) -> bool:
+    """Whether a text is JSON, by its ending or its first byte; under the name of a CSV also by its second."""
+    start = text.data[:HEAD].lstrip()
+    if ending in (".csv", ".tsv"):
+        return start[:1] in (b"[", b"{") and start[1:].lstrip()[:1] in (b"{", b'"', b"[")
+    return ending in JSON or start[:1] in (b"[", b"{")
+
+
+def without_unnamed(table: pa.Table, names: list[str]) -> pa.Table:
+    """`table` without the columns of no name that commas at the end of lines make, where there are several."""
+    unnamed = [i for i, name in enumerate(names) if not name.strip()]
+    return table.select([i for i in range(len(names)) if i not in unnamed]) if len(unnamed) > 1 else table
 
 
 def distinct(table: pa.Table, name: str) -> pa.Table:

@@ -73,5 +73,5 @@ def map_columns(source: Source, request: Request) -> Names:
     keys = (*INPUTS, *further.keys(request.law))
     column = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in keys} | dict(request.columns)
     if "run" in request.columns and request.columns["run"] not in known:
-        raise missing(source.table, "run", request.columns["run"], source.name)
+        raise missing(source.table, ["run"], column, source.name)
     return Names(column, set(request.columns), own, known)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from sweep.tables.numbers import is_number
+from sweep.tables.numbers import decoded, is_number, plain, texts
 from sweep.tables.problem import Problem
 from sweep.tables.units import doubt_flops
 
@@ -118,8 +118,8 @@ def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> 
     for column in table.column_names:
         if column.lower() not in TEXT_NAMES or column in mentioned:
             continue
-        values = table[column].to_pylist()
-        counts = Counter(str(values[i]) for i in rows.tolist() if values[i] is not None and values[i] != "")
+        values = texts(decoded(table[column]))
+        counts = Counter(value for i in rows.tolist() if (value := values[i]))
         if len(counts) < 2:
             continue
         most = counts.most_common(3)
@@ -153,11 +153,9 @@ def run_column(table: pa.Table, rows: np.ndarray, params: np.ndarray) -> tuple[s
 def codes(column: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
     """Number of the value in each of the chosen rows, 0 and up; every missing value has a number of its own."""
     known: dict[object, int] = {}
-    values = column.to_pylist()
-    if pa.types.is_nested(column.type):
-        values = [None if v is None else repr(v) for v in values]
+    values = plain(column)
     raw = np.array(
-        [-1 if v is None or v != v or v == "" else known.setdefault(v, len(known)) for v in values], np.int64
+        [-1 if v is None or v != v or v == "" else known.setdefault(v, len(known)) for v in values.tolist()], np.int64
     )[rows]
     alone = raw < 0
     raw[alone] = len(known) + np.arange(alone.sum())

@@ -11,7 +11,7 @@ from sweep.errors import InputError
 from sweep.tables import io
 from sweep.tables.curves import Curves
 from sweep.tables.numbers import plain
-from sweep.tables.read import in_memory, read
+from sweep.tables.read import TableFile, in_memory, read_file
 
 
 class Source(NamedTuple):
@@ -22,31 +22,45 @@ class Source(NamedTuple):
         name: in messages.
         directory: of the sweep that the table is of, if it is one.
         by_name: whether arrays were passed by name, so that the caller has said which is which, by the API's contract.
+        excluded: (what, how many) of rows that are not in the table although the file has them.
+        drop_unfinished: rows without a finite loss are left out, and counted.
     """
 
     table: pa.Table
     name: str
-    directory: Path | None
-    by_name: bool
+    directory: Path | None = None
+    by_name: bool = False
+    excluded: tuple[tuple[str, int], ...] = ()
+    drop_unfinished: bool = False
 
 
 def open_source(source: Any) -> Source:
-    """The table of any source. Raises InputError where it cannot be read."""
-    return Source(*read_source(source), by_name=isinstance(source, Mapping))
+    """The table of any source: a path, a TableFile, a table in memory or arrays by name.
+
+    Raises:
+        InputError: where it cannot be read.
+    """
+    if isinstance(source, str | Path):
+        source = TableFile(source)
+    if not isinstance(source, TableFile):
+        return Source(*in_memory(source), by_name=isinstance(source, Mapping))
+    path, drop = Path(source.path), source.drop_unfinished
+    if not path.is_dir():
+        name = f"{path} (long form)" if source.wide else str(path)
+        table, excluded = read_file(source)
+        return Source(table, name, excluded=tuple(excluded), drop_unfinished=drop)
+    if source.wide:
+        raise InputError(f"{path}: --wide is of files; the table of a sweep is in long form")
+    if any(path.glob("cohorts/*/rows-*.parquet")):
+        return Source(in_memory(io.merge(path))[0], str(path), path, drop_unfinished=drop)
+    if (path / io.LOSSES_FILE).exists():
+        return Source(io.read(path / io.LOSSES_FILE), str(path), path, drop_unfinished=drop)
+    raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a CSV or Parquet file")
 
 
 def read_source(source: Any) -> tuple[pa.Table, str, Path | None]:
     """The table, its name in messages, and the run directory if it is one."""
-    if not isinstance(source, str | Path):
-        return *in_memory(source), None
-    path = Path(source)
-    if not path.is_dir():
-        return read(path), str(path), None
-    if any(path.glob("cohorts/*/rows-*.parquet")):
-        return in_memory(io.merge(path))[0], str(path), path
-    if (path / io.LOSSES_FILE).exists():
-        return read(path / io.LOSSES_FILE), str(path), path
-    raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a CSV or Parquet file")
+    return open_source(source)[:3]
 
 
 def read_curves(directory: Path, trial: Sequence[str]) -> Curves | None:

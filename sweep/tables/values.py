@@ -1,19 +1,23 @@
 """The numbers that a fit reads of a table: which rows, of which columns, in which unit, and what is wrong with them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from sweep.errors import InputError
 from sweep.tables import further
-from sweep.tables.columns import bytes_of, chosen, numbers
+from sweep.tables.columns import bytes_of, cells, chosen, lacking, numbers
+from sweep.tables.numbers import decoded, texts
 from sweep.tables.problem import Problem
 from sweep.tables.request import NEEDED, Names, Request
 from sweep.tables.source import Source
 from sweep.tables.units import factor
 
 UNKNOWN = "flops", "budget"  # inputs that any table may lack
+MARKS = 5  # words for unfinished rows that are counted one by one
 
 
 class Values(NamedTuple):
@@ -40,9 +44,13 @@ def read_values(source: Source, names: Names, request: Request) -> tuple[Values,
     """
     rows, excluded = chosen(source.table, request.where, source.name)
     wanted = further.needed(request.law, names.has)
-    base, problems = numbers(source.table, columns_of(names, request, wanted), names.column, rows, source.name)
+    keys = columns_of(names, request, wanted)
+    if source.drop_unfinished and not lacking(source.table, keys, names.column):
+        rows, unfinished = finished(source, names, request.target, rows)
+        excluded = [*excluded, *unfinished]
+    base, problems = numbers(source.table, keys, names.column, rows, source.name)
     base["loss"] = base[request.target]
-    values = Values(rows, base, {}, excluded)
+    values = Values(rows, base, {}, [*source.excluded, *excluded])
     if "loss_not_positive" in request.despite:
         values = without_losses_below_zero(values, request.target, source.name)
     more, wrong = further.read(source.table, request.law, wanted, names.column, values.rows, source.name)
@@ -53,6 +61,37 @@ def columns_of(names: Names, request: Request, wanted: list[str]) -> list[str]:
     """The inputs of any table that are read: those that the law wants, what is fitted, and what else there is."""
     keys = dict.fromkeys(("params", "tokens", request.target, *UNKNOWN))
     return [key for key in keys if key == request.target or key in wanted or names.has(key)]
+
+
+def finished(source: Source, names: Names, target: str, rows: np.ndarray) -> tuple[np.ndarray, list[tuple[str, int]]]:
+    """(the rows whose target is a number, (mark, how many) of the others).
+
+    A row is unfinished where the target is missing, infinite, or a word such as diverged, OOM or a dash. What has
+    digits in it and is no number was meant as one, and stays to be named.
+
+    Raises:
+        InputError: no row is finished.
+    """
+    given = names.column[target]
+    values, bad = (x[rows] for x in cells(source.table, target, names.column, source.name))
+    written = texts(decoded(source.table[given]).take(pa.array(rows))) if given in source.table.column_names else None
+    marks = {
+        i: mark(values[i], written[i] if bad[i] and written else None) for i in np.flatnonzero(~np.isfinite(values))
+    }
+    unfinished = {i: word for i, word in marks.items() if word}
+    if len(unfinished) == len(rows):
+        raise InputError(f"{source.name}: no {target} in column {given} is a number; nothing to fit")
+    counts = Counter(unfinished.values()).most_common()
+    left = sum(count for _, count in counts[MARKS:])
+    told = [*counts[:MARKS], *([("other marks", left)] if left else [])]
+    return np.delete(rows, list(unfinished)), told
+
+
+def mark(value: float, text: str | None) -> str:
+    """What to count an unfinished row under; empty for a cell that was meant as a number."""
+    if text is None:
+        return "empty" if np.isnan(value) else "infinite"
+    return "" if any(letter.isdigit() for letter in text) else text.strip()[:20]
 
 
 def without_losses_below_zero(values: Values, target: str, name: str) -> Values:

@@ -41,7 +41,7 @@ def run(args: Args) -> Output:
         raise InputError(f"backtest: resamples {args.resamples}, level {args.level}; at least 20, and within (0, 1)")
     objective = args.minimised
     rolled = roll(
-        args.table, parse_laws(args.laws), objective=objective, level=args.level, seed=args.seed, count=args.resamples,
+        args.source, parse_laws(args.laws), objective=objective, level=args.level, seed=args.seed, count=args.resamples,
         **args.reading,
     )  # fmt: skip
     if not any(r.found for r in rolled):

@@ -28,7 +28,7 @@ class Args(TableArgs):
 
 def run(args: Args) -> Output:
     """Look, and say what was seen."""
-    data = look(args.table, **args.reading)
+    data = look(args.source, **args.reading)
     return Output(data, describe(args, data), CODES[data["verdict"]])
 
 
@@ -46,7 +46,7 @@ def describe(args: Args, data: dict[str, Any]) -> str:
         ]
     remarks = [p["message"] for p in data["problems"] if p["code"] == "settings"]
     lines += [f"{'remark':12s} {text}" for text in remarks]
-    lines += [f"{'refused' if p['level'] == 'refusal' else 'error':12s} {stated(p)}" for p in wrong]
+    lines += [f"{'refused' if of[0]['level'] == 'refusal' else 'error':12s} {stated(of)}" for of in kinds(wrong)]
     if not wrong:
         lines.append(f"{'next':12s} {command(args)}")
     return "\n".join(filter(None, lines))
@@ -54,15 +54,33 @@ def describe(args: Args, data: dict[str, Any]) -> str:
 
 def command(args: Args) -> str:
     """The fit of what was looked at, as it is typed."""
-    options = ("where", args.where), ("units", args.units), ("bytes-per-token", args.bytes_per_token)
+    options = (
+        ("wide", args.wide), ("where", args.where), ("units", args.units), ("bytes-per-token", args.bytes_per_token)
+    )  # fmt: skip
     words = ["sweep", "fit", args.table, *(["--columns", *args.columns] if args.columns else [])]
     words += [word for name, value in options if value is not None for word in (f"--{name}", value)]
-    return shlex.join(words)
+    return shlex.join([*words, "--drop-unfinished"] if args.drop_unfinished else words)
 
 
-def stated(problem: dict[str, Any]) -> str:
-    """The message, with the code of a refusal."""
-    return f"({problem['code']}) {problem['message']}" if problem["level"] == "refusal" else problem["message"]
+def kinds(problems: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Problems in groups of one kind in one column, in the order of the first of each."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for problem in problems:
+        kind = problem["code"], problem["column"], problem["level"]
+        groups.setdefault(kind, []).append(problem)
+    return list(groups.values())
+
+
+def stated(problems: list[dict[str, Any]]) -> str:
+    """One line for problems of one kind: the message of the first, with the code of a refusal, and the other rows."""
+    first, others = problems[0], [str(p["row"]) for p in problems[1:] if p["row"] is not None]
+    code = f"({first['code']}) " if first["level"] == "refusal" else ""
+    if not others:
+        return code + "; ".join(p["message"] for p in problems)
+    listed = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+    beyond = "".join(f"; {p['message']}" for p in problems[1:] if p["row"] is None)
+    rows = f"row{'s' * (len(others) > 1)} {listed}"
+    return f"{code}{first['message']} ({len(others)} more of the same: {rows}){beyond}"
 
 
 def line(topic: str, parts: list[str]) -> str:

@@ -52,13 +52,13 @@ def run(args: Args) -> Output:
     objective, options = args.minimised, args.reading
     if args.by:
         data = compare_arms(
-            args.table, args.by, law=args.laws or "additive", objective=objective, target=args.compute,
+            args.source, args.by, law=args.laws or "additive", objective=objective, target=args.compute,
             level=args.level, seed=args.seed, count=args.resamples, **options,
         )  # fmt: skip
         return Output(data, describe_arms(data))
-    ids = parse_laws(args.laws) or default_laws(args.table, **options)
+    ids = parse_laws(args.laws) or default_laws(args.source, **options)
     rolled = roll(
-        args.table, ids, objective=objective, level=args.level, seed=args.seed, count=args.resamples, **options
+        args.source, ids, objective=objective, level=args.level, seed=args.seed, count=args.resamples, **options
     )
     data = compare(rolled, objective, args.level, args.seed)
     return Output(data, describe(data))

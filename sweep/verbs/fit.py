@@ -66,7 +66,7 @@ def run(args: Args) -> Output:
     """Fit, save where asked to, and describe."""
     with Meter(Console(stderr=True)) as meter:
         found = fit(
-            args.table,
+            args.source,
             law=args.law,
             objective=args.objective,
             delta=args.delta,

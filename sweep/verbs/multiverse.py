@@ -73,7 +73,7 @@ def run(args: Args) -> Output:
     """Fit, save where asked to, and describe."""
     with Meter(Console(stderr=True)) as meter:
         found = multiverse(
-            args.table,
+            args.source,
             target_compute=args.compute,
             axes=axes_of(args),
             despite=args.despite,

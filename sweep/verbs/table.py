@@ -8,6 +8,7 @@ import tyro
 
 from sweep.errors import InputError
 from sweep.fit.objective import Objective
+from sweep.tables.read import TableFile
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class TableArgs:
     """A loss table and how it is read."""
 
     table: tyro.conf.Positional[str]
-    """CSV or Parquet file, or the directory of a sweep."""
+    """CSV, Parquet, JSON or Markdown file, or the directory of a sweep."""
     columns: tuple[str, ...] = ()
     """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk, run
     for curves, and what a law reads and predicts besides."""
@@ -25,6 +26,18 @@ class TableArgs:
     """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
     bytes_per_token: str | None = None
     """With --units bpb: a number or a column."""
+    wide: str | None = None
+    """Columns that become rows: "budget=loss" where they are named by numbers, "Step, {run} - eval/loss" where each
+    is a run."""
+    drop_unfinished: bool = False
+    """Leave out rows whose loss is missing, infinite or a word (diverged, OOM), and count them."""
+
+    @property
+    def source(self) -> str | TableFile:
+        """The table as everything that reads one takes it."""
+        if self.wide is None and not self.drop_unfinished:
+            return self.table
+        return TableFile(self.table, self.wide, self.drop_unfinished)
 
     @property
     def reading(self) -> Mapping[str, Any]:

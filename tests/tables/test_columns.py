@@ -27,7 +27,8 @@ def test_scaled_and_written_inputs():
     ("columns", "message"),
     [
         ({"params": "N", "loss": "val_loss", "flops": "C"}, r"no column 'tokens'.*--columns \"tokens=C/\(6\*N\)\""),
-        ({"loss": "val_loss"}, r"no column 'params'; did you mean 'N'\? .*--columns params=N"),
+        ({"loss": "val_loss"}, r"no columns 'params', 'tokens'; columns: N, C, val_loss .*--columns params=N tokens="),
+        ({"loss": "val_loss", "tokens": "C"}, r"no column 'params'; did you mean 'N'\? .*--columns params=N"),
         ({"params": "N", "tokens": "C"}, "no column 'loss'; did you mean 'val_loss'"),
         ({"params": "N", "tokens": "C/(6*M)", "loss": "val_loss"}, "no column 'M'"),
         ({"params": "N", "tokens": "C/0", "loss": "val_loss"}, "row 1, column C/0: inf; it must be"),
