@@ -27,10 +27,12 @@ from sweep.models.shape import Activation, Attention, Dtype
 class Data:
     """Where the tokens come from."""
 
-    path: str = "python:stdlib"  # an embedded corpus (python:stdlib, python:site) or a folder of `sweep data build`
-    tokenizer: str = "byte"  # of an embedded corpus: byte, or bpe:VOCAB trained on it
-    val_fraction: float = 0.05  # of an embedded corpus, by file
-    max_bytes: int = 0  # cap on an embedded corpus, 0 for all of it
+    path: str = "python:stdlib"  # python:stdlib, python:site, a folder of `sweep data build`, or text, as it takes it
+    tokenizer: str = "byte"  # of text: byte, bpe:VOCAB trained on it, or the path of a tokenizer.json
+    val_fraction: float = 0.05  # of text, by document
+    max_bytes: int = 0  # cap on text, 0 for all of it
+    text_field: str = "text"  # of JSON records, or column of tables, that holds the text
+    allow_skips: bool = False  # use text of which more than 1 % cannot be read
     val_tokens: int = 65_536  # tokens of the held-out split that score every trial
     allow_repeat: bool = False  # let a horizon pass over the unique tokens more than once
 
@@ -184,6 +186,7 @@ def validate(sweep: Sweep) -> None:
         (not sweep.trunk or sweep.schedule == "wsd", "trunk", "--no-trunk, or --schedule wsd"),
         (sweep.memory.micro_batches >= 0, "memory.micro_batches", "0 or positive"),
         (sweep.data.max_bytes >= 0, "data.max_bytes", "0 or positive"),
+        (bool(sweep.data.text_field), "data.text_field", "the name of a field or column"),
         (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", "between 0 and 0.5"),
         (sweep.architecture.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),
         (recipe.width_step > 0 and recipe.width_step % heads == 0, "recipe.width_step", evenly),

@@ -7,11 +7,28 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from sweep.errors import InputError
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def local(path: str | Path) -> Path:
+    """The path, which must lie on this machine.
+
+    Raises:
+        InputError: an address such as `gs://bucket/x`, which Python would take for a folder named `gs:`.
+    """
+    if isinstance(path, str) and (scheme := SCHEME.match(path)):
+        raise InputError(
+            f"{path}: files at {scheme[0]} cannot be read or written; give a path on this machine, and copy what you "
+            "need, or mount the store as a folder"
+        )
+    return Path(path)
 
 
 @contextlib.contextmanager
@@ -21,7 +38,7 @@ def whole(path: str | Path) -> Iterator[BinaryIO]:
     Raises:
         InputError: the place cannot be written: no permission, no room, a file where a folder is meant.
     """
-    file = Path(path)
+    file = local(path)
     beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +77,7 @@ def extend(path: str | Path, growth: Callable[[bytes], Growth]) -> None:
     Raises:
         InputError: the place cannot be written.
     """
-    file = Path(path)
+    file = local(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a+b", buffering=0) as sink:

@@ -28,16 +28,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-OPERATIONAL = (
-    "checkpoint",
-    "memory",
-    "tensorboard",
-)  # fields that change no result: they may differ when a sweep goes on
+OPERATIONAL = ("checkpoint", "memory", "tensorboard")  # they change no result: they may differ when a sweep goes on
+READING = ("text_field", "allow_skips")  # of `data`: what they change is in the fingerprint of the tokens
 
 
 def identity(sweep: Sweep) -> str:
     """Hash of everything in a config that decides its results."""
-    return config.content_hash({k: v for k, v in config.to_dict(sweep).items() if k not in OPERATIONAL})
+    return config.content_hash(decisive(config.to_dict(sweep)))
+
+
+def decisive(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a config that decide its results, the data's fingerprint aside."""
+    kept = {name: value for name, value in values.items() if name not in OPERATIONAL}
+    return {**kept, "data": {name: value for name, value in kept["data"].items() if name not in READING}}
 
 
 def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
@@ -99,9 +102,6 @@ def differences(there: dict[str, Any], sweep: Sweep) -> str:
             pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
         return pairs
 
-    old, new = (
-        flat({k: v for k, v in values.items() if k not in OPERATIONAL})
-        for values in (there["config"], config.to_dict(sweep))
-    )
+    old, new = (flat(decisive(values)) for values in (there["config"], config.to_dict(sweep)))
     changed = [f"{k} {old.get(k)!r}, now {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
     return "; ".join(changed[:3]) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sweep import quantity
+from sweep.train.data.account import SHOWN, listed, ordered
 from sweep.train.data.build import build
 from sweep.train.data.selection import Progress as Report
 from sweep.train.data.shards import Manifest, Split, as_dict
@@ -21,18 +22,20 @@ from sweep.verbs.output import Output
 class Args:
     """Turn text into token shards that a sweep trains on: train.bin, val.bin and manifest.json.
 
-    Documents are files, lines of .jsonl (field `text`) or rows of .parquet (column `text`); a plain file above 64 KiB
-    is cut at line ends into documents of 16 KiB. Exact duplicates are dropped. A share of the documents, chosen by a
-    hash of their names, is held out to score every trial; held-out text that also occurs in the training text
-    is counted and reported. The same input gives the same shards, and an unchanged rebuild does nothing.
+    Documents are files of plain text, records of JSON (lines or an array), rows of CSV and Parquet; all but Parquet may
+    be compressed (.gz, .bz2, .xz, .zst). A plain file above 64 KiB is cut at line ends into documents of 16 KiB. Exact
+    duplicates are dropped. A share of the documents, chosen by a hash of their names, is held out to score every
+    trial; held-out text that also occurs in the training text is counted and reported. Files that cannot be used are
+    named, and more than 1 % of the input is refused. The same input gives the same shards, and an unchanged rebuild
+    does nothing.
 
-    Example: sweep data build corpus/ more.jsonl --tokenizer bpe:8192 --out data/
+    Example: sweep data build corpus/ more.jsonl.gz --tokenizer bpe:8192 --out data/
 
     Then: sweep preview configs/laptop.py --data.path data/
     """
 
     files: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Text files, .jsonl, .parquet, folders of them, or Python's own sources: python:stdlib, python:site."""
+    """Text, .jsonl, .json, .csv, .parquet, folders of them, or Python's own sources: python:stdlib, python:site."""
 
     out: str
     """Folder to create, whole or not at all; a folder with other content is never touched."""
@@ -46,6 +49,12 @@ class Args:
     max_bytes: int = field(default=0, metadata=quantity.WHOLE)
     """Use at most this much text, such as 2e9 or 2B bytes, a random choice of documents; 0 for all of it."""
 
+    text_field: str = "text"
+    """The field of JSON records, and the column of CSV and Parquet files, that holds the text."""
+
+    allow_skips: bool = False
+    """Go on where more than 1 % of the input cannot be used."""
+
 
 def run(args: Args) -> Output:
     """Build the shards. Raises InputError for text, tokenizers and folders that will not do."""
@@ -56,6 +65,8 @@ def run(args: Args) -> Output:
             out=args.out,
             val_fraction=args.val_fraction,
             max_bytes=args.max_bytes,
+            text_field=args.text_field,
+            allow_skips=args.allow_skips,
             progress=report,
         )
     return Output(data={"out": args.out, **as_dict(manifest)}, text=describe(manifest, args.out))
@@ -71,6 +82,11 @@ def describe(manifest: Manifest, out: str) -> str:
         f"held out   {amount(manifest.val)}",
         f"left out   {left_out}",
     ]
+    lines += [f"unusable   {listed([file])}" for file in ordered(manifest.left_out)[:SHOWN]]
+    if len(manifest.left_out) > SHOWN:
+        lines.append(f"unusable   {len(manifest.left_out) - SHOWN:,} more files; {out}/manifest.json names them")
+    if manifest.cards:
+        lines.append(f"data cards {listed(manifest.cards)}")
     if manifest.overlap and not manifest.notes:  # else a note says it
         o = manifest.overlap
         seen = f"{o.share:.1%} of {o.checked:,} held-out windows of {o.window} tokens occur in the training text"

@@ -5,7 +5,6 @@ Both depend on a hash of a document's name alone, so the split survives more tex
 
 import heapq
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,6 +13,7 @@ import numpy as np
 
 from sweep.errors import InputError
 from sweep.train.data import sources
+from sweep.train.data.account import Account, LeftOut, listed
 from sweep.train.data.sources import Document
 
 SAMPLE_BYTES = 16 << 20  # of training documents, for a BPE
@@ -33,7 +33,10 @@ class Selection:
     used_to: float  # largest rank of a used document
     held_to: float  # largest rank of a held-out document
     bytes: int  # used, without ends
-    skipped: dict[str, int]
+    skipped: dict[str, int]  # texts left out, by reason
+    left_out: tuple[LeftOut, ...] = ()
+    cards: tuple[LeftOut, ...] = ()
+    field: str = sources.TEXT_FIELD
 
     def used(self, name: str) -> bool:
         """Whether the document of that name is within max_bytes."""
@@ -46,15 +49,33 @@ class Selection:
 
 def rank(name: str, purpose: str) -> float:
     """A number in [0, 1) from the hash of a name."""
-    return int.from_bytes(blake2b(f"{purpose}\0{name}".encode(), digest_size=6).digest()) / 2**48
+    return int.from_bytes(blake2b(encoded(f"{purpose}\0{name}"), digest_size=6).digest()) / 2**48
 
 
-def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Progress = silent) -> Selection:
-    """Read every document once and decide. Raises InputError where there is no text, or none to hold out."""
-    digest, skipped, done = blake2b(digest_size=16), Counter[str](), 0
+def encoded(name: str) -> bytes:
+    """The bytes of a name, also of a file's that is not UTF-8."""
+    return name.encode(errors="surrogateescape")
+
+
+def select(
+    paths: list[str],
+    val_fraction: float,
+    max_bytes: int,
+    progress: Progress = silent,
+    *,
+    field: str = sources.TEXT_FIELD,
+    allow_skips: bool = False,
+) -> Selection:
+    """Read every document once and decide.
+
+    Raises:
+        InputError: no text, or none to hold out.
+        Refusal: `left_out`, more than 1 % of the input cannot be used, unless `allow_skips`.
+    """
+    digest, account, done = blake2b(digest_size=16), Account(), 0
     sizes, used, held = array("q"), array("d"), array("d")
-    for document in sources.documents(paths, skipped):
-        digest.update(document.name.encode() + b"\0" + document.digest)
+    for document in sources.documents(paths, account, field):
+        digest.update(encoded(document.name) + b"\0" + document.digest)
         sizes.append(document.size)
         used.append(rank(document.name, "used"))
         held.append(rank(document.name, "held out"))
@@ -63,8 +84,14 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
             progress("reading", done, 0)
     where = ", ".join(paths)
     if not sizes:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "no files"
-        raise InputError(f"{where}: no text ({reasons}); give UTF-8 text, .jsonl or .parquet with a text column")
+        reasons = [f"{n} {reason}" for reason, n in sorted(account.texts.items())]
+        reasons += [listed(account.files)] if account.files else []
+        raise InputError(
+            f"{where}: no text ({', '.join(reasons) or 'no files'}); give UTF-8 text, or .jsonl, .csv or .parquet with "
+            "the name of the text in --text-field"
+        )
+    if not allow_skips:
+        account.judge()
     size_n, used_n, held_n = np.array(sizes), np.array(used), np.array(held)
     used_to = 1.0
     if 0 < max_bytes < done:
@@ -78,14 +105,23 @@ def select(paths: list[str], val_fraction: float, max_bytes: int, progress: Prog
             f"{where}: documents in use: {int(kept.sum())}; a held-out split by document needs at least two; "
             "give more files, one document a line in .jsonl, a larger --max-bytes or a smaller --val-fraction"
         )
-    return Selection(digest.hexdigest(), used_to, held_to, int(size_n[kept].sum()), dict(skipped))
+    return Selection(
+        digest.hexdigest(),
+        used_to,
+        held_to,
+        int(size_n[kept].sum()),
+        dict(account.texts),
+        tuple(account.files),
+        tuple(account.cards),
+        field,
+    )
 
 
 def chosen(paths: list[str], selection: Selection) -> Iterator[Document]:
     """The used documents, read again. Raises InputError where any document differs from the first pass."""
     digest = blake2b(digest_size=16)
-    for document in sources.documents(paths, Counter()):
-        digest.update(document.name.encode() + b"\0" + document.digest)
+    for document in sources.documents(paths, Account(), selection.field):
+        digest.update(encoded(document.name) + b"\0" + document.digest)
         if selection.used(document.name):
             yield document
     if digest.hexdigest() != selection.digest:

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import UInt16, UInt32
 
 from sweep.errors import InputError
+from sweep.train.data.account import LeftOut
 from sweep.train.data.order import steps_per_epoch, window_count
 
 FORMAT = 1
@@ -74,6 +75,9 @@ class Manifest:
     train: Split
     val: Split
     skipped: dict[str, int] = dataclasses.field(default_factory=dict)  # texts left out, by reason
+    left_out: tuple[LeftOut, ...] = ()  # files that cannot be used, whole or in part
+    cards: tuple[LeftOut, ...] = ()  # files that describe the others
+    text_field: str = "text"  # of JSON records and tables
     overlap: Overlap | None = None
     notes: tuple[str, ...] = ()  # what a reader of results on these tokens should know
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -212,6 +216,7 @@ def read_manifest(folder: Path) -> Manifest:
                 "train": Split(**values["train"]),
                 "val": Split(**values["val"]),
                 "overlap": overlap,
+                **{key: tuple(LeftOut(**file) for file in values.get(key, ())) for key in ("left_out", "cards")},
             }
         )
     except (ValueError, KeyError, TypeError) as error:

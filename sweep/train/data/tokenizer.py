@@ -4,6 +4,7 @@ Every document is followed by one end id: 0 for bytes (a text has no NUL), `<|en
 one byte of text, so that a byte tokenizer has exactly one byte a token and bits/byte mean the same for all tokenizers.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +20,7 @@ from sweep.errors import InputError
 END = "<|endoftext|>"
 ENDS = (END, "<|end_of_text|>", "</s>", "<eos>")  # accepted in a loaded tokenizer, first found
 FILE = "tokenizer.json"
+PROBE = "\ue000"  # a character of private use, in no vocabulary
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Byte:
     def encode(self, texts: list[str]) -> list[np.ndarray]:
         """uint8 ids of each text, without the end."""
         return [np.frombuffer(text.encode(), np.uint8) for text in texts]
+
+    def unknown(self, texts: list[str], encoded: list[np.ndarray]) -> int:
+        """Bytes know every text."""
+        return 0
 
     def decode(self, ids: np.ndarray) -> str:
         """Text of ids; a character cut in two shows as a replacement mark."""
@@ -47,6 +53,8 @@ class Bpe:
 
     model: tokenizers.Tokenizer
     end: int
+    unk: int | None = None  # what it writes for text that it does not know
+    drops: bool = False  # it writes nothing for such text
 
     @property
     def vocab(self) -> int:
@@ -62,6 +70,26 @@ class Bpe:
         """uint32 ids of each text, without the end."""
         encoded = self.model.encode_batch_fast(texts, add_special_tokens=False)
         return [np.array(e.ids, np.uint32) for e in encoded]
+
+    def unknown(self, texts: list[str], encoded: list[np.ndarray]) -> int:
+        """UTF-8 bytes of `texts`, of which `encoded` are the ids, that became the unknown token or no token at all."""
+        if self.unk is None and not self.drops:
+            return 0
+        doubtful = [text for text, ids in zip(texts, encoded, strict=True) if self.drops or self.unk in ids]
+        spans = self.model.encode_batch(doubtful, add_special_tokens=False) if doubtful else []  # slower: with offsets
+        return sum(self.lost(text, found) for text, found in zip(doubtful, spans, strict=True))
+
+    def lost(self, text: str, found: tokenizers.Encoding) -> int:
+        """Bytes of one text under unknown tokens, and where it drops text, of all but white space under no token."""
+        marks = zip(found.ids, found.offsets, strict=True)
+        unknown = sum(len(text[start:end].encode()) for id, (start, end) in marks if id == self.unk)
+        if not self.drops:
+            return unknown
+        known, at = [], 0
+        for start, end in found.offsets:
+            known.append(text[at:start])
+            at = max(at, end)
+        return unknown + len("".join("".join([*known, text[at:]]).split()).encode())
 
     def decode(self, ids: np.ndarray) -> str:
         """Text of ids."""
@@ -126,4 +154,12 @@ def finished(model: tokenizers.Tokenizer, where: str) -> Bpe:
     if not ids:
         raise InputError(f"tokenizer {where}: no end-of-text token; it needs one of {', '.join(ENDS)}")
     model.encode_special_tokens = True
-    return Bpe(model, ids[0])
+    unk = unknown_id(model)
+    return Bpe(model, ids[0], unk, unk is None and not len(model.encode(PROBE, add_special_tokens=False).ids))
+
+
+def unknown_id(model: tokenizers.Tokenizer) -> int | None:
+    """The id of the token for what a tokenizer does not know, or None where it has none."""
+    inner = json.loads(model.to_str())["model"]
+    unk = inner.get("unk_id", inner.get("unk_token"))
+    return model.token_to_id(unk) if isinstance(unk, str) else unk

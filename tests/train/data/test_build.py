@@ -11,7 +11,7 @@ import pytest
 from sweep.config import Data
 from sweep.errors import InputError
 from sweep.train.data import build as module
-from sweep.train.data import sources, tokenizer
+from sweep.train.data import inputs, tokenizer
 from sweep.train.data.build import build, open_data
 from sweep.train.data.shards import open_folder
 
@@ -148,7 +148,7 @@ def library(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """A small standard library, and a cache of its own."""
     for path in text.iterdir():
         path.rename(path.with_suffix(".py"))
-    monkeypatch.setattr(sources.sysconfig, "get_path", lambda _: str(text))
+    monkeypatch.setattr(inputs.sysconfig, "get_path", lambda _: str(text))
     monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "cache"))
     return text
 
@@ -204,11 +204,14 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch):
     assert module.cache() == Path.home() / ".cache" / "sweep"
 
 
-def test_unknown_corpora_and_raw_text_are_refused(text: Path):
+def test_unknown_corpora_and_empty_folders_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match="there are python:stdlib and python:site"):
         open_data(Data(path="python:stlib"))
-    with pytest.raises(InputError, match="sweep data build"):
-        open_data(Data(path=str(text)))
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(InputError, match="sweep data build"):
+            open_data(Data(path=str(path)))
+    with pytest.raises(InputError, match="gs://bucket/corpus: files at gs:// cannot be read"):
+        open_data(Data(path="gs://bucket/corpus"))
 
 
 def test_the_standard_library_opens_fast_and_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

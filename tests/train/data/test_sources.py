@@ -1,21 +1,12 @@
-"""Documents from every kind of input, with what is left out counted."""
+"""Documents from every kind of input, with what is left out named."""
 
-import json
-import sysconfig
-from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from sweep.errors import InputError
-from sweep.train.data import sources
-
-
-def read(*paths: Path | str) -> tuple[dict[str, str], Counter]:
-    skipped = Counter()
-    return {d.name: d.text for d in sources.documents(map(str, paths), skipped)}, skipped
+from sweep.train.data import readers
+from tests.train.data.corpora import MIXED, jsonl, lost, parquet, read
 
 
 def test_a_folder_gives_its_text_files_by_relative_name(tmp_path: Path):
@@ -27,9 +18,16 @@ def test_a_folder_gives_its_text_files_by_relative_name(tmp_path: Path):
     (tmp_path / "latin.txt").write_bytes("é".encode("latin-1"))
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0")
     (tmp_path / ".hidden").write_text("secret")
-    found, skipped = read(tmp_path)
+    found, account = read(tmp_path)
     assert found == {"b/two.md": "zwei – deux", "one.txt": "one"}
-    assert skipped == {"duplicate": 1, "empty": 1, "undecodable": 2}
+    assert account.texts == {"duplicate": 1, "empty": 1}
+    assert [(file.file, file.bytes) for file in account.files] == [("latin.txt", 1), ("picture.png", 6)]
+
+
+def test_plain_and_compressed_files_of_one_corpus_are_all_read():
+    found, account = read(MIXED)
+    assert len(found) == 120
+    assert lost(account) == ({}, {})
 
 
 def test_order_does_not_depend_on_the_order_of_the_arguments(tmp_path: Path):
@@ -39,88 +37,119 @@ def test_order_does_not_depend_on_the_order_of_the_arguments(tmp_path: Path):
     assert list(read(*paths)[0]) == list(read(*reversed(paths))[0]) == ["a", "b", "c"]
 
 
-def test_jsonl_and_parquet_give_a_document_a_record(tmp_path: Path):
-    lines = [{"text": "eins"}, {"text": "zwei", "id": 2}, {"text": ""}, {"text": "\ud800"}]
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
-    pq.write_table(pa.table({"text": ["drei", None, "eins"], "n": [1, 2, 3]}), tmp_path / "b.parquet")
-    found, skipped = read(tmp_path)
+def test_records_of_one_file_that_hold_no_text_are_counted_and_named(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl(["eins", "zwei", "", "\ud800", "drei\0"]) + b'\n{"text": null}\n')
+    (tmp_path / "b.parquet").write_bytes(parquet(text=["drei", None, "eins"], n=[1, 2, 3]))
+    found, account = read(tmp_path)
     assert found == {"a.jsonl:1": "eins", "a.jsonl:2": "zwei", "b.parquet:0": "drei"}
-    assert skipped == {"empty": 2, "undecodable": 1, "duplicate": 1}
+    texts, files = lost(account)
+    assert texts == {"empty": 1, "undecodable": 2, "null": 2, "duplicate": 1}
+    assert files == {
+        "a.jsonl": "1 of 6 records null, 2 of 6 records not text in UTF-8",
+        "b.parquet": "1 of 3 records null",
+    }
+    sizes = [(tmp_path / name).stat().st_size for name in ("a.jsonl", "b.parquet")]
+    assert account.share == pytest.approx((sizes[0] / 2 + sizes[1] / 3) / sum(sizes))
 
 
 def test_a_long_file_is_cut_at_line_ends_and_nothing_is_lost(tmp_path: Path):
     text = "".join(f"line {i} of a long text\n" for i in range(10_000))
     (tmp_path / "long.txt").write_text(text)
-    found, skipped = read(tmp_path / "long.txt")
+    found, account = read(tmp_path / "long.txt")
     assert "".join(found.values()) == text
     assert len(found) > 10
-    assert all(piece.endswith("\n") and len(piece) < 2 * sources.PIECE for piece in found.values())
-    assert not skipped
+    assert all(piece.endswith("\n") and len(piece) < 2 * readers.PIECE for piece in found.values())
+    assert lost(account) == ({}, {})
+
+
+def test_a_long_file_in_another_encoding_is_named_with_its_share(tmp_path: Path):
+    lines = ["größer\n" if i >= 5_000 else "grosser\n" for i in range(10_000)]
+    (tmp_path / "latin.txt").write_bytes("".join(lines).encode("latin-1"))
+    found, account = read(tmp_path)
+    assert found
+    assert "ö" not in "".join(found.values())
+    assert lost(account)[1] == {"latin.txt": "3 of 5 pieces not text in UTF-8"}
 
 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.jsonl", b'{"text": "x"}\n{"body": "x"}\n', "a.jsonl:2"),
-        ("a.jsonl", b'{"text": 3}\n', "a.jsonl:1"),
-        ("a.jsonl", b"no json\n", "a.jsonl:1"),
-        ("a.jsonl", b'{"text": "x"}\n\xff\xfe\n', "a.jsonl:2"),
+        ("a.jsonl", b'{"text": "x"}\n{"body": "x"}\n', r"a\.jsonl:2: no field 'text'; it has 'body'"),
+        ("a.jsonl", b'{"text": 3}\n', r"a\.jsonl:1: field 'text' is no string but a JSON number"),
+        ("a.jsonl", b"no json\n", r"a\.jsonl:1: not JSON"),
+        ("a.jsonl", b'{"text": "x"}\n\xff\xfe\n', r"a\.jsonl:2: not a JSON object"),
+        ("a.json", b'{"text": "x"}\n{"text"', r"a\.json:2: not a JSON object"),
         ("a.parquet", b"no parquet", "not a Parquet file"),
+        ("a.parquet", b"", r"a\.parquet: not a Parquet file"),
+        ("a.jsonl.gz", b"", r"a\.jsonl\.gz: empty, no gzip file; fetch it again"),
+        ("a.jsonl.zst", b'{"text": "x"}\n', r"a\.jsonl\.zst: not a zstd file, in spite of its name"),
+        ("a.parquet.gz", b"\x1f\x8b\x08\0", "unpack it first"),
     ],
 )
-def test_bad_records_are_named(tmp_path: Path, name: str, content: bytes, says: str):
+def test_files_of_records_that_cannot_be_read_stop_with_their_name(
+    tmp_path: Path, name: str, content: bytes, says: str
+):
     (tmp_path / name).write_bytes(content)
+    (tmp_path / "z.txt").write_text("text")
     with pytest.raises(InputError, match=says):
-        read(tmp_path / name)
+        read(tmp_path)
 
 
-def test_parquet_needs_a_text_column_of_text(tmp_path: Path):
-    pq.write_table(pa.table({"body": ["x"]}), tmp_path / "a.parquet")
-    with pytest.raises(InputError, match="no column 'text'; it has body"):
-        read(tmp_path / "a.parquet")
-    pq.write_table(pa.table({"text": [1]}), tmp_path / "b.parquet")
-    with pytest.raises(InputError, match=r"b\.parquet"):
-        read(tmp_path / "b.parquet")
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "package.json",
+            b'{"name": "x", "version": 1}',
+            "no field 'text'; it has 'name', 'version': name the",
+        ),
+        ("config.json", b'{\n "name": "x"\n}', "not a JSON object; write one a line"),
+        ("array.json", b"[1, 2]", "not an array of JSON objects"),
+        ("numbers.csv", b"a,b\n1,2\n", "no column 'text'; it has 'a', 'b': name the text with --text-field"),
+        ("ragged.csv", b"text,b\n1,2,3\n", "not a CSV file: CSV parse error: Expected 2 columns, got 3: 1,2,3"),
+        ("big.txt", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "a Git LFS pointer"),
+        ("old.zip", b"PK\3\4\0\0", "not text in UTF-8"),
+    ],
+)
+def test_files_that_are_no_documents_are_left_out_by_name(tmp_path: Path, name: str, content: bytes, says: str):
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "z.txt").write_text("text")
+    found, account = read(tmp_path)
+    assert found == {"z.txt": "text"}
+    assert lost(account)[1].keys() == {name}
+    assert says in account.files[0].reason
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_data_cards_are_left_out_beside_records_alone(tmp_path: Path):
+    for name in ("README.md", "LICENSE", "dataset_info.json", "data/README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"about {name}")
+    (tmp_path / "data" / "reading.md").write_text("a text")
+    assert {"README.md", "LICENSE", "data/README.md"} <= read(tmp_path)[0].keys()
+    (tmp_path / "data" / "a.parquet").write_bytes(parquet(text=["x"]))
+    found, account = read(tmp_path)
+    assert found == {"data/a.parquet:0": "x", "data/reading.md": "a text"}
+    assert [card.file for card in account.cards] == ["LICENSE", "README.md", "data/README.md", "dataset_info.json"]
+    assert account.cards[0].bytes == len("about LICENSE")
+    assert account.share == 0
+    assert read(tmp_path / "README.md")[0] == {"README.md": "about README.md"}
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     for name in ("a.jsonl", "b.txt"):
         (tmp_path / name).write_text("x")
     monkeypatch.setattr(Path, "open", refuse)
-    assert read(tmp_path / "b.txt")[1] == {"unreadable": 1}
-    with pytest.raises(InputError, match=r"a\.jsonl: cannot read: Permission denied"):
+    assert lost(read(tmp_path / "b.txt")[1])[1] == {"b.txt": "cannot be read: Permission denied"}
+    with pytest.raises(InputError, match=r"a\.jsonl: cannot be read: Permission denied"):
         read(tmp_path / "a.jsonl")
 
 
-def test_missing_paths_and_corpora_are_refused():
-    with pytest.raises(InputError, match="no such file or folder"):
-        read("nowhere/to/be/found")
-    with pytest.raises(InputError, match="python:stdlib and python:site"):
-        read("python:stdlibs")
-
-
-def test_stdlib_has_the_library_without_tests_and_packages():
-    files = dict(sources.python_files("python:stdlib"))
-    assert files["stdlib/os.py"] == Path(sysconfig.get_path("stdlib"), "os.py")
-    parts = {part for name in files for part in name.split("/")[:-1]}
-    assert parts.isdisjoint({"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"})
-    assert 500 < len(files) < 2000
-
-
-def test_site_has_the_packages_too():
-    names = {name for name, _ in sources.python_files("python:site")}
-    assert {"stdlib/os.py", "site/numpy/__init__.py", "site/jax/__init__.py"} <= names
-
-
-def test_listing_changes_with_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "a.py").write_text("a = 1\n")
-    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
-    before = sources.listing("python:stdlib")
-    assert sources.listing("python:stdlib") == before
-    (tmp_path / "a.py").write_text("a = 12\n")
-    changed = sources.listing("python:stdlib")
-    (tmp_path / "b.py").write_text("b = 1\n")
-    assert len({before, changed, sources.listing("python:stdlib")}) == 3
+def test_a_name_that_is_not_utf8_or_has_a_line_break_makes_one_line(tmp_path: Path):
+    (tmp_path / "new\nline.png").write_bytes(b"\0")
+    Path(str(tmp_path) + "/caf\udce9.txt").write_text("text")
+    found, account = read(tmp_path)
+    assert list(found.values()) == ["text"]
+    assert account.files[0].file == r"new\nline.png"
