@@ -74,13 +74,14 @@ def run(args: Args) -> Output:
 
 def describe(manifest: Manifest, out: str) -> str:
     """The manifest for a person."""
-    left_out = ", ".join(f"{n:,} {reason}" for reason, n in sorted(manifest.skipped.items())) or "nothing"
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in sorted(manifest.skipped.items()))
+    nothing = "nothing else" if manifest.left_out or manifest.cards else "nothing"
     lines = [
         f"{out}  fingerprint {manifest.fingerprint}",
         f"tokens     {manifest.tokenizer}, vocabulary {manifest.vocab:,}, {manifest.dtype}",
         f"train      {amount(manifest.train)}",
         f"held out   {amount(manifest.val)}",
-        f"left out   {left_out}",
+        f"left out   {left_out or nothing}",
     ]
     lines += [f"unusable   {listed([file])}" for file in ordered(manifest.left_out)[:SHOWN]]
     if len(manifest.left_out) > SHOWN:

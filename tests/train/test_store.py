@@ -1,5 +1,6 @@
 """The run directory: whole files, one sweep, one text."""
 
+import dataclasses
 import errno
 import json
 from pathlib import Path
@@ -38,6 +39,15 @@ def test_another_sweep_is_refused_with_what_differs(tmp_path):
     assert refusal.value.code == "another_sweep"
     assert f"recipe.lr {SWEEP.recipe.lr}, now 0.5; sizes {SWEEP.sizes}, now 7" in str(refusal.value)
     assert "--out" in str(refusal.value)
+
+
+def test_how_text_is_read_is_no_part_of_a_sweeps_identity():
+    """A directory from before these fields goes on; what they change is in the fingerprint of the tokens."""
+    before = {name: value for name, value in config.to_dict(SWEEP).items() if name not in store.OPERATIONAL}
+    before["data"] = {k: v for k, v in before["data"].items() if k not in ("text_field", "allow_skips")}
+    other = dataclasses.replace(SWEEP, data=dataclasses.replace(SWEEP.data, text_field="content", allow_skips=True))
+    assert config.content_hash(before) == store.identity(SWEEP) == store.identity(other)
+    assert store.differences({"config": before}, other) == ""
 
 
 def test_differences_are_cut_to_three():

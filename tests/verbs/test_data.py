@@ -31,6 +31,26 @@ def test_builds_and_describes(text: Path, tmp_path: Path):
     assert f"--data.path {out}" in output.text
 
 
+def test_what_was_left_out_is_named_with_its_size(text: Path, tmp_path: Path):
+    (tmp_path / "README.md").write_text("about")
+    (tmp_path / "broken.json").write_text("{")
+    args = data.Args(
+        files=(str(text), str(tmp_path / "README.md"), str(tmp_path / "broken.json")), out=str(tmp_path / "d")
+    )
+    output = data.run(args)
+    assert "left out   nothing else\n" in output.text
+    assert "unusable   broken.json (1 bytes: not a JSON object; write one a line)\n" in output.text
+    assert "data cards README.md (5 bytes: a data card)\n" in output.text
+    assert [file["file"] for file in output.data["left_out"]] == ["broken.json"]
+    assert output.data["cards"][0]["bytes"] == 5
+
+
+def test_the_field_of_the_text_is_an_option(text: Path, tmp_path: Path):
+    text.write_text(text.read_text().replace('"text"', '"content"'))
+    args = [str(text), "--out", str(tmp_path / "data"), "--text-field", "content"]
+    assert data.run(tyro.cli(data.Args, args=args)).data["text_field"] == "content"
+
+
 def test_bad_input_is_one_line(tmp_path: Path):
     with pytest.raises(InputError) as error:
         data.run(data.Args(files=(str(tmp_path / "none"),), out=str(tmp_path / "data")))

@@ -1,19 +1,24 @@
 """Shards hold exactly the text that went in, and are built once."""
 
+import gzip
 import json
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from sweep.config import Data
-from sweep.errors import InputError
+from sweep.errors import InputError, Refusal
 from sweep.train.data import build as module
-from sweep.train.data import inputs, tokenizer
+from sweep.train.data import inputs, sources, tokenizer
+from sweep.train.data.account import Account
 from sweep.train.data.build import build, open_data
 from sweep.train.data.shards import open_folder
+from tests.train.data.corpora import MIXED, PACK, jsonl, parquet
 
 
 @pytest.fixture
@@ -138,6 +143,138 @@ def test_places_that_are_in_use_are_refused(text: Path, tmp_path: Path):
         build([str(text)], out=text / "data")
     with pytest.raises(InputError, match="no files"):
         build([], out=tmp_path / "data")
+
+
+# What decides the tokens, and what does not
+
+
+def test_a_corpus_has_the_fingerprint_it_always_had(tmp_path: Path):
+    """The hash of 2026-11-30, before anything but text, .jsonl and .parquet was read: trials keep their identity."""
+    root = tmp_path / "corpus"
+    root.mkdir()
+    for i in range(20):
+        (root / f"{i:02}.txt").write_text(f"Dokument {i}: größer\n" * (i + 1))
+    (root / "long.md").write_text("".join(f"line {i} of a long text\n" for i in range(10_000)))
+    (root / "wide.txt").write_text("".join(f"{'word ' * 4000}{i}\n" for i in range(20)))
+    (root / "a.jsonl").write_text("".join(json.dumps({"text": f"record {i} ä"}) + "\n" for i in range(50)))
+    (root / "b.parquet").write_bytes(parquet(text=[f"row {i}" for i in range(50)]))
+    manifest = build([str(root)], out=tmp_path / "data", val_fraction=0.1)
+    assert (manifest.fingerprint, manifest.train.documents, manifest.val.documents) == ("f874ebd26fe2", 144, 12)
+
+
+def test_a_compressed_corpus_is_the_same_data(tmp_path: Path):
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    plain.mkdir()
+    packed.mkdir()
+    contents = {"a.jsonl": jsonl([f"record {i}" for i in range(30)]), "b.txt": b"line\n" * 40_000, "c.txt": b"short"}
+    for (name, content), (ending, pack) in zip(contents.items(), list(PACK.items())[1:], strict=True):
+        (plain / name).write_bytes(content)
+        (packed / (name + ending)).write_bytes(pack(content))
+    found = [build([str(folder)], out=tmp_path / f"{folder.name}.data").fingerprint for folder in (plain, packed)]
+    assert found[0] == found[1]
+
+
+def test_the_mixed_corpus_of_the_field_is_whole(tmp_path: Path):
+    manifest = build([str(MIXED)], out=tmp_path / "data")
+    assert (manifest.train.documents or 0) + (manifest.val.documents or 0) == 120
+    assert (manifest.skipped, manifest.left_out, manifest.cards) == ({}, (), ())
+
+
+def test_much_that_cannot_be_used_is_refused_unless_allowed(text: Path, tmp_path: Path):
+    (text / "picture.png").write_bytes(b"\x89PNG\0" * 1_000)
+    with pytest.raises(
+        Refusal, match=r"[78]\.\d% of the input cannot be used: picture\.png \(5 kB: not text in UTF-8\)"
+    ):
+        build([str(text)], out=tmp_path / "data")
+    manifest = build([str(text)], out=tmp_path / "data", allow_skips=True)
+    assert [(file.file, file.bytes, file.share) for file in manifest.left_out] == [("picture.png", 5_000, 1.0)]
+    assert open_folder(tmp_path / "data").manifest == manifest
+    (text / "picture.png").write_bytes(b"\x89PNG\0")
+    assert build([str(text)], out=tmp_path / "little").left_out[0].bytes == 5
+
+
+def test_text_is_read_as_a_stream(tmp_path: Path):
+    """Sixteen megabytes in one line, one array and one file of lines: a tenth of that is held at most."""
+    words = " ".join(f"word{i}" for i in range(1_500_000)).encode()
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(words, 1))
+    texts = [words[i : i + 4_000].decode() for i in range(0, len(words), 4_000)]
+    (tmp_path / "b.json").write_text(json.dumps([{"text": text} for text in texts]))
+    (tmp_path / "c.jsonl.gz").write_bytes(gzip.compress(jsonl(texts), 1))
+    del texts
+    for name in ("a.txt.gz", "b.json", "c.jsonl.gz"):
+        tracemalloc.start()
+        read = sum(document.size for document in sources.documents([str(tmp_path / name)], Account()))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert read == len(words)
+        assert peak < len(words) / 3, name
+
+
+# Tokenizers that do not know the text
+
+
+def word_level(folder: Path, words: dict[str, int]) -> str:
+    model = Tokenizer(models.WordLevel({"<unk>": 0, "<eos>": 1, **words}, unk_token="<unk>"))
+    model.pre_tokenizer = pre_tokenizers.Whitespace()  # pyright: ignore[reportAttributeAccessIssue]
+    model.save(str(folder / "words.json"))
+    return str(folder / "words.json")
+
+
+def test_a_tokenizer_that_does_not_know_the_text_is_refused_with_the_share(tmp_path: Path):
+    """Each document: nine known letters and one that is not, of 10 + 9 spaces bytes; the share is that of its bytes."""
+    (tmp_path / "text").mkdir()
+    spec = word_level(tmp_path, {letter: i for i, letter in enumerate("abcdefghi", 2)})
+    for i in range(20):
+        (tmp_path / "text" / f"{i:02}.txt").write_text("a b c d e f g h i z " * (i + 1))
+    with pytest.raises(Refusal, match=r"does not know 5\.0% of the text: ") as refused:
+        build([str(tmp_path / "text")], tokenizer=spec, out=tmp_path / "data")
+    assert refused.value.code == "unknown_tokens"
+    assert not (tmp_path / "data").exists()
+    for i in range(20):
+        (tmp_path / "text" / f"{i:02}.txt").write_text("a b c d e f g h i " * 10 * (i + 1) + "z")
+    assert build([str(tmp_path / "text")], tokenizer=spec, out=tmp_path / "data").vocab == 11
+
+
+def test_a_bpe_that_found_less_than_was_asked_says_so(text: Path, tmp_path: Path):
+    manifest = build([str(text)], tokenizer="bpe:8192", out=tmp_path / "data")
+    assert manifest.vocab < 400
+    assert f"bpe:8192 was asked for and the vocabulary has {manifest.vocab:,} ids" in manifest.notes[0]
+    assert build([str(text)], tokenizer="bpe:270", out=tmp_path / "small").notes == ()
+
+
+# Text straight from a config
+
+
+def test_text_of_a_config_is_built_once_as_data_build_does(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "cache"))
+    config = Data(path=str(text), val_fraction=0.2)
+    corpus = open_data(config)
+    assert corpus.manifest.name == "text"
+    assert corpus.fingerprint == build([str(text)], out=tmp_path / "data", val_fraction=0.2).fingerprint
+    assert open_data(Data(path=str(tmp_path / "data"))).fingerprint == corpus.fingerprint
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "build", None)  # calling it would raise
+        assert open_data(config).fingerprint == corpus.fingerprint
+    (text / "00.txt").write_text("other text")
+    assert open_data(config).fingerprint != corpus.fingerprint
+
+
+def test_text_of_a_config_takes_the_same_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SWEEP_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "a.jsonl.gz"
+    file.write_bytes(gzip.compress(jsonl([f"record {i}" for i in range(50)], "content")))
+    with pytest.raises(
+        InputError, match=r"no field 'text'; it has 'id', 'content': name the text with --text-field"
+    ) as no:
+        open_data(Data(path=str(file)))
+    assert "SWEEP_CACHE" not in str(no.value)
+    assert open_data(Data(path=str(file), text_field="content")).manifest.text_field == "content"
+    file.write_bytes(gzip.compress(jsonl([f"record {i}" for i in range(50)]) + b'{"text": null}\n'))
+    with pytest.raises(
+        Refusal, match=r"2\.0% of the input cannot be used: a\.jsonl\.gz \(\d+ bytes: 1 of 51 records null"
+    ):
+        open_data(Data(path=str(file)))
+    assert open_data(Data(path=str(file), allow_skips=True)).manifest.train.documents
 
 
 # Embedded corpora

@@ -61,3 +61,41 @@ def test_bad_files_are_refused(tmp_path: Path):
     tokenizers.Tokenizer(models.BPE()).save(str(tmp_path / "b.json"))
     with pytest.raises(InputError, match="no end-of-text token"):
         tokenizer.load(str(tmp_path / "b.json"))
+
+
+def saved(model: tokenizers.Tokenizer, folder: Path) -> tokenizer.Bpe:
+    """`model` as a user's file, loaded."""
+    model.save(str(folder / "tokenizer.json"))
+    loaded = tokenizer.load(str(folder))
+    assert isinstance(loaded, tokenizer.Bpe)
+    return loaded
+
+
+def unknown(loaded: tokenizer.Bpe, *texts: str) -> int:
+    return loaded.unknown([*texts], loaded.encode([*texts]))
+
+
+def test_text_that_becomes_the_unknown_token_is_measured_in_bytes(tmp_path: Path):
+    words = tokenizers.Tokenizer(models.WordLevel({"<unk>": 0, "known": 1, "<eos>": 2}, unk_token="<unk>"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()  # pyright: ignore[reportAttributeAccessIssue]
+    assert unknown(saved(words, tmp_path), "known größer known", "known", "漢字") == 8 + 6
+
+
+def test_a_run_of_unknown_characters_is_measured_whole(tmp_path: Path):
+    """Unigram models write one unknown token for it."""
+    pieces = [("<unk>", 0.0), ("<eos>", -1.0), ("a", -2.0), ("b", -2.0)]
+    assert unknown(saved(tokenizers.Tokenizer(models.Unigram(pieces, 0, False)), tmp_path), "ab漢字漢字ab") == 12
+
+
+def test_text_that_becomes_nothing_is_measured_too(tmp_path: Path):
+    """A BPE without an unknown token passes over what it does not know; white space is not missed."""
+    pieces = models.BPE({"a": 0, "b": 1, "ab": 2, "<eos>": 3}, [("a", "b")])
+    assert unknown(saved(tokenizers.Tokenizer(pieces), tmp_path), "abxab", "abab", "ab ä ab") == 1 + 2
+
+
+def test_bytes_and_a_bpe_of_bytes_know_everything(tmp_path: Path):
+    assert unknown(tokenizer.train(300, TEXTS), "漢字 \ue000", *TEXTS) == 0
+    assert tokenizer.Byte().unknown(TEXTS, tokenizer.Byte().encode(TEXTS)) == 0
+    fallback = {"<unk>": 0, "<eos>": 1, "a": 2, **{f"<0x{i:02X}>": i + 3 for i in range(256)}}
+    llama = tokenizers.Tokenizer(models.BPE(fallback, [], unk_token="<unk>", byte_fallback=True))
+    assert unknown(saved(llama, tmp_path), "a漢字") == 0
