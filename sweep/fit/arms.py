@@ -31,6 +31,7 @@ from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load, read_source
 from sweep.tables.numbers import plain as column_of
 from sweep.tables.problem import enforce
+from sweep.tables.units import PER_BYTE, TOKENS
 
 OVERLAP = 2.0  # factor of compute that all arms must share
 REJECTED = 0.05  # probability below which common exponents are given up
@@ -65,13 +66,15 @@ def compare_arms(
 
     Raises:
         InputError: no such column, fewer than two arms, or a law without a linear block or an optimum.
-        Refusal: `no_overlap`, or an arm whose runs cannot be fitted (its code).
+        Refusal: `no_overlap`; `different_tokens`, losses per token of several tokenizers; or an arm whose runs cannot
+            be fitted (its code).
     """
     form, goal = laws.get(law), objective or Objective()
     check_loss(form)
     if not (form.linear and form.shape and form.optimum_kind):
         raise InputError(f"compare: law {law} has no scales apart from its shape, or no optimum: try additive")
     runs = load(source, columns, where, law=form, by=by, **units)
+    check_tokens(runs, by)
     arms = arms_of(runs, labels(source, by, runs), form, goal, by)
     low = max(float(a.runs.flops.min()) for a in arms)
     high = min(float(a.runs.flops.max()) for a in arms)
@@ -96,6 +99,7 @@ def compare_arms(
             "seed": seed,
             "resamples": count,
             "units": runs.units.statement,
+            "unit": runs.units.unit,
             "arms": [described(form, a, coefficients) for a, (coefficients, _) in zip(arms, found, strict=True)],
             "overlap": [low, high],
             "target": at,
@@ -105,6 +109,16 @@ def compare_arms(
             "verdict": "; ".join(p["verdict"] for p in pairs),
         }
     )
+
+
+def check_tokens(runs: Runs, by: str) -> None:
+    """Refuse losses per token of arms whose tokens differ: a token that stands for more text has a larger loss."""
+    if by.lower() in TOKENS and runs.units.unit != PER_BYTE:
+        raise Refusal(
+            "different_tokens",
+            f"{runs.source}: losses per token of several values of {by} do not compare; compare in bits/byte: --units "
+            "bpb for such a column, or state --units nats (or bits) and --bytes-per-token X, a column",
+        )
 
 
 def labels(source: Any, by: str, runs: Runs) -> list[str]:

@@ -57,7 +57,7 @@ def look(
         "laws": {id: told(found, why) for id, (found, why) in judged.items()},
         "families": members,
         "ranges": ranges(runs),
-        "units": asdict(runs.units) | {"statement": runs.units.statement},
+        "units": runs.units.record,
         "convention": runs.convention,
         "flops_over_6nd": ends(runs.flops / (6 * runs.params * runs.tokens)),
         "groups": len(np.unique(runs.group)),

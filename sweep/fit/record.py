@@ -81,7 +81,7 @@ def record_of(
         "approach3": blocks.approach3_block(law, solution, found.resamples, doubt, level, (target, k, fixed)),
         "source": runs.source,
         "convention": runs.convention,
-        "units": vars(runs.units) | {"statement": runs.units.statement},
+        "units": runs.units.record,
         "flops_per_param_token": k,
         "inputs": list(law.inputs),
         "fixed": fixed,

@@ -8,6 +8,7 @@ import numpy as np
 from sweep.fit.isoflop_warnings import about_isoflop
 from sweep.fit.result import warning
 from sweep.tables.load import Runs
+from sweep.tables.units import unit_of
 
 SHARE = 0.05  # of the resamples that may end oddly before it is said
 FEW_GROUPS = 10
@@ -37,7 +38,7 @@ CURES = {
 
 def warnings_of(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
     """Warnings {code, message} of a fit's record, gravest first, with a `cure` where there is one."""
-    found = [*about_solution(record), *about_diagnostics(record.get("diagnostics") or {})]
+    found = [*about_solution(record), *about_diagnostics(record.get("diagnostics") or {}, unit_of(record))]
     found += [*about_lanes(record, runs), *about_answers(record), *about_isoflop(record), *about_table(record, runs)]
     return [w | ({"cure": CURES[w["code"]]} if w["code"] in CURES else {}) for w in found]
 
@@ -52,14 +53,14 @@ def about_solution(record: Mapping[str, Any]) -> list[dict[str, str]]:
     return found
 
 
-def about_diagnostics(d: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What the diagnostics found; nothing where they were not made."""
+def about_diagnostics(d: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
+    """What the diagnostics found; nothing where they were not made. `unit` is that of the losses."""
     answered = {name: block for name, block in d.items() if block["status"] == "ok"}
     verdicts = answered.get("identifiability", {}).get("verdicts", [])
     found = [v for v in verdicts if v["code"] != "at_bound"]  # the status has said that
     if (block := answered.get("floor")) and not block["identified"]:
         low, high = block["interval"]
-        message = f"E may lie anywhere from {low:.3g} to {high:.3g} nats/token"
+        message = f"E may lie anywhere from {low:.3g} to {high:.3g} {unit}"
         if ends := block.get("params_range"):
             message += f"; N* at the target then goes from {ends[0]:.3g} to {ends[1]:.3g}"
         found.append(warning("floor_not_identified", message))

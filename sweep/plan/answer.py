@@ -48,6 +48,7 @@ def record_of(
         "tokens": run.tokens,
         "flops": run.flops,
         "loss": run.loss,
+        "loss_unit": source.unit,
         "tokens_per_param": run.tokens / run.params,
         "level": source.level,
         "interval": intervals,

@@ -234,7 +234,7 @@ def config_text(name: str, shape: dict[str, Any], record: dict[str, Any], builde
     return f'''"""One model of {params:,} parameters (with the head) on {tokens:,} tokens, as planned.
 
 Planned from: {record["source"]}.
-Expected: loss {shape["loss"]:.4f} nats/token{about} (prediction).
+Expected: loss {shape["loss"]:.4f} {record["loss_unit"]}{about} (prediction).
 Time: {hours_text(shape)}.
 Recipe: {builder.name}, vocabulary {builder.vocab:,}. Set `data` to your corpus.
 

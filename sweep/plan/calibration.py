@@ -16,6 +16,7 @@ import numpy as np
 from sweep.plan.chain import Record, kinds
 from sweep.plan.forecast import outcomes
 from sweep.plan.reach import EXTRAPOLATION, INTERPOLATION
+from sweep.tables.units import PER_TOKEN
 
 SIGN = 0.05  # chance below which a count is a sign
 OVER, UNDER, NONE, NOTHING = "over_confident", "under_confident", "no_sign", "nothing_scored"
@@ -33,7 +34,7 @@ def calibration(records: Sequence[Record]) -> dict[str, dict[str, Any]]:
 
 
 def judge(pairs: Sequence[tuple[Record, Record | None]]) -> dict[str, Any]:
-    """Counts, errors (nats/token, outcome less forecast) and the sign of a group of (forecast, outcome or None).
+    """Counts, errors (outcome less forecast, in their unit) and the sign of a group of (forecast, outcome or None).
 
     `unscored` ended without a loss, or had no interval; `spread` is the rms error in standard deviations claimed, by
     normal intervals: 1 where they are right.
@@ -56,6 +57,7 @@ def judge(pairs: Sequence[tuple[Record, Record | None]]) -> dict[str, Any]:
         "spread": spread(scored),
         "verdict": verdict,
         "chance": chance,
+        "unit": " and ".join(sorted({line.get("unit", PER_TOKEN) for line, _ in scored})),
     }
     return record | {"text": say(record, levels)}
 
@@ -95,7 +97,7 @@ def say(record: dict[str, Any], levels: Sequence[float]) -> str:
     if not n:
         return f"none of {record['forecasts']} forecasts has a score yet"
     head = f"{inside} of {n} inside their intervals, {record['expected']:.1f} expected; "
-    head += f"mean error {record['mean_error']:+.4f}, rms {record['rms_error']:.4f} nats/token; "
+    head += f"mean error {record['mean_error']:+.4f}, rms {record['rms_error']:.4f} {record['unit']}; "
     of_one_fit = f" (but {n} forecasts of {record['fits']} fits err together)" if record["fits"] < n else ""
     if record["verdict"] == OVER:
         return f"{head}a sign that intervals are too narrow: chance {record['chance']:.2g}{of_one_fit}"

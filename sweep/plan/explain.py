@@ -21,6 +21,7 @@ from sweep.plan.known import MODELS, Model
 from sweep.plan.prices import Costs, costs
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source, source_of
+from sweep.tables.units import brief
 
 OPTION = "--explain"
 
@@ -109,6 +110,7 @@ def explained(source: Source, models: Mapping[str, Model], prices: Costs) -> lis
                 "tokens": model.tokens,
                 "tokens_per_param": model.tokens / model.params,
                 **{key: float(values[i]) for key, values in columns.items()},
+                "loss_unit": source.unit,
                 "inference_tokens": float(right[i]) if right[i] >= 0 else None,
                 "inference_tokens_interval": [None if x is None or x < 0 else x for x in pair],
                 "compute_optimal": {
@@ -175,7 +177,7 @@ def single(m: dict[str, Any]) -> list[str]:
     same, equal = m["compute_optimal"]["at_equal_flops"], m["compute_optimal"]["at_equal_loss"]
     return [
         line("model", f"{m['name']}: {short(m['params'])} params on {short(m['tokens'])} tokens, {m['source']}"),
-        line("right", f"{right} (D/N = {m['tokens_per_param']:,.4g}, loss {m['loss']:.4f} nats/token)"),
+        line("right", f"{right} (D/N = {m['tokens_per_param']:,.4g}, loss {m['loss']:.4f} {m['loss_unit']})"),
         line(
             "cost",
             f"{m['flops']:.3g} FLOPs, {m['flops_factor']:.3g}x those of the compute-optimal run of equal loss "
@@ -184,6 +186,6 @@ def single(m: dict[str, Any]) -> list[str]:
         line(
             "instead",
             f"compute-optimal for the same FLOPs: {short(same['params'])} on {short(same['tokens'])}, "
-            f"{m['loss_increase']:.4f} nats lower",
+            f"{m['loss_increase']:.4f} {brief(m['loss_unit'])} lower",
         ),
     ]

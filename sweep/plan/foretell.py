@@ -12,6 +12,7 @@ from sweep.fit import Fit
 from sweep.plan.forecast import write_forecast
 from sweep.plan.match import near
 from sweep.plan.reach import reach
+from sweep.tables.units import PER_TOKEN, unit_of
 
 IDENTITY = ("law", "objective", "params", "n", "level", "seed")  # of a fit: what its forecasts follow from
 
@@ -96,4 +97,5 @@ def prediction_of(fitted: Fit, params: float | int, tokens: float | int, level: 
         "repeats": sum(near((p["params"], p["tokens"]), asked) for p in record["points"]),
         "extrapolation": predicted.extrapolation,
         "warnings": predicted.warnings,
+        **({} if (unit := unit_of(record)) == PER_TOKEN else {"unit": unit}),  # the id of others is as it always was
     }

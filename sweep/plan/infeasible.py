@@ -33,7 +33,7 @@ def check(source: Source, question: Question) -> None:
         raise Refusal(
             "below_floor",
             f"target loss {float(wish.loss):.4g} is at or below the floor of the law, E = {float(surface.floor):.4g} "
-            f"nats/token{about}: no model reaches it; ask for a higher loss",
+            f"{source.unit}{about}: no model reaches it; ask for a higher loss",
         )
 
 

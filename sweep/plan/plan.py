@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def loss(self) -> float:
-        """Expected loss, nats/token."""
+        """Expected loss, in the unit of the law: nats/token, or bits/byte of a fit of such."""
         return self.record["loss"]
 
     @property
@@ -120,7 +120,7 @@ def plan(
     Args:
         law: a Fit, the path of one, or the id of published coefficients such as besiroglu.
         compute: budget in FLOPs ("1e22", "10PFday") for training and, where there is a demand, serving together.
-        loss: target in nats/token, reached at least cost.
+        loss: target in the unit of the law (`loss_unit` of the record), reached at least cost.
         like_compute, like_params: the target is the loss of a compute-optimal run of so many FLOPs, or of that size.
         usd, device_hours: budget for training and serving together; needs `train`, and `serve` with a demand.
         params, tokens, tokens_per_param: held fixed; two of them are evaluated, one goes with a target. `params` or
@@ -132,7 +132,7 @@ def plan(
         train, serve, prompt: rates such as "h100:2.00@mfu=0.40" of training, generated tokens and prompt tokens;
             prompts cost what generated tokens do where no rate is given.
         versus: sizes to compare at equal loss.
-        tolerance: of the flat band, nats/token.
+        tolerance: of the flat band, in the unit of the law.
         level: of the intervals; default: the fit's.
         given: inputs of the law besides params and tokens, by name.
         recipe: config whose recipe shapes the models; default: of the sweep behind the fit, else configs/pod.py.
@@ -158,7 +158,7 @@ def plan(
     held = {"params": params, "tokens": tokens, "tokens_per_param": tokens_per_param}
     parts = {"--requests": requests, "--prompt-tokens": prompt_tokens, "--output-tokens": output_tokens}
     if not 0 < tolerance < 1:
-        raise InputError(f"--tolerance {tolerance}: nats/token between 0 and 1, such as 0.005")
+        raise InputError(f"--tolerance {tolerance}: a loss between 0 and 1, such as 0.005")
     wanted = demand_of(inference_tokens, parts)
     target, value = target_of(targets)
     unique = None if unique_tokens is None else quantity.count("--unique-tokens", unique_tokens, "tokens")

@@ -16,6 +16,7 @@ from sweep.fit.predict import backtest_widening, despite, warning
 from sweep.fit.result import USABLE, Fit
 from sweep.plan.known import EVIDENCE, Evidence, evidence_of
 from sweep.plan.surface import UNIQUE, Surface
+from sweep.tables.units import unit_of
 
 SPLIT = {"params", "tokens", "flops", "tokens_per_param"}  # inputs that a plan decides
 
@@ -45,6 +46,11 @@ class Source:
     evidence: Evidence | None = None
     warnings: tuple[dict[str, str], ...] = ()
     despite: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """Of the law's losses: nats/token, or bits/byte of a fit of such."""
+        return unit_of(self.record)
 
     def interval(self, values: Any) -> list[float | None]:
         """[low, high] of a quantity on the lanes; nulls where no doubt is known."""

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sweep.plan.prices import FLOPS, HOURS, USD
+from sweep.tables.units import brief
 
 TARGET = {
     "compute": "{value:.3g} FLOPs",
-    "loss": "a loss of {value:.4f} nats/token",
+    "loss": "a loss of {value:.4f} {unit}",
     "like_compute": "the loss of a compute-optimal run of {value:.3g} FLOPs",
     "like_params": "the loss of a compute-optimal run of {size} parameters",
     "usd": "${value:,.6g}",
@@ -23,7 +24,7 @@ def describe(r: dict[str, Any]) -> str:
         *([stamp] if stamp else []),
         f"{r['source']}     {r['formula']}",
         "",
-        line("question", question(r["question"])),
+        line("question", question(r["question"], r["loss_unit"])),
     ]
     judged = {"params", "tokens"} <= r["question"]["fixed"].keys()
     lines += [line("this run" if judged else "recommended", recommended(r)), *best(r)]
@@ -40,10 +41,10 @@ def line(name: str, text: str) -> str:
     return f"{name:13s}{text}"
 
 
-def question(q: dict[str, Any]) -> str:
-    """What was asked."""
+def question(q: dict[str, Any], unit: str) -> str:
+    """What was asked; `unit` is that of the loss."""
     held = ", ".join(FIXED[name].format(short(value)) for name, value in q["fixed"].items())
-    goal = TARGET[q["target"]].format(value=q["value"], size=short(q["value"])) if q["target"] else ""
+    goal = TARGET[q["target"]].format(value=q["value"], size=short(q["value"]), unit=unit) if q["target"] else ""
     if q["budget_includes_serving"]:
         goal += " for training and serving together"
     served = q["inference_tokens"]
@@ -60,7 +61,7 @@ def recommended(r: dict[str, Any]) -> str:
     i = r["interval"]
     return (
         f"{short(r['params'])} params{span(i['params'])} on {short(r['tokens'])} tokens{span(i['tokens'])}   "
-        f"loss {r['loss']:.4f}{span(i['loss'], '{:.4f}'.format)} nats/token   "
+        f"loss {r['loss']:.4f}{span(i['loss'], '{:.4f}'.format)} {r['loss_unit']}   "
         f"{ratio(r['tokens_per_param'])} tokens a parameter{span(i['tokens_per_param'], ratio)}   "
         f"{r['flops']:.3g} FLOPs" + (f"   ({r['level']:.0%} intervals)" if r["level"] else "")
     )
@@ -71,11 +72,11 @@ def best(r: dict[str, Any]) -> list[str]:
     b = r["best_at_equal_spend"]
     if abs(b["params"] / r["params"] - 1) < 1e-6:
         return []
-    gain = r["loss"] - b["loss"]
+    gain, unit = r["loss"] - b["loss"], brief(r["loss_unit"])
     return [
         line(
             "best",
-            f"for the same spend {short(b['params'])} params on {short(b['tokens'])} tokens: {gain:.4f} nats less",
+            f"for the same spend {short(b['params'])} params on {short(b['tokens'])} tokens: {gain:.4f} {unit} less",
         )
     ]
 
@@ -105,16 +106,16 @@ def flat(r: dict[str, Any]) -> str:
     low, high = r["flat_band"]["params"]
     ends = [f"from {short(low)}" if low else "", f"to {short(high)}" if high else ""]
     known = " ".join(x for x in ends if x) or "of any kind"
-    return f"sizes {known} lose less than {r['flat_band']['loss_tolerance']:g} nats at equal spend"
+    return f"sizes {known} lose less than {r['flat_band']['loss_tolerance']:g} {brief(r['loss_unit'])} at equal spend"
 
 
 def regret(r: dict[str, Any]) -> str:
     """Half and double the size."""
-    parts = []
+    parts, unit = [], brief(r["loss_unit"])
     for row in r["regret"]:
         name = "half the size" if row["factor"] < 1 else "double the size"
         worse = row["loss_increase"]
-        lost = "not possible at equal spend" if worse is None else f"+{worse:.4f} nats at equal spend"
+        lost = "not possible at equal spend" if worse is None else f"+{worse:.4f} {unit} at equal spend"
         factor = row["cost_factor_for_equal_loss"]
         equal = (
             "the loss is out of reach with any number of tokens"
@@ -195,7 +196,8 @@ def data(r: dict[str, Any]) -> str:
         if more["loss"] is None:
             continue
         gain = more["loss_gain"] or 0.0
-        worth = f"{gain:.4f} nats less" if abs(gain) > 1e-6 else f"{more['cost_saving'] or 0.0:.1%} of the cost saved"
+        unit = brief(r["loss_unit"])
+        worth = f"{gain:.4f} {unit} less" if abs(gain) > 1e-6 else f"{more['cost_saving'] or 0.0:.1%} of the cost saved"
         text += f"; {name}: {short(more['params'])} on {short(more['tokens'])}, {worth}"
     return text
 

@@ -15,19 +15,20 @@ from sweep.report.load import Row
 from sweep.report.numbers import Number
 from sweep.report.numbers import flops as write_flops
 from sweep.report.points import Point
+from sweep.tables.units import PER_TOKEN
 
 HALF = 350  # width of a chart that shares its row, and of any chart on a phone
 FULL = 740
 
 
-def isoflop(points: Sequence[Point], families: Sequence[Row], width: int) -> theme.Chart:
+def isoflop(points: Sequence[Point], families: Sequence[Row], width: int, unit: str = PER_TOKEN) -> theme.Chart:
     """Loss against parameters, one colour a budget, with each family's parabola, minimum and its interval."""
     shown = [p for p in points if p.budget]
     losses = [p.loss for p in shown if p.used and p.loss is not None] or [p.loss for p in shown if p.loss is not None]
     y_domain = theme.padded(losses, 0.12)
     x_lo, x_hi = theme.log_padded([p.params for p in shown], 0.06)
     x = theme.log_x("params", (x_lo, x_hi * 1.25), "parameters", theme.COUNT_LABEL)
-    y = theme.linear_y("loss", y_domain, "loss, nats/token")
+    y = theme.linear_y("loss", y_domain, f"loss, {unit}")
     colors = {p.budget: p.color for p in shown}
     layers = parabolas(shown, families, colors, x, y) + trial_marks(shown, y_domain[1], x, y)
     layers += minima(families, colors, x, y) + budget_labels(shown, y_domain[1], x, y)

@@ -11,15 +11,18 @@ from sweep.report.charts import HALF, literal, x_of
 from sweep.report.load import Row
 from sweep.report.numbers import Number, count
 from sweep.report.points import DONE, Cell, Forecast
+from sweep.tables.units import PER_TOKEN
 
 CLOUD = 500  # lanes drawn: more say nothing new and weigh on the page
 
 
-def residual_chart(rows: Sequence[dict[str, Any]], against: str, width: int = HALF) -> theme.Chart:
+def residual_chart(
+    rows: Sequence[dict[str, Any]], against: str, width: int = HALF, unit: str = PER_TOKEN
+) -> theme.Chart:
     """Observed over predicted loss in percent, against `predicted`, `budget` or `tokens_per_param`."""
     values = [row[against] for row in rows]
     if against == "predicted":
-        x = theme.linear_x(against, theme.padded(values), "predicted loss, nats/token", 5)
+        x = theme.linear_x(against, theme.padded(values), f"predicted loss, {unit}", 5)
     elif against == "budget":
         x = theme.log_x(against, theme.log_padded(values, 0.12), "budget, FLOPs", theme.FLOPS_LABEL, values)
     else:
@@ -89,7 +92,7 @@ def forecast_chart(found: Sequence[Forecast], width: int) -> theme.Chart:
             color = theme.ALARM if forecast.outcome.get("inside") is False else theme.INK
             outcomes.append({"label": label, "loss": forecast.outcome["loss"], "color": color})
     ends = [row[key] for row in bars for key in ("lo", "hi")] + [row["loss"] for row in outcomes]
-    x = theme.linear_x("loss", theme.padded(ends, 0.15), "loss, nats/token", 5)
+    x = theme.linear_x("loss", theme.padded(ends, 0.15), f"loss, {found[0].line.get('unit', PER_TOKEN)}", 5)
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(grid=False, labelFontSize=11.5, labelLimit=220))
     base = alt.Chart(theme.data(bars)).encode(y=y)
     layers = [
@@ -102,7 +105,7 @@ def forecast_chart(found: Sequence[Forecast], width: int) -> theme.Chart:
     return alt.layer(*layers).properties(width=width - 106, height=alt.Step(44))
 
 
-def learning_rate_chart(found: Sequence[Cell], width: int) -> theme.Chart:
+def learning_rate_chart(found: Sequence[Cell], width: int, unit: str = PER_TOKEN) -> theme.Chart:
     """Loss above the best of its cell against peak learning rate, one line a cell, coloured by budget."""
     scored = [(cell, cell.best.loss) for cell in found if cell.best is not None and cell.best.loss is not None]
     factors = all(cell.factors for cell, _ in scored)
@@ -123,7 +126,7 @@ def learning_rate_chart(found: Sequence[Cell], width: int) -> theme.Chart:
     rates = [row["lr"] for row in marks]
     ticks = rates if factors else None
     x = theme.log_x("lr", theme.log_padded(rates, 0.08), title, "format(datum.value, '~g')", ticks)
-    y = theme.linear_y("above", (-0.05 * reach, reach), "loss above the cell's best, nats/token", 5)
+    y = theme.linear_y("above", (-0.05 * reach, reach), f"loss above the cell's best, {unit}", 5)
     line = alt.Chart(theme.data(lines)).mark_line(strokeWidth=1.3, opacity=0.75)
     dot = alt.Chart(theme.data(lines)).mark_circle(size=34, opacity=1)
     layers = [line.encode(x=x, y=y, detail="cell:N", color=literal()), dot.encode(x=x, y=y, color=literal())]

@@ -9,12 +9,13 @@ from sweep.report.document import document
 from sweep.report.load import Row, Run
 from sweep.report.markup import Markup, Piece, missing, section, stacked, table, tag
 from sweep.report.sections import figure
+from sweep.tables.units import unit_of
 
 TITLE = "Every defensible fit"
 QUANTITIES = (
     ("params", "N*", numbers.count),
     ("tokens", "D*", numbers.count),
-    ("loss", "loss, nats/token", numbers.loss),
+    ("loss", "loss, {unit}", numbers.loss),
 )
 
 
@@ -54,7 +55,7 @@ def answers(record: Row) -> Markup:
     """N*, D* and loss: the median fit, the interval of the fits, that of all their resamples, and who moves it more."""
     rows = [
         (
-            title,
+            title.format(unit=unit_of(record)),
             write_number(record[name]["median"]),
             numbers.interval(record[name]["interval"], write_number),
             numbers.interval(record[name]["resampled_interval"], write_number),

@@ -88,7 +88,7 @@ def frontier(made: Plan, quantity: str) -> theme.Chart | None:
     values = [r[quantity], *(row["y"] for row in rows if np.isfinite(row["y"])), *numbers(spread)]
     x = theme.log_x("x", ends, "training FLOPs C", theme.FLOPS_LABEL)
     if quantity == "loss":
-        y = theme.linear_y("y", theme.padded(values), "loss, nats/token")
+        y = theme.linear_y("y", theme.padded(values), f"loss, {source.unit}")
     else:
         y = theme.log_y("y", theme.log_padded(values), "compute-optimal parameters N*", theme.COUNT_LABEL)
     layers = [band(spread, x, y), lines(rows, x, y, strokeWidth=1.8), *dot(r["flops"], r[quantity], x, y)]

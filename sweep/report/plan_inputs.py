@@ -6,7 +6,7 @@ from sweep.report.markup import Markup, join, tag
 
 TARGETS = {
     "compute": "FLOPs to spend",
-    "loss": "loss to reach, nats/token",
+    "loss": "loss to reach, {unit}",
     "like_compute": "quality of a compute-optimal run of FLOPs",
     "like_params": "quality of a compute-optimal run of parameters",
     "usd": "dollars to spend",
@@ -18,14 +18,16 @@ RATES = {"train": "Training", "serve": "Serving", "prompt": "Reading prompts"}
 
 def form(model: dict[str, Any]) -> Markup:
     """All inputs; hidden until the script has taken over."""
+    units = list(dict.fromkeys(one["unit"] for one in model["laws"]))
+    unit = units[0] if len(units) == 1 else "unit of the law"
     law = select("law", "law", {one["id"]: label(one) for one in model["laws"]})
     asked = [
         law,
-        select("target", "target", TARGETS),
+        select("target", "target", {key: text.format(unit=unit) for key, text in TARGETS.items()}),
         number("value", "how much", slider=True),
         number("generated", "tokens to serve", slider=True, hint="empty for none"),
         number("unique", "unique training tokens", slider=True, hint="empty for no limit"),
-        number("tolerance", "tolerance of the flat band, nats/token"),
+        number("tolerance", f"tolerance of the flat band, {unit}"),
     ]
     names = {"": "not priced"} | {one["name"]: one["name"] for one in model["devices"]}
     prices = [rate(name, title, names) for name, title in RATES.items()]

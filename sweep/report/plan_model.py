@@ -50,6 +50,7 @@ def law_block(id: str, source: Source) -> dict[str, Any]:
         "name": source.name,
         "formula": surface.law.formula,
         "k": surface.k,
+        "unit": source.unit,
         "coefficients": present(exported(surface)),
         "repeats": surface.repeats,
         "floorIsE": "E" in surface.law.names,

@@ -5,6 +5,7 @@ from typing import Any
 from sweep.plan.words import cost, money, question, short
 from sweep.report.markup import Markup, Piece, table
 from sweep.report.numbers import MISSING, fixed
+from sweep.tables.units import brief
 
 Row = dict[str, Any]
 
@@ -13,22 +14,22 @@ def verdict(r: Row) -> str:
     """What to train, or what a given run reaches."""
     size = f"{short(r['params'])} parameters on {short(r['tokens'])} tokens"
     if {"params", "tokens"} <= r["question"]["fixed"].keys():
-        return f"{size} reach a loss of {r['loss']:.4f} nats/token."
-    return f"Train {size} for a loss of {r['loss']:.4f} nats/token."
+        return f"{size} reach a loss of {r['loss']:.4f} {r['loss_unit']}."
+    return f"Train {size} for a loss of {r['loss']:.4f} {r['loss_unit']}."
 
 
 def sentences(r: Row) -> list[str]:
     """What was asked, what it takes, how flat the choice is, what would be better, what the limit of text does."""
     found = [
-        f"Asked: {question(r['question'])}.",
+        f"Asked: {question(r['question'], r['loss_unit'])}.",
         f"It takes {cost(without_interval(r))}.",
         f"At equal spend, {flat(r)}.",
     ]
-    b = r["best_at_equal_spend"]
+    b, unit = r["best_at_equal_spend"], brief(r["loss_unit"])
     if abs(b["params"] / r["params"] - 1) > 1e-6:
         run = f"{short(b['params'])} parameters on {short(b['tokens'])} tokens"
-        found.append(f"Better for the same spend: {run}, {r['loss'] - b['loss']:.4f} nats less.")
-    return [*found, f"Text: {data(r['data'])}."] if r["data"] else found
+        found.append(f"Better for the same spend: {run}, {r['loss'] - b['loss']:.4f} {unit} less.")
+    return [*found, f"Text: {data(r['data'], unit)}."] if r["data"] else found
 
 
 def without_interval(r: Row) -> Row:
@@ -42,16 +43,16 @@ def flat(r: Row) -> str:
     ends = (
         " ".join([*([f"from {short(low)}"] if low else []), *([f"to {short(high)}"] if high else [])]) or "of any kind"
     )
-    parts = []
+    parts, unit = [], brief(r["loss_unit"])
     for row in r["regret"]:
         worse = row["loss_increase"]
         name = "half the size" if row["factor"] < 1 else "double the size"
-        parts.append(f"{name} {'is not possible' if worse is None else f'loses {worse:.4f} nats'}")
-    return f"sizes {ends} lose less than {r['flat_band']['loss_tolerance']:g} nats/token; {', '.join(parts)}"
+        parts.append(f"{name} {'is not possible' if worse is None else f'loses {worse:.4f} {unit}'}")
+    return f"sizes {ends} lose less than {r['flat_band']['loss_tolerance']:g} {r['loss_unit']}; {', '.join(parts)}"
 
 
-def data(d: Row) -> str:
-    """Passes over the unique tokens, and what more text would be worth."""
+def data(d: Row, unit: str) -> str:
+    """Passes over the unique tokens, and what more text would be worth; `unit` of a difference of losses."""
     text = f"{d['epochs']:.3g} passes over {short(d['unique_tokens'])} unique tokens"
     if not d["binding"]:
         return text + "; the limit does not bind"
@@ -59,7 +60,9 @@ def data(d: Row) -> str:
         if more["loss"] is None:
             continue
         lower = abs(more["loss_gain"]) > 1e-6
-        gain = f"{more['loss_gain']:.4f} nats less" if lower else f"{more['cost_saving'] or 0.0:.0%} of the cost saved"
+        gain = (
+            f"{more['loss_gain']:.4f} {unit} less" if lower else f"{more['cost_saving'] or 0.0:.0%} of the cost saved"
+        )
         text += f"; {name}: {short(more['params'])} on {short(more['tokens'])}, {gain}"
     return text
 
@@ -90,7 +93,7 @@ def numbers_table(r: Row) -> Markup:
         ("parameters", r["params"], short, "params"),
         ("training tokens", r["tokens"], short, "tokens"),
         ("tokens a parameter", r["tokens_per_param"], grouped, "tokens_per_param"),
-        ("loss, nats/token", r["loss"], "{:.4f}".format, "loss"),
+        (f"loss, {r['loss_unit']}", r["loss"], "{:.4f}".format, "loss"),
         ("training FLOPs", r["flops"], "{:.3g}".format, "flops"),
         ("training", c["train"], paid, "" if c["serve"] else "total"),
     ]

@@ -11,6 +11,7 @@ from sweep.fit.result import coefficients_of
 from sweep.laws import LAWS
 from sweep.report import theme
 from sweep.report.load import PARAM_CONVENTIONS, Row, Run
+from sweep.tables.units import PER_TOKEN, unit_of
 
 DONE = "done"
 
@@ -21,7 +22,7 @@ class Point:
 
     Attributes:
         params, tokens, flops: in the fit's conventions.
-        loss: nats/token, None where the trial ended without one.
+        loss: in the unit of the fit, None where the trial ended without one.
         used: the fit used it; every other trial is drawn hollow.
     """
 
@@ -50,7 +51,7 @@ def points(run: Run) -> list[Point]:
     """Every trial that has been tried, in order of budget and size; trials still waiting are not points."""
     params, flops = conventions(run.fit)
     ids = {p.get("trial") for p in run.fit.get("points") or [] if p.get("trial")}
-    colors = budget_colors(run)
+    colors, column = budget_colors(run), "loss" if unit_of(run.fit) == PER_TOKEN else "bits_per_byte"
     found = []
     for row in run.losses:
         if row.get("status") == "pending":
@@ -68,7 +69,7 @@ def points(run: Run) -> list[Point]:
                 params=float(size),
                 tokens=float(tokens),
                 flops=float(row.get(f"flops_{flops}") or row.get("flops_exact") or 6.0 * size * tokens),
-                loss=number(row.get("loss")),
+                loss=number(row.get(column)),
                 lr=number(row.get("lr")),
                 used=used,
                 color=colors.get(row.get("budget") or 0.0, theme.MUTED),

@@ -18,6 +18,7 @@ from sweep.report.points import (
     residuals,
 )
 from sweep.report.verdict import NAMES, budgets, warned
+from sweep.tables.units import unit_of
 
 HOLLOW = "Hollow: every other trial, as a triangle on the top edge where it has no loss on this scale."
 INSIDE = {"True": "inside", "False": "outside"}
@@ -68,7 +69,8 @@ def isoflop(run: Run) -> Markup:
     caption = "Loss against model size at fixed training FLOPs, one colour a budget. "
     caption += "Diamonds: minima of the parabolas, with their intervals. " if families else ""
     caption += f"Filled: {'used by the fit' if run.fit else 'finished'}. {HOLLOW}"
-    drawing = figure("isoflop", lambda width: charts.isoflop(shown, families, width), caption, full=True)
+    unit = unit_of(run.fit)
+    drawing = figure("isoflop", lambda width: charts.isoflop(shown, families, width, unit), caption, full=True)
     if not families:
         note = missing("The parabolas and their minima have not been fitted.", f"sweep fit {run.path}")
         return section("isoflop", title, drawing, note)
@@ -208,7 +210,7 @@ def residual_figures(run: Run) -> list[Piece]:
     figures = [
         figure(
             f"residuals-{kind.replace('_', '-')}",
-            lambda width, k=kind: diagnostics.residual_chart([row for row in found if row[k]], k, width),
+            lambda w, k=kind: diagnostics.residual_chart([row for row in found if row[k]], k, w, unit_of(run.fit)),
             text,
             full=kind == "predicted",
         )
@@ -295,5 +297,6 @@ def learning_rates(run: Run) -> Markup:
         return section("learning-rates", "Learning-rate adequacy", missing("No cell of the bracket has a loss yet."))
     caption = "Loss above the best of its cell against peak learning rate; a cell is a size at a budget. "
     caption += f"Filled: finished. {HOLLOW}"
-    drawing = figure("learning-rates", lambda w: diagnostics.learning_rate_chart(found, w), caption, full=True)
+    unit = unit_of(run.fit)
+    drawing = figure("learning-rates", lambda w: diagnostics.learning_rate_chart(found, w, unit), caption, full=True)
     return section("learning-rates", "Learning-rate adequacy", tag("p", text), drawing)

@@ -9,6 +9,7 @@ from sweep.report import numbers, trust_charts
 from sweep.report.load import Row, Run
 from sweep.report.markup import Markup, Piece, facts, missing, section, table, tag
 from sweep.report.sections import figure
+from sweep.tables.units import PER_TOKEN
 
 SHOWN = 12  # suspects and influential runs in the table
 
@@ -54,16 +55,17 @@ def floor(found: Row) -> list[Piece]:
     block = found["floor"]
     if block["status"] != "ok":
         return []
+    unit = block.get("unit", PER_TOKEN)
     seen = "E is seen by the table" if block["identified"] else "the table does not hold E"
     profile = figure(
         "floor",
-        lambda width: trust_charts.floor_chart(block, width),
+        lambda width: trust_charts.floor_chart(block, width, unit),
         f"The objective with the floor E pinned and the rest fitted: {seen}. Band: its interval.",
     )
     if not any(row.get("params") for row in block["profile"]):
         return [profile]
     text = "The compute-optimal size along the same floors."
-    along = figure("floor-answer", lambda width: trust_charts.floor_answer_chart(block, width), text)
+    along = figure("floor-answer", lambda width: trust_charts.floor_answer_chart(block, width, unit), text)
     return [tag("div", profile, along, class_="pair")]
 
 
@@ -95,7 +97,12 @@ def backtest(found: Row) -> list[Piece]:
     head = ("fitted up to", "runs", "held out", "farthest", "mean error", "rms error", "inside")
     return [
         drawing,
-        table(head, rows, numeric=range(1, 7), caption="Errors in nats/token; positive: worse than foretold."),
+        table(
+            head,
+            rows,
+            numeric=range(1, 7),
+            caption=f"Errors in {block.get('unit', PER_TOKEN)}; positive: worse than foretold.",
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from sweep.report import theme
 from sweep.report.charts import HALF, literal, x_of, y_of
 from sweep.report.load import Row
 from sweep.report.numbers import Number
+from sweep.tables.units import PER_TOKEN
 
 COLORS = {"approach 1": theme.APPROACH[0], "approach 2": theme.APPROACH[1], "tie": theme.ALARM}  # the rest: approach 3
 TOP = 4.0  # of the profile's axis, in allowed rises: beyond it nothing is decided
@@ -71,7 +72,7 @@ def answers_chart(rows: Sequence[Row], width: int) -> theme.Chart:
     return alt.layer(*layers).properties(width=width - 130, height=alt.Step(19))
 
 
-def floor_chart(floor: Row, width: int = HALF) -> theme.Chart:
+def floor_chart(floor: Row, width: int = HALF, unit: str = PER_TOKEN) -> theme.Chart:
     """How the objective rises when E is pinned, in units of what chance allows; the interval is where it is below 1."""
     low, high = floor["interval"]
     rows = [{"E": row["E"], "rise": row["rise"] / floor["rise"]} for row in floor["profile"]]
@@ -80,7 +81,7 @@ def floor_chart(floor: Row, width: int = HALF) -> theme.Chart:
     near = [i for i, row in enumerate(rows) if row["rise"] <= TOP]
     rows = rows[max(near[0] - 1, 0) : near[-1] + 2]
     room = 0.6 * (high - low)
-    x = theme.linear_x("E", (max(0.0, low - room), high + room), "floor E, nats/token", 5)
+    x = theme.linear_x("E", (max(0.0, low - room), high + room), f"floor E, {unit}", 5)
     y = theme.linear_y("rise", (0.0, TOP), "rise of the objective over what chance allows", 4)
     return alt.layer(
         interval_band(low, high, x),
@@ -92,13 +93,13 @@ def floor_chart(floor: Row, width: int = HALF) -> theme.Chart:
     ).properties(width=width - 50, height=200)
 
 
-def floor_answer_chart(floor: Row, width: int = HALF) -> theme.Chart:
+def floor_answer_chart(floor: Row, width: int = HALF, unit: str = PER_TOKEN) -> theme.Chart:
     """N* at the target along the pinned floors."""
     low, high = floor["interval"]
     room = 0.6 * (high - low)
     ends = (max(0.0, low - room), high + room)
     rows = [row for row in floor["profile"] if row.get("params") and ends[0] <= row["E"] <= ends[1]]
-    x = theme.linear_x("E", ends, "floor E, nats/token", 5)
+    x = theme.linear_x("E", ends, f"floor E, {unit}", 5)
     sizes = theme.log_padded([row["params"] for row in rows], 0.15)
     y = theme.log_y("params", sizes, "N* at the target, parameters", theme.COUNT_LABEL)
     rows = [{"E": row["E"], "params": row["params"]} for row in rows]

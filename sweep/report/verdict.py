@@ -3,6 +3,7 @@
 from sweep.report import numbers
 from sweep.report.load import Row, Run
 from sweep.report.points import forecasts, points
+from sweep.tables.units import PER_TOKEN, unit_of
 
 SMALL = 1e7  # parameters; below it a sweep demonstrates the workflow
 NAMES = {1: "envelope", 2: "isoFLOP parabolas", 3: "parametric law"}
@@ -48,7 +49,7 @@ def source(run: Run) -> str:
     text += "."
     if at.get("loss"):
         loss = numbers.with_interval(at["loss"], at.get("loss_interval"), numbers.loss)
-        text += f" It expects {loss} nats/token there."
+        text += f" It expects {loss} {unit_of(run.fit)} there."
     status = run.fit.get("status")
     return text if status in ("converged", None) else f"{text} The fit's status is {status}: do not plan with it."
 
@@ -102,7 +103,7 @@ def outcome(run: Run) -> str:
     line, result = ((scored or found)[-1].line, (scored or found)[-1].outcome or {})
     text = numbers.with_interval(line["loss"], line.get("interval"), numbers.loss)
     size = f"{numbers.count(line.get('params'))} parameters on {numbers.count(line.get('tokens'))} tokens"
-    told = f"Forecast for {size}: {text} nats/token"
+    told = f"Forecast for {size}: {text} {line.get('unit', PER_TOKEN)}"
     if not scored:
         return f"{told}; its run has no outcome yet."
     where = {"True": ", inside the interval", "False": ", outside the interval"}.get(str(result.get("inside")), "")

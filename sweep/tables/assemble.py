@@ -15,7 +15,7 @@ from sweep.tables.request import NEEDED, Names, Request
 from sweep.tables.runs import Runs
 from sweep.tables.source import Source, read_curves
 from sweep.tables.units import Units
-from sweep.tables.values import Values
+from sweep.tables.values import Values, unit_given
 
 
 def assemble(
@@ -44,7 +44,7 @@ def assemble(
         excluded=values.excluded,
         source=source.name,
         curves=read_curves(source.directory, trial) if source.directory and trial else None,
-        units=units_of(request, how, base["loss"]),
+        units=units_of(names, request, how, values),
         remarks=tuple(problems),
         further=values.further,
     )
@@ -53,13 +53,14 @@ def assemble(
     return runs
 
 
-def units_of(request: Request, how: str, loss: np.ndarray) -> Units:
-    """How losses [m], in nats/token by now, were read; of another law, what the column holds."""
+def units_of(names: Names, request: Request, how: str, values: Values) -> Units:
+    """How losses, in the unit that is fitted by now, were read; of another law, what the column holds."""
+    loss = values.base["loss"]
     span = float(loss.min()), float(loss.max())
     if request.law is not None and request.target != "loss":
         return Units(None, how, span, of=request.law.output)
     each = None if request.bytes_per_token is None else str(request.bytes_per_token)
-    return Units(request.units or "nats", how, span, each)
+    return Units(unit_given(names, request) or "nats", how, span, each, per_byte=values.per_byte)
 
 
 def convention(names: Mapping[str, str], has_flops: bool) -> dict[str, str]:

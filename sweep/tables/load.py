@@ -20,7 +20,7 @@ from sweep.tables.request import INPUTS, NEEDED, SWEEP_NAMES, Names, Request, ma
 from sweep.tables.runs import Runs
 from sweep.tables.source import Source, open_source, read_source
 from sweep.tables.units import doubt
-from sweep.tables.values import Values, in_nats, origin_of_unit, read_values
+from sweep.tables.values import Values, in_unit, origin_of_unit, read_values
 
 __all__ = ["INPUTS", "NEEDED", "SWEEP_NAMES", "Curves", "Runs", "Seen", "examine", "load", "read_source"]
 
@@ -53,7 +53,7 @@ def load(
             A law's further inputs, and its target instead of the loss.
         where: filter, see sweep.tables.expression.
         units: of the loss: nats, bits (per token) or bpb (bits per byte); see sweep.tables.units.
-        bytes_per_token: for bpb, a number or a column.
+        bytes_per_token: a number or a column, to go from bits/byte to nats/token or from losses per token to bits/byte.
         despite: codes of refusals to override; `loss_not_positive` leaves those rows out.
         law: whose further inputs are read (sweep.tables.further), and whose target; None for params, tokens, loss.
         by: column of the arms of a comparison: its several values are meant.
@@ -94,7 +94,7 @@ def examine(
     values, problems = read_values(origin, names, request)
     if stops(problems, despite):
         return Seen(None, problems, len(values.rows))
-    values, how = in_nats(origin, request, values), origin_of_unit(origin, names, request)
+    values, how = in_unit(origin, names, request, values), origin_of_unit(origin, names, request)
     points = further.on_curves(law, names.has)
     run = run_of(origin, names, values, points)
     problems += suspicions(origin, names, request, values, run, how, points)

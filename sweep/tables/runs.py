@@ -18,7 +18,8 @@ class Runs:
 
     Attributes:
         params, tokens, flops: positive; FLOPs of training. NaN where the table lacks them and the law needs none.
-        loss: what the law predicts, positive: the loss in nats/token, or the column that its `target` names.
+        loss: what the law predicts, positive: the loss in the unit that `units` says, nats/token or bits/byte, or the
+            column that its `target` names.
         budget: nominal FLOPs of the isoFLOP family, NaN where there is none.
         group: rows of one group share a history (trunk) and are resampled together.
         row: number of the row in the table, from 1.

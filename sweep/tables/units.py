@@ -2,9 +2,12 @@
 
 The rules, in order (m is the median loss):
 
-1. `--units nats|bits|bpb` settles it: nats/token as they are; bits/token times ln 2; bits per byte times ln 2 times the
-   bytes per token (`--bytes-per-token`, a number or a column).
-2. A table that a sweep wrote is in nats/token, by its schema; so is an array passed by the name `loss`.
+1. `--units nats|bits|bpb` settles it: nats/token as they are; bits/token times ln 2; bits per byte as they are, in
+   bits/byte, which exponents and optima do not depend on. `--bytes-per-token` (a number or a column) goes from one to
+   the other: bits/byte become nats/token, losses per token become bits/byte. Losses per token of different tokenizers
+   do not compare, so where bytes per token differ between rows, and between arms, bits/byte stay what they are.
+2. A table that a sweep wrote is in nats/token, by its schema (its column `bits_per_byte` in bits/byte); so is an array
+   passed by the name `loss`.
 3. A column whose name has one of the words `bpb`, `bits`, `ppl`, `perplexity` asks.
 4. m above 12.5 (ln of a vocabulary of 268,000, the loss of a guess) looks like perplexity, m below 1.3 like bits per
    byte: asks.
@@ -13,7 +16,9 @@ The rules, in order (m is the median loss):
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +29,9 @@ from sweep.tables.problem import Problem
 UNITS = ("nats", "bits", "bpb")
 WORDS = {"bpb": "bpb", "bits": "bits", "bit": "bits", "bpt": "bits", "ppl": "ppl", "perplexity": "ppl"}
 LARGEST, SMALLEST = 12.5, 1.3  # median nats/token that pass without a question
+SAME = 1e-6  # relative: one number of bytes per token, written with fewer digits
 ASK = {
-    "bpb": "pass --units bpb --bytes-per-token X, or --units nats if it is nats/token after all",
+    "bpb": "pass --units bpb (and --bytes-per-token X for an answer in nats/token), or --units nats if it is that",
     "bits": "pass --units bits (bits/token), --units bpb (bits per byte) or --units nats",
     "ppl": 'pass --columns "loss=log({column})", or --units nats if it is nats/token after all',
 }
@@ -42,6 +48,11 @@ SCALES = {  # FLOPs in one of the unit
 }
 
 
+PER_TOKEN, PER_BYTE = "nats/token", "bits/byte"  # what losses are fitted in
+GIVEN = {"nats": "nats/token", "bits": "bits/token", "bpb": "bits/byte"}
+TOKENS = ("tokenizer", "tokeniser", "vocab", "vocab_size")  # columns whose values make other tokens
+
+
 @dataclass(frozen=True)
 class Units:
     """How losses were read.
@@ -50,9 +61,10 @@ class Units:
         loss: unit of the column: nats, bits or bpb; None where it holds no losses.
         how: `stated`, `schema`, `arrays` (passed by name to a function that documents nats/token), `guessed`; `target`
             of a column that is no loss and is read as it stands.
-        range: [least, largest] loss in nats/token, or of that column.
-        bytes_per_token: number, or name of the column, that bpb was converted with.
+        range: [least, largest] loss in `unit`, or of that column.
+        bytes_per_token: number, or name of the column, that was given.
         of: what the column holds, with its unit.
+        per_byte: whether the fit is in bits/byte.
     """
 
     loss: str | None = "nats"
@@ -60,6 +72,12 @@ class Units:
     range: tuple[float, float] = (math.nan, math.nan)
     bytes_per_token: str | None = None
     of: str = "loss"
+    per_byte: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What the fitted losses, and everything that follows from them, are in; empty of what is no loss."""
+        return "" if self.loss is None else PER_BYTE if self.per_byte else PER_TOKEN
 
     @property
     def statement(self) -> str:
@@ -71,30 +89,58 @@ class Units:
             return f"loss looks like nats/token ({low} to {high}); not stated, --units settles it"
         if self.how in ("schema", "arrays"):
             said = "the schema of the table" if self.how == "schema" else "the name of the array"
-            return f"loss in nats/token ({low} to {high}), by {said}"
-        given = {"nats": "nats/token", "bits": "bits/token, converted", "bpb": "bits per byte, converted"}[self.loss]
-        each = f" at {self.bytes_per_token} bytes per token" if self.bytes_per_token else ""
-        return f"loss in {given}{each} ({low} to {high} nats/token)"
+            return f"loss in {self.unit} ({low} to {high}), by {said}"
+        given, each = GIVEN[self.loss], f" at {self.bytes_per_token} bytes per token" * bool(self.bytes_per_token)
+        if given == self.unit:
+            kept = ", not converted: tokens of different tokenizers do not compare" * bool(each)
+            return f"loss in {given} ({low} to {high}){kept}"
+        return f"loss in {given}, converted{each} ({low} to {high} {self.unit})"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The block `units` of a fit."""
+        return vars(self) | {"unit": self.unit, "statement": self.statement}
+
+
+def unit_of(record: Mapping[str, Any]) -> str:
+    """The unit of the losses in the record of a fit; nats/token of published coefficients, and of older fits."""
+    return record.get("units", {}).get("unit", PER_TOKEN)
+
+
+def brief(unit: str) -> str:
+    """The unit of a difference of losses: nats of nats/token."""
+    return "nats" if unit == PER_TOKEN else unit
 
 
 def check_units(units: str | None, bytes_per_token: str | float | int | None) -> None:
-    """Raise InputError for a unit that is not known, or for bytes per token where they are missing or not wanted."""
+    """Raise InputError for a unit that is not known, or for bytes per token of losses of an unknown unit."""
     if units is not None and units not in UNITS:
         raise InputError(f"--units {units}: no such unit{nearest(units, UNITS)}; nats, bits (both per token) or bpb")
-    if units == "bpb" and bytes_per_token is None:
+    if units is None and bytes_per_token is not None:
         raise InputError(
-            "--units bpb: a law is fitted in nats/token, so say --bytes-per-token X (a number or a column), the bytes "
-            "of text that one token stands for"
+            "--bytes-per-token: say with --units what the losses are in: bpb (then nats/token are fitted), or nats or "
+            "bits, both per token (then bits/byte are fitted)"
         )
-    if units != "bpb" and bytes_per_token is not None:
-        raise InputError("--bytes-per-token goes with --units bpb only")
 
 
-def factor(units: str | None, bytes_per_token: float | np.ndarray | None) -> float | np.ndarray:
-    """Nats/token in one of the unit."""
-    if units == "bits":
-        return math.log(2)
-    return 1.0 if units in (None, "nats") else math.log(2) * np.asarray(bytes_per_token)
+def converted(
+    loss: np.ndarray, units: str | None, each: float | np.ndarray | None, arms: bool = False
+) -> tuple[np.ndarray, bool]:
+    """Losses [n] in what is fitted, and whether that is bits/byte.
+
+    Args:
+        units: of the losses: nats, bits or bpb; None for nats.
+        each: bytes per token, a number or [n]; None where nobody said.
+        arms: of a comparison of arms, which stays in bits/byte.
+    """
+    nats = loss * (1.0 if units in (None, "nats") else math.log(2))
+    if each is None:
+        return (loss, True) if units == "bpb" else (nats, False)
+    if units != "bpb":
+        return nats / (math.log(2) * each), True
+    if arms or np.ptp(each) > SAME * np.max(each):
+        return loss, True
+    return nats * each, False
 
 
 def doubt(loss: np.ndarray, column: str, name: str) -> Problem | None:

@@ -14,7 +14,7 @@ from sweep.tables.numbers import decoded, texts
 from sweep.tables.problem import Problem
 from sweep.tables.request import NEEDED, Names, Request
 from sweep.tables.source import Source
-from sweep.tables.units import factor
+from sweep.tables.units import converted
 
 UNKNOWN = "flops", "budget"  # inputs that any table may lack
 MARKS = 5  # words for unfinished rows that are counted one by one
@@ -28,12 +28,14 @@ class Values(NamedTuple):
         base: params, tokens, loss and what there is of flops and budget, [m] each.
         further: what the law reads besides, by name: [m], of a schedule [f, m].
         excluded: (status, how many) of the rows that were left out.
+        per_byte: the losses are in bits/byte.
     """
 
     rows: np.ndarray
     base: dict[str, np.ndarray]
     further: Mapping[str, np.ndarray]
     excluded: list[tuple[str, int]]
+    per_byte: bool = False
 
 
 def read_values(source: Source, names: Names, request: Request) -> tuple[Values, list[Problem]]:
@@ -106,12 +108,17 @@ def without_losses_below_zero(values: Values, target: str, name: str) -> Values:
     return values._replace(rows=values.rows[keep], base=base, excluded=excluded)
 
 
-def in_nats(source: Source, request: Request, values: Values) -> Values:
-    """Losses in nats/token, and NaN for params or tokens that the table lacks and the law does not need."""
+def in_unit(source: Source, names: Names, request: Request, values: Values) -> Values:
+    """Losses in the unit that is fitted; NaN for params or tokens that the table lacks and the law does not need."""
     gaps = dict.fromkeys(NEEDED, np.full(len(values.rows), np.nan))
     each = bytes_of(source.table, request.bytes_per_token, values.rows, source.name)
-    loss = values.base["loss"] * factor(request.units, each)
-    return values._replace(base={**gaps, **values.base, "loss": loss})
+    loss, per_byte = converted(values.base["loss"], unit_given(names, request), each, arms=request.by is not None)
+    return values._replace(base={**gaps, **values.base, "loss": loss}, per_byte=per_byte)
+
+
+def unit_given(names: Names, request: Request) -> str | None:
+    """The unit of the column of losses: stated, or known of a column that a sweep wrote; None where nobody said."""
+    return request.units or ("bpb" if names.own and names.column["loss"] == "bits_per_byte" else None)
 
 
 def origin_of_unit(source: Source, names: Names, request: Request) -> str:

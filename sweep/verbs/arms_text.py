@@ -29,7 +29,8 @@ def describe_arms(data: dict[str, Any]) -> str:
         chance = "-" if at["probability_better"] is None else f"{at['probability_better']:.0%}"
         lines.append(
             f"  at the target {at['flops']:.3g}: {number(at)}; loss {at['loss'][1] or float('nan'):.4f} against "
-            f"{at['loss'][0] or float('nan'):.4f}; {p['arm']} better in {chance} of {at['resamples']} resamples"
+            f"{at['loss'][0] or float('nan'):.4f} {data['unit']}; {p['arm']} better in {chance} of "
+            f"{at['resamples']} resamples"
         )
     return "\n".join([*lines, *(f"warning {w['code']}: {w['message']}" for w in data["warnings"])])
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sweep.fit import Fit
 from sweep.fit.diagnostics.words import show, words
+from sweep.tables.units import unit_of
 from sweep.verbs.approach_text import under_parabolas
 
 
@@ -44,7 +45,8 @@ def side_by_side(r: dict[str, Any]) -> list[str]:
         lines.append(f"at {fixed}, as in the run of the most compute")
     loss = target["approach3"]
     if loss["loss"] is not None:
-        lines.append(f"loss at that optimum by the law: {loss['loss']:.4f} {span(loss['loss_interval'], 4)} nats/token")
+        about = span(loss["loss_interval"], 4)
+        lines.append(f"loss at that optimum by the law: {loss['loss']:.4f} {about} {unit_of(r)}")
     return lines
 
 

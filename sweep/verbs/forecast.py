@@ -13,6 +13,7 @@ from sweep.fit.result import Fit, record_at
 from sweep.plan import forecast as ledger
 from sweep.plan.foretell import foretell_run, refuse_baseless
 from sweep.plan.reach import INTERPOLATION
+from sweep.tables.units import PER_TOKEN
 from sweep.verbs.output import Output
 
 SAYS = {
@@ -105,7 +106,7 @@ def describe(data: dict[str, Any], fit: str) -> str:
     handle = f"--trial {data['trial']}" if data["trial"] else f"--id {data['id']}"
     lines = [
         f"forecast {data['id']}{' ' + data['trial'] if data['trial'] else ''}, {data['date']}",
-        f"loss {data['loss']:.4f} nats/token{between}",
+        f"loss {data['loss']:.4f} {data.get('unit', PER_TOKEN)}{between}",
         f"for {data['params']:.4g} params on {data['tokens']:.4g} tokens, {data['flops']:.3g} FLOPs: "
         f"{beyond['compute']:.3g}x the largest fitted compute"
         + f", {beyond['tokens_per_param']:.3g}x outside its tokens per parameter"

@@ -14,6 +14,7 @@ from sweep.plan.calibration import calibration
 from sweep.plan.chain import Record, kinds
 from sweep.plan.match import Row, decided
 from sweep.tables import io
+from sweep.tables.units import PER_TOKEN
 from sweep.verbs.forecast import ledger_home
 from sweep.verbs.forecast_list import outcome_text, reach_lines
 from sweep.verbs.output import Output
@@ -38,7 +39,7 @@ class Args:
     trial: Annotated[str | None, tyro.conf.arg(aliases=("--name",))] = None
     """Name of its run."""
     loss: float | None = None
-    """Validation loss of the run, nats/token, measured as the losses that were fitted."""
+    """Validation loss of the run, in the unit of the forecast, measured as the losses that were fitted."""
     loss_se: float | None = None
     """Its standard error, if known."""
     status: Literal["done", "diverged", "failed"] = "done"
@@ -92,7 +93,7 @@ def given(args: Args, home: Path, chosen: list[Record]) -> Record:
         raise InputError(f"forecast score: a run that ended as {args.status} has no --loss; leave one of them out")
     for option, value in (("--loss", args.loss), ("--loss-se", args.loss_se)):
         if value is not None and not 0 < value < math.inf:
-            raise InputError(f"forecast score: {option} {value!r}; it must be a positive number, in nats/token")
+            raise InputError(f"forecast score: {option} {value!r}; a positive number, in the unit of the fit")
     trial = chosen[0]["trial"]
     row = {"trial": trial, "status": args.status, "loss": args.loss, "loss_se": args.loss_se}
     written = ledger.write_outcome(home, chosen[0], row)
@@ -115,8 +116,17 @@ def from_table(home: Path, chosen: list[Record], fit: str) -> tuple[list[Record]
         if row is None:
             waiting.append((line, why))
         else:
-            written.append(ledger.write_outcome(home, line, row))
+            written.append(ledger.write_outcome(home, line, in_unit(row, line)))
     return written, waiting
+
+
+def in_unit(row: Row, line: Record) -> Row:
+    """A row of a sweep's loss table with its loss in the unit of the forecast."""
+    if line.get("unit", PER_TOKEN) == PER_TOKEN:
+        return row
+    share = row["bits_per_byte"] / row["loss"] if row["loss"] else None
+    error = row["loss_se"] * share if share and row["loss_se"] is not None else None
+    return {**row, "loss": row["bits_per_byte"] if share else None, "loss_se": error}
 
 
 def rows_of(home: Path) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from sweep.errors import InputError, Refusal
 from sweep.fit.predict import Prediction, asked, warning
 from sweep.fit.result import Fit
 from sweep.laws import inputs as laws_inputs
+from sweep.tables.units import PER_TOKEN, unit_of
 from sweep.verbs.output import Output
 
 
@@ -52,11 +53,12 @@ def run(args: Args) -> Output:
         law, level = found.law, args.level or found.record["level"]
         name = f"{law.id} fitted to {found.record['source']}"
         extrapolation: dict[str, Any] = answer.extrapolation
+        unit = unit_of(found.record)
     else:
         answer = of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further})
         (law, entry), level = published()[args.fit], None
         name = entry.source
-        extrapolation = {"compute": None, "tokens_per_param": None}
+        extrapolation, unit = {"compute": None, "tokens_per_param": None}, PER_TOKEN
     data = {
         "interval": answer.interval,
         "extrapolation": extrapolation,
@@ -67,6 +69,7 @@ def run(args: Args) -> Output:
         "level": level,
         "law": name,
         "output": law.output,
+        "unit": unit if law.target == "loss" else None,
         law.target: answer.value,  # the last: a law of tokens answers by that name
     }
     return Output(data, describe(data, law.target))
@@ -108,7 +111,7 @@ def of_published(id: str, given: dict[str, float | None]) -> Prediction:
 def describe(data: dict[str, Any], target: str) -> str:
     """Loss, or what else a law predicts, interval, reach and warnings for people."""
     low, high = data["interval"]
-    digits, unit = (".4f", "nats/token") if target == "loss" else (".4g", f"({data['output']})")
+    digits, unit = (".4f", data["unit"]) if target == "loss" else (".4g", f"({data['output']})")
     ends = f"[{low:{digits}}, {high:{digits}}]" if low is not None else ""
     between = f"   {data['level']:.0%} interval of one new run {ends}" if ends else ""
     sizes = [f"{data[name]:.4g} {name}" for name in ("params", "tokens") if data[name] is not None and name != target]

@@ -23,9 +23,10 @@ class TableArgs:
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     units: str | None = None
-    """Of the loss: nats, bits (both per token) or bpb (bits per byte); guessed and said where not stated."""
+    """Of the loss: nats, bits (both per token) or bpb (bits per byte, fitted as they are); guessed and said where not
+    stated."""
     bytes_per_token: str | None = None
-    """With --units bpb: a number or a column."""
+    """A number or a column: turns bpb into nats/token, and nats or bits (per token) into bits/byte."""
     wide: str | None = None
     """Columns that become rows: "budget=loss" where they are named by numbers, "Step, {run} - eval/loss" where each
     is a run."""

@@ -1,6 +1,8 @@
 """Arms: the test of common exponents, the compute multiplier against its closed form, and refusals."""
 
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +96,39 @@ def test_equal_arms_tie(simulate):
     assert low < 1 < high
     assert "tie at 1e+22 FLOPs" in data["verdict"]
     assert data["warnings"][0]["code"] == "extrapolation"
+
+
+FIELD = Path(__file__).parents[1] / "field" / "tokenizer_arms.csv"
+
+
+@pytest.mark.parametrize("units", ["bpb", "nats"])
+def test_tokenizers_are_compared_in_bits_per_byte(units):
+    """0.80 at every compute: a token of 4 bytes takes 1.25 times the FLOPs of one of 5 for the same bytes."""
+    loss = "bpb" if units == "bpb" else f"bpb*bytes_per_token*{math.log(2)}"
+    data = compare_arms(
+        FIELD, "tokenizer", columns={"loss": loss}, count=40, units=units, bytes_per_token="bytes_per_token"
+    )
+    (pair,) = data["pairs"]
+    assert (data["unit"], pair["arm"], pair["baseline"]) == ("bits/byte", "t32k", "t262k")
+    for row in pair["curve"]:
+        assert row["interval"][0] < 0.8 < row["interval"][1] + 0.01  # the first budgets are known to a hundredth
+    assert "worth less" in data["verdict"]
+
+
+def test_losses_per_token_of_tokenizers_do_not_compare():
+    with pytest.raises(Refusal, match="losses per token of several values of tokenizer do not compare") as raised:
+        compare_arms(FIELD, "tokenizer", columns={"loss": "bpb"}, units="nats")
+    assert raised.value.code == "different_tokens"
+
+
+def test_arms_of_one_law_tie_whatever_a_token_stands_for(simulate):
+    """One law in bits/byte of the tokens seen: bytes per token are no difference between the arms."""
+    table = two_arms(simulate, BASE)
+    table["loss"] = table["loss"] / 3
+    given = {**table, "each": np.where(table["arch"] == "base", 4.0, 5.0)}
+    (pair,) = compare_arms(given, "arch", count=40, units="bpb", bytes_per_token="each")["pairs"]
+    assert pair["target"]["interval"][0] < 1 < pair["target"]["interval"][1]
+    assert "tie" in pair["verdict"]
 
 
 @pytest.mark.slow

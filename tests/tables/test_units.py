@@ -8,6 +8,7 @@ import pytest
 
 from sweep.errors import InputError
 from sweep.tables.load import load
+from sweep.tables.schema import table_of
 from sweep.tables.units import Units, doubt, doubt_flops
 
 PARAMS, TOKENS = (x.ravel() for x in np.meshgrid([1e7, 3e7, 1e8], [1e9, 3e9, 1e10]))
@@ -20,23 +21,54 @@ def table(loss, column="loss", **more):
 
 def test_stated_units_convert():
     expected = LOSS
-    bytes_per_token = np.linspace(3.5, 4.5, 9)
     cases: list[tuple[pa.Table, dict]] = [
         (table(LOSS), {"units": "nats"}),
         (table(LOSS / math.log(2)), {"units": "bits"}),
         (table(LOSS / math.log(2) / 4.2), {"units": "bpb", "bytes_per_token": 4.2}),
         (table(LOSS / math.log(2) / 4.2), {"units": "bpb", "bytes_per_token": "4.2"}),
-        (
-            table(LOSS / math.log(2) / bytes_per_token, each=bytes_per_token),
-            {"units": "bpb", "bytes_per_token": "each"},
-        ),
+        (table(LOSS / math.log(2) / 4.2, each=np.full(9, 4.2)), {"units": "bpb", "bytes_per_token": "each"}),
     ]
     for given, options in cases:
         runs = load(given, **options)
         np.testing.assert_allclose(runs.loss, expected, rtol=1e-14)
         assert (runs.units.loss, runs.units.how) == (options["units"], "stated")
         assert f"{LOSS.min():.4g} to {LOSS.max():.4g}" in runs.units.statement
+        assert runs.units.unit == "nats/token"
     np.testing.assert_allclose(load(table(np.exp(LOSS), "ppl"), {"loss": "log(ppl)"}).loss, expected)
+
+
+def test_bits_per_byte_are_fitted_as_they_are():
+    """Without bytes per token there is nothing to convert by; where they differ, tokens do not compare."""
+    bpb, each = LOSS / 3, np.where(PARAMS > 5e7, 4.0, 5.0)
+    cases = [
+        (table(bpb, "bpb"), {"loss": "bpb"}, {"units": "bpb"}, "loss in bits/byte ("),
+        (table(bpb, each=each), {}, {"units": "bpb", "bytes_per_token": "each"}, "not converted: tokens of different"),
+        (table(bpb), {}, {"units": "bpb", "bytes_per_token": 4.2, "by": "arch"}, "not converted"),
+        (table(bpb * math.log(2) * each, each=each), {}, {"units": "nats", "bytes_per_token": "each"},
+         "loss in nats/token, converted at each bytes per token"),
+        (table(bpb * each, each=each), {}, {"units": "bits", "bytes_per_token": "each"}, "in bits/token, converted"),
+    ]  # fmt: skip
+    for given, columns, options, statement in cases:
+        runs = load(given, columns, **options)
+        np.testing.assert_allclose(runs.loss, bpb, rtol=1e-14)
+        assert runs.units.unit == "bits/byte"
+        assert runs.units.statement.startswith("loss in")
+        assert statement in runs.units.statement
+
+
+def test_a_sweeps_column_of_bits_per_byte_is_known():
+    rows = [
+        {"trial": f"t{i}", "status": "done", "params_with_head": int(n), "flops_exact": 6 * n * d, "tokens": int(d),
+         "loss": x, "bits_per_byte": x / 3}
+        for i, (n, d, x) in enumerate(zip(PARAMS, TOKENS, LOSS, strict=True))
+    ]  # fmt: skip
+    runs = load(table_of(rows), {"loss": "bits_per_byte"})
+    assert (runs.units.loss, runs.units.how, runs.units.unit) == ("bpb", "schema", "bits/byte")
+    assert (
+        runs.units.statement
+        == f"loss in bits/byte ({LOSS.min() / 3:.4g} to {LOSS.max() / 3:.4g}), by the schema of the table"
+    )
+    assert load(table_of(rows)).units.unit == "nats/token"
 
 
 def test_nats_pass_with_a_statement():
@@ -50,7 +82,7 @@ def test_nats_pass_with_a_statement():
 @pytest.mark.parametrize(
     ("column", "loss", "message"),
     [
-        ("bpb", LOSS, r"column bpb looks like bits per byte \(its name.*--units bpb --bytes-per-token X"),
+        ("bpb", LOSS, r"column bpb looks like bits per byte \(its name.*pass --units bpb \(and --bytes-per-token X"),
         ("bits_per_byte", LOSS, "bits per byte"),
         ("loss_bits", LOSS, r"column loss_bits looks like bits \(its name.*pass --units bits"),
         ("val ppl", LOSS, r"looks like perplexity .*--columns \"loss=log\(val ppl\)\""),
@@ -83,9 +115,7 @@ def test_every_published_table_passes(datasets):
     ("options", "message"),
     [
         ({"units": "bit"}, "--units bit: no such unit; did you mean 'bits'"),
-        ({"units": "bpb"}, "say --bytes-per-token X"),
-        ({"units": "bits", "bytes_per_token": 4}, "goes with --units bpb only"),
-        ({"bytes_per_token": 4}, "goes with --units bpb only"),
+        ({"bytes_per_token": 4}, "--bytes-per-token: say with --units what the losses are in"),
         ({"units": "bpb", "bytes_per_token": "four"}, "a positive number or a column; columns: params"),
         ({"units": "bpb", "bytes_per_token": -4}, "a positive number or a column"),
         ({"units": "bpb", "bytes_per_token": "odd"}, "row 1, column odd: -1; it must be a positive"),

@@ -35,7 +35,7 @@ class Backtest:
         origin: largest FLOPs that were fitted.
         factor: FLOPs of the run over the origin.
         error: ln loss - ln predicted; positive where the run did worse than foretold.
-        predicted: loss, nats/token.
+        predicted: loss, in the unit of the runs.
         spread: standard deviation of ln predicted over resampled fits below the origin.
         sd: claimed for one new run, `spread` and the scatter of runs together.
         resampled: ln predicted by the resampled fits below the origin, [m, lanes].
@@ -148,7 +148,7 @@ def backtest_block(fitted: Fitted, found: Backtest | None) -> dict[str, Any]:
 
 
 def summary(fitted: Fitted, found: Backtest, chosen: np.ndarray) -> dict[str, Any]:
-    """Errors of the chosen predictions: in nats/token (mean, rms), relative (rms), and against the claim."""
+    """Errors of the chosen predictions: in the unit of the loss (mean, rms), relative (rms), and against the claim."""
     loss = fitted.runs.loss[found.row[chosen]]
     error = loss - found.predicted[chosen]
     return {
@@ -156,6 +156,7 @@ def summary(fitted: Fitted, found: Backtest, chosen: np.ndarray) -> dict[str, An
         "factor": [float(found.factor[chosen].min()), float(found.factor[chosen].max())],
         "mean": float(error.mean()),
         "rms": float(np.sqrt(np.mean(error**2))),
+        "unit": fitted.runs.units.unit,
         "relative_rms": float(np.sqrt(np.mean((error / loss) ** 2))),
         "inside": int(found.inside(fitted.level)[chosen].sum()),
         "score_rms": float(np.sqrt(np.mean(found.score[chosen] ** 2))),

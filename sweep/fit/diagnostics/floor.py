@@ -45,6 +45,7 @@ def floor(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
     return {
         "status": "ok",
         "E": free,
+        "unit": fitted.runs.units.unit,
         "interval": interval,
         "rise": allowed,
         "identified": bool(interval[0] > 0 and interval[1] - interval[0] < 0.5 * free),

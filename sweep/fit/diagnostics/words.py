@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sweep.tables.units import PER_TOKEN, brief
+
 
 def show(value: Any) -> str:
     """Five digits, or a dash for what is unknown."""
@@ -94,9 +96,9 @@ def named(entry: Mapping[str, Any]) -> str:
 def backtest_line(block: Mapping[str, Any], size: Callable[[Any], str]) -> str:
     """The backtest in a line: over all origins, and the nearest."""
     first, inside = block["origins"][0], f"{block['inside']} of {block['held_out']} inside {block['level']:.0%}"
-    count = len(block["origins"])
+    count, unit = len(block["origins"]), brief(block.get("unit", PER_TOKEN))
     return (
-        f"{count} origin{'s' * (count > 1)} up to x{block['factor'][1]:.3g}: rms error {block['rms']:.4f} nats, "
+        f"{count} origin{'s' * (count > 1)} up to x{block['factor'][1]:.3g}: rms error {block['rms']:.4f} {unit}, "
         f"mean {block['mean']:+.4f}, {block['score_rms']:.2g} of the claimed sd, {inside}; "
         f"mean above {first['flops']:.2g} FLOPs {first['mean']:+.4f}"
     )

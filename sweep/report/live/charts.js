@@ -29,7 +29,7 @@ function frontierCharts(law, record) {
       height: 280,
       x,
       label: "Loss along the compute-optimal frontier",
-      y: { title: "loss, nats/token", domain: padded(lossSpan), write: v => String(Number(v.toFixed(3))) },
+      y: { title: `loss, ${record.loss_unit}`, domain: padded(lossSpan), write: v => String(Number(v.toFixed(3))) },
       marks: [
         ...edge,
         { kind: "area", points: bands.loss, color: BLUE },

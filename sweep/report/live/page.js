@@ -23,7 +23,7 @@ function readInputs(start) {
   const unique = number("unique", "unique tokens"),
     tolerance = number("tolerance", "tolerance");
   if (!(tolerance > 0 && tolerance < 1))
-    throw new Refused("input", "the tolerance lies between 0 and 1 nats/token, such as 0.005");
+    throw new Refused("input", "the tolerance lies between 0 and 1, such as 0.005");
   if (unique === 0) throw new Refused("input", "unique tokens: a positive number, or empty for no limit");
   const rates = Object.fromEntries(RATES.map(name => [name, readRate(name)]));
   return {

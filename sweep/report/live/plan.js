@@ -27,7 +27,7 @@ function lanesOf(law, s) {
 function plan(law, asked) {
   const q = question(asked),
     s = surfaceOf(law, asked.unique, asked.most);
-  check(q, s, law.evidence);
+  check(q, s, law.evidence, law.unit);
   const run = answer(q, s);
   refuse(q, s, run);
   const [params, tokens] = bestFor(q, s, run);
@@ -36,6 +36,7 @@ function plan(law, asked) {
     ...run,
     question: q,
     surface: s,
+    loss_unit: law.unit,
     level: law.doubt ? law.doubt.level : null,
     interval: intervals(law, q, s, run),
     flat_band: { loss_tolerance: asked.tolerance, params: flatBand(q, s, params, tokens) },

@@ -91,7 +91,7 @@ function answer(q, s) {
 }
 
 /** Refuse a budget that serving alone exceeds, and a loss at or below the floor. */
-function check(q, s, evidence) {
+function check(q, s, evidence, unit) {
   const wish = wishOf(q, s);
   if (SPENT.includes(q.target) && q.served) {
     const least = q.fixed.params || (evidence ? evidence.params[0] : SMALLEST);
@@ -109,7 +109,7 @@ function check(q, s, evidence) {
   if (wish.loss !== undefined && !(wish.loss > floor)) {
     throw new Refused(
       "below_floor",
-      `A loss of ${fixed(wish.loss)} is at or below the floor of the law, ${fixed(floor)} nats/token: no model reaches it. Ask for a higher loss.`,
+      `A loss of ${fixed(wish.loss)} is at or below the floor of the law, ${fixed(floor)} ${unit}: no model reaches it. Ask for a higher loss.`,
     );
   }
 }

@@ -2,13 +2,18 @@
 
 const TARGETS = {
   compute: q => `${general(q.value)} FLOPs`,
-  loss: q => `a loss of ${fixed(q.value)} nats/token`,
+  loss: (q, unit) => `a loss of ${fixed(q.value)} ${unit}`,
   like_compute: q => `the loss of a compute-optimal run of ${general(q.value)} FLOPs`,
   like_params: q => `the loss of a compute-optimal run of ${short(q.value)} parameters`,
   usd: q => `$${grouped(q.value, 6)}`,
   device_hours: q => `${grouped(q.value, 6)} device-hours`,
 };
 const FIXED = { params: "params", tokens: "tokens", tokens_per_param: "tokens a parameter" };
+
+/** The unit of a difference of losses. */
+function brief(unit) {
+  return unit === "nats/token" ? "nats" : unit;
+}
 
 function held(q) {
   return Object.entries(FIXED).filter(([name]) => q.fixed[name]);
@@ -18,30 +23,30 @@ function verdict(r) {
   const size = `${short(r.params)} parameters on ${short(r.tokens)} tokens`,
     judged = r.question.fixed.params && r.question.fixed.tokens;
   return judged
-    ? `${size} reach a loss of ${fixed(r.loss)} nats/token.`
-    : `Train ${size} for a loss of ${fixed(r.loss)} nats/token.`;
+    ? `${size} reach a loss of ${fixed(r.loss)} ${r.loss_unit}.`
+    : `Train ${size} for a loss of ${fixed(r.loss)} ${r.loss_unit}.`;
 }
 
 function sentences(r) {
   const found = [
-    `Asked: ${questionWords(r.question)}.`,
+    `Asked: ${questionWords(r.question, r.loss_unit)}.`,
     `It takes ${costWords(r)}.`,
     `At equal spend, ${flatWords(r)}.`,
   ];
   const better = r.best_at_equal_spend;
   if (Math.abs(better.params / r.params - 1) > 1e-6) {
     found.push(
-      `Better for the same spend: ${short(better.params)} parameters on ${short(better.tokens)} tokens, ${fixed(r.loss - better.loss)} nats less.`,
+      `Better for the same spend: ${short(better.params)} parameters on ${short(better.tokens)} tokens, ${fixed(r.loss - better.loss)} ${brief(r.loss_unit)} less.`,
     );
   }
   return r.data ? [...found, `Text: ${dataWords(r)}.`] : found;
 }
 
-function questionWords(q) {
+function questionWords(q, unit) {
   const fixedTo = held(q)
     .map(([name, unit]) => `${short(q.fixed[name])} ${unit}`)
     .join(", ");
-  let goal = q.target ? TARGETS[q.target](q) : "";
+  let goal = q.target ? TARGETS[q.target](q, unit) : "";
   if (SPENT.includes(q.target) && q.served) goal += " for training and serving together";
   return (
     [goal, fixedTo].filter(Boolean).join(" with ") +
@@ -67,9 +72,9 @@ function flatWords(r) {
     [low ? `from ${short(low)}` : "", high ? `to ${short(high)}` : ""].filter(Boolean).join(" ") || "of any kind";
   const rows = r.regret.map(row => {
     const name = row.factor < 1 ? "half the size" : "double the size";
-    return `${name} ${row.loss_increase === null ? "is not possible" : `loses ${fixed(row.loss_increase)} nats`}`;
+    return `${name} ${row.loss_increase === null ? "is not possible" : `loses ${fixed(row.loss_increase)} ${brief(r.loss_unit)}`}`;
   });
-  return `sizes ${ends} lose less than ${general(r.flat_band.loss_tolerance, 6)} nats/token; ${rows.join(", ")}`;
+  return `sizes ${ends} lose less than ${general(r.flat_band.loss_tolerance, 6)} ${r.loss_unit}; ${rows.join(", ")}`;
 }
 
 function dataWords(r) {
@@ -83,7 +88,7 @@ function dataWords(r) {
     if (more.loss === null) continue;
     const gain =
       Math.abs(more.loss_gain) > 1e-6
-        ? `${fixed(more.loss_gain)} nats less`
+        ? `${fixed(more.loss_gain)} ${brief(r.loss_unit)} less`
         : `${percent(more.cost_saving ?? 0)} of the cost saved`;
     text += `; ${name}: ${short(more.params)} on ${short(more.tokens)}, ${gain}`;
   }
@@ -128,7 +133,7 @@ function numbersTable(r) {
     row("parameters", r.params, short, "params"),
     row("training tokens", r.tokens, short, "tokens"),
     row("tokens a parameter", r.tokens_per_param, grouped, "tokens_per_param"),
-    row("loss, nats/token", r.loss, fixed, "loss"),
+    row(`loss, ${r.loss_unit}`, r.loss, fixed, "loss"),
     row("training FLOPs", r.flops, general, "flops"),
     row("training", r.cost.train, cash, served ? null : "total"),
     ...(served ? [row("serving", r.cost.serve, cash), row("together", r.cost.total, cash, "total")] : []),
