@@ -11,10 +11,11 @@ import io
 import re
 from typing import Any
 
-from sweep import config
+from sweep import config, files
 from sweep.errors import InputError
 from sweep.quantity import Reader
 
+NAMES = ("--trial", "--name")  # options whose value may be the address of a run
 MANY = ("budgets", "params")  # fields of a config that take several words
 
 
@@ -41,6 +42,14 @@ def parse(cls: type, words: list[str], verb: str, *, partial: bool = False, defa
         if not error.code:
             raise
         raise InputError(complaint(said.getvalue(), verb)) from None
+
+
+def check_paths(words: list[str]) -> None:
+    """Raise InputError for an address such as gs://bucket/x: a path of any verb lies on this machine."""
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if option not in NAMES:
+            files.local(value)
 
 
 def check_names(words: list[str]) -> None:

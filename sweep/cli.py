@@ -11,10 +11,11 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from sweep import __version__, config, fault, platforms
-from sweep.arguments import check_names, parse
+from sweep.arguments import check_names, check_paths, parse
 from sweep.errors import Fault, InputError, Partial, Refusal, SweepError
 
 VERBS = {
@@ -39,6 +40,7 @@ VERBS = {
     "report": ("sweep.verbs.report", "one self-contained page"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
 }
+GROUPS = {verb.split()[0] for verb in VERBS} - set(VERBS)  # first words that are no verb alone
 NOT_STARTED = "Unable to initialize backend"  # JAX's words for a device that is held, or that its plugin does not get
 OVERVIEW = """\
 usage: sweep VERB ... [--json]   or   sweep --version
@@ -51,6 +53,18 @@ Which model should we train with this compute, data and inference demand, and ho
 Exit codes: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of sweep itself.
 Start with: sweep demo"""
 
+GROUP = """\
+usage: sweep {group} VERB ... [--json]
+
+{verbs}
+
+`sweep {group} VERB --help` explains a verb."""
+
+
+def listed(verbs: Iterable[str]) -> str:
+    """A line a verb, with what it does."""
+    return "\n".join(f"  {verb:17s}{VERBS[verb][1]}" for verb in verbs)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -60,12 +74,16 @@ def main(argv: list[str] | None = None) -> int:
     verb = ""
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            print(OVERVIEW.format(verbs="\n".join(f"  {name:17s}{text}" for name, (_, text) in VERBS.items())))
+            print(OVERVIEW.format(verbs=listed(VERBS)))
             return 0
         if words[0] in ("-V", "--version"):
             print(json.dumps({"version": __version__}) if as_json else f"sweep {__version__}")
             return 0
+        if words[0] in GROUPS and words[1:] in ([], ["-h"], ["--help"]):
+            print(GROUP.format(group=words[0], verbs=listed(v for v in VERBS if v.split()[0] == words[0])))
+            return 0
         verb, rest = split_verb(words)
+        check_paths(rest)
         output = call(verb, rest)
         print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
         return output.code
@@ -101,6 +119,9 @@ def split_verb(words: list[str]) -> tuple[str, list[str]]:
     for n in (2, 1):
         if " ".join(words[:n]) in VERBS:
             return " ".join(words[:n]), words[n:]
+    if words[0] in GROUPS:
+        verbs = ", ".join(f"`sweep {verb}`" for verb in VERBS if verb.split()[0] == words[0])
+        raise InputError(f"no such verb: {' '.join(words[:2])!r}; there is {verbs}")
     close = difflib.get_close_matches(words[0], VERBS, 1)
     hint = f"; did you mean `sweep {close[0]}`?" if close else "; `sweep --help` lists them"
     raise InputError(f"no such verb: {words[0]!r}{hint}")

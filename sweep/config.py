@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from sweep import quantity
 from sweep.errors import InputError
+from sweep.files import local
 from sweep.models.shape import Activation, Attention, Dtype
 
 
@@ -220,7 +221,7 @@ def load(path: str) -> Sweep:
 
     Raises InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
     """
-    file = Path(path)
+    file = local(path)
     if not file.exists() and Path(shipped(path)).exists():
         file = Path(shipped(path))  # configs/laptop.py from any working directory
     if not file.exists():

@@ -14,18 +14,19 @@ from typing import BinaryIO, NamedTuple
 
 from sweep.errors import InputError
 
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?=/)")
+COLLAPSED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what a Path keeps of it
 
 
 def local(path: str | Path) -> Path:
-    """The path, which must lie on this machine.
+    """The path, which must lie on this machine. Every verb and function asks here before it reads or writes.
 
     Raises:
         InputError: an address such as `gs://bucket/x`, which Python would take for a folder named `gs:`.
     """
-    if isinstance(path, str) and (scheme := SCHEME.match(path)):
+    if scheme := (SCHEME if isinstance(path, str) else COLLAPSED).match(str(path)):
         raise InputError(
-            f"{path}: files at {scheme[0]} cannot be read or written; give a path on this machine, and copy what you "
+            f"{path}: files at {scheme[0]}/ cannot be read or written; give a path on this machine, and copy what you "
             "need, or mount the store as a folder"
         )
     return Path(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweep import cli
+from sweep.arguments import check_paths
 from sweep.errors import Partial, Refusal
 from sweep.verbs import doctor
 from sweep.verbs.output import Output
@@ -36,6 +37,68 @@ def test_every_verb_teaches(capsys, verb):
     assert (code, err) == (0, "")
     _, _, rest = out.partition("[-h]")
     assert f"sweep {verb} " in " ".join(rest.replace("│", " ").split())  # an example, beside the usage line
+
+
+@pytest.mark.parametrize("words", [["data"], ["data", "--help"], ["data", "-h"]])
+def test_a_first_word_alone_lists_its_verbs(capsys, words):
+    code, out, err = call(capsys, *words)
+    assert (code, err) == (0, "")
+    assert "  data build " in out
+    assert "sweep data VERB --help" in out
+
+
+def test_a_second_word_that_is_no_verb_is_told_what_there_is(capsys):
+    code, out, err = call(capsys, "data", "bild", "x.txt")
+    assert (code, out) == (1, "")
+    assert err == "sweep: error: no such verb: 'data bild'; there is `sweep data build`\n"
+
+
+ADDRESSES = [
+    ("run", "configs/smoke.py", "--out", "gs://bucket/x"),
+    ("run", "configs/smoke.py", "--out=gs://bucket/x"),
+    ("run", "configs/smoke.py", "--data.path", "gs://bucket/corpus"),
+    ("run", "gs://bucket/sweep.py"),
+    ("preview", "configs/smoke.py", "--data.path=gs://bucket/corpus"),
+    ("demo", "--out", "gs://bucket/demo"),
+    ("status", "gs://bucket/x"),
+    ("data", "build", "gs://bucket/corpus", "--out", "data"),
+    ("data", "build", "corpus", "--out", "gs://bucket/data"),
+    ("check", "gs://bucket/table.csv"),
+    ("fit", "gs://bucket/table.csv"),
+    ("fit", "table.csv", "--out", "gs://bucket/fit"),
+    ("compare", "gs://bucket/table.csv"),
+    ("backtest", "gs://bucket/table.csv"),
+    ("multiverse", "table.csv", "--html", "gs://bucket/page.html"),
+    ("predict", "gs://bucket/fit", "--params", "1e9", "--tokens", "1e10"),
+    ("plan", "gs://bucket/fit", "--compute", "1e21"),
+    ("forecast", "gs://bucket/fit", "--params", "1e9", "--tokens", "1e10"),
+    ("forecast", "score", "gs://bucket/fit"),
+    ("forecast", "list", "gs://bucket/fit"),
+    ("forecast", "verify", "gs://bucket/fit"),
+    ("suggest", "gs://bucket/fit", "--target-compute", "1e22", "--spend", "1e21"),
+    ("report", "gs://bucket/x"),
+    ("doctor", "--out", "gs://bucket/x"),
+]
+
+
+@pytest.mark.parametrize("words", ADDRESSES, ids=" ".join)
+def test_an_address_stops_every_verb_before_any_work(capsys, tmp_path, words):
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "error: gs://bucket/" in err
+    assert "files at gs:// cannot be read or written; give a path on this machine" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_verb_that_takes_a_path_was_asked():
+    verbs = {verb for verb in cli.VERBS for words in ADDRESSES if words[: len(verb.split())] == tuple(verb.split())}
+    assert set(cli.VERBS) - verbs == {"laws"}
+
+
+@pytest.mark.parametrize("words", [["--trial", "https://wandb.ai/a/b"], ["--name=https://wandb.ai/a/b"]])
+def test_the_name_of_a_run_may_be_an_address(words):
+    check_paths(["fit", *words, "--out", "x"])
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])

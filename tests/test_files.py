@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.errors import InputError
-from sweep.files import Growth, extend, whole, write_text
+from sweep.files import Growth, extend, local, whole, write_text
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +57,23 @@ def test_beneath_a_file_and_over_a_folder(tmp_path):
         with pytest.raises(InputError, match="cannot be written"):
             write_text(place, "x")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    "path", ["gs://bucket/x", "s3://b/x/y", "hf://datasets/a", "https://x.org/t.csv", Path("gs://b/x")]
+)
+def test_an_address_is_no_path_of_this_machine(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scheme = str(path).partition(":")[0]
+    for write in (local, lambda path: write_text(path, "x"), lambda path: extend(path, lambda held: Growth(0, b"x"))):
+        with pytest.raises(InputError, match=f"files at {scheme}:// cannot be read or written; give a path on this"):
+            write(path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["runs/x", "/a//b", "a:b", "C:/x", "python:stdlib", "x=y://z", ""])
+def test_other_paths_are_taken_as_they_are(path):
+    assert local(path) == Path(path)
 
 
 def test_a_file_grows_whole_lines_at_a_time(tmp_path):

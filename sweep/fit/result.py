@@ -191,7 +191,7 @@ class Fit:
         Raises:
             InputError: there is none, or its files are damaged or not of a fit.
         """
-        record_file = record_at(Path(path))
+        record_file = record_at(files.local(path))
         lanes_file = record_file.with_name(LANES_FILE)
         record = read_record(record_file)
         if not lanes_file.is_file():

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from sweep import files
 from sweep.errors import InputError
 from sweep.tables.pipes import is_drawn, read_pipes
 from sweep.tables.records import read_json
@@ -53,7 +54,7 @@ def read_file(source: TableFile) -> Contents:
         InputError: no such file, one that may not be read, an empty one, one with a header only, one that does not
             parse, or columns that share a name.
     """
-    file = Path(source.path)
+    file = files.local(source.path)
     if not file.is_file():
         raise InputError(f"{file}: no such table; give a CSV, Parquet or JSON file, or the directory of a sweep")
     if file.stat().st_size == 0:

@@ -50,7 +50,7 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
         Refusal: `another_sweep`, the directory holds a sweep of another configuration or of other data.
         InputError: the directory cannot be written.
     """
-    file = out / "sweep.json"
+    file = files.local(out) / "sweep.json"
     if file.exists():
         there = read(out)
         if there["hash"] != identity(sweep):

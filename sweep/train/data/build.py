@@ -270,5 +270,5 @@ def holds_text(path: Path) -> bool:
 def cache() -> Path:
     """Where tokens of embedded corpora are kept."""
     if chosen := os.environ.get("SWEEP_CACHE"):
-        return Path(chosen)
+        return files.local(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sweep"
