@@ -22,7 +22,7 @@ CUT_ABOVE = 65_536  # bytes; a longer text file is cut at line ends, so that one
 PIECE = 16_384  # bytes of such a cut
 LONG_LINE = 1 << 20  # bytes; a longer line of text is cut, at a space where it has one
 LONG_RECORD = 1 << 27  # bytes; a longer line or element of JSON is no document
-CSV_BLOCK = 1 << 24  # bytes; no row may be longer
+CSV_BLOCK = 1 << 22  # bytes; no row may be longer, and some dozens of blocks are held
 ROWS = 256  # of Parquet at a time
 POINTER = b"version https://git-lfs.github.com/spec/"
 SPACES = re.compile(r"[ \t\n\r]*")
@@ -174,25 +174,34 @@ def choice(names: Iterable[str]) -> str:
     """What there is, and how to name it."""
     names = [name if len(name) <= 40 else name[:37] + "..." for name in map(str, names)]
     listed = ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"it has {listed}: name the text with --text-field" if names else "it has none"
+    return (
+        f"it has {listed}: name the text with --text-field (in a sweep: --data.text-field)" if names else "it has none"
+    )
 
 
 def of_csv(file: File, field: str) -> Texts:
     """The column `field`, row by row; an empty cell is an empty text. No other column is converted."""
     separator = "\t" if file.name.lower().endswith(".tsv") else ","
     parse = pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True)
-    read = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK)
+    read = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK, use_threads=False)
     with file.open() as stream, pyarrow.csv.open_csv(stream, read, parse) as table:
         names = table.schema.names
     if names.count(field) != 1:
         raise Unusable(f"no column {field!r}; {choice(names)}" if field not in names else f"two columns {field!r}")
     convert = pyarrow.csv.ConvertOptions(include_columns=[field], column_types={field: pa.large_binary()})
     row = 0
-    with file.open() as stream, pyarrow.csv.open_csv(stream, read, parse, convert) as table:
-        for batch in table:
-            for value in batch.column(0):
-                row += 1
-                yield f":{row}", value.as_py()
+    try:
+        with file.open() as stream, pyarrow.csv.open_csv(stream, read, parse, convert) as table:
+            for batch in table:
+                for value in batch.column(0):
+                    row += 1
+                    yield f":{row}", value.as_py()
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+        raise Unusable(
+            f"after row {row}: a row longer than {CSV_BLOCK >> 20} MiB, or a quote that is not closed"
+        ) from error
 
 
 def of_parquet(file: File, field: str) -> Texts:

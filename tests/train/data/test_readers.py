@@ -88,6 +88,13 @@ def test_a_line_without_end_is_no_record(tmp_path: Path, monkeypatch: pytest.Mon
     assert lost(read(tmp_path)[1])[1] == {"a.json": "not a JSON object"}
 
 
+def test_a_row_longer_than_a_block_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(readers, "CSV_BLOCK", 1 << 12)
+    (tmp_path / "a.csv").write_text("text\n" + "short\n" * 2_000 + "a" * 20_000 + "\n")
+    with pytest.raises(InputError, match=r"a\.csv: after row \d+: a row longer than 0 MiB, or a quote that is not"):
+        read(tmp_path)
+
+
 def test_a_text_of_one_line_is_cut_at_spaces_else_between_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(readers, "LONG_LINE", 1 << 15)
     words = " ".join(f"word{i}" for i in range(60_000))
