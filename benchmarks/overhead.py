@@ -11,9 +11,9 @@ from typing import Any
 import jax
 
 from sweep.config import Sweep
-from sweep.train.cohort import Log
 from sweep.train.data.build import open_data
 from sweep.train.launch import train_sweep
+from sweep.train.log import Log
 
 COMPILING = "/jax/core/compile/backend_compile_duration"
 

@@ -28,11 +28,12 @@ def merge(directory: str | Path) -> pa.Table:
     """Merge the rows that cohorts wrote into losses.parquet and curves.parquet, and return the losses.
 
     Reads `DIR/cohorts/*/rows-*.parquet` and `curves-*.parquet`. A trial that appears more than once keeps its last
-    attempt (largest `attempts`, then the later file); curve points repeat by (trial, step), the later file wins.
+    attempt (largest `attempts`, then the later file). The curve of a trial is that of the last file that has any of it:
+    each holds a curve from its beginning, and points of two attempts are never mixed.
     """
     directory = Path(directory)
     losses = merged(directory)
-    curves = last_of(gather(directory, "curves-*.parquet", CURVES), ["trial", "step"], None)
+    curves = last_curves(gather(directory, "curves-*.parquet", CURVES))
     write(losses, directory / LOSSES_FILE)
     write(curves, directory / CURVES_FILE)
     return losses
@@ -40,11 +41,12 @@ def merge(directory: str | Path) -> pa.Table:
 
 def merged(directory: str | Path) -> pa.Table:
     """The losses of a run directory as they stand, without writing anything."""
-    return last_of(gather(Path(directory), "rows-*.parquet", SCHEMA), ["trial"], "attempts")
+    parts = gather(Path(directory), "rows-*.parquet", SCHEMA)
+    return last_of(pa.concat_tables([SCHEMA.empty_table(), *parts]), ["trial"], "attempts")
 
 
-def gather(directory: Path, pattern: str, schema: pa.Schema) -> pa.Table:
-    """All rows of matching cohort files, in the order of file names, as `schema`."""
+def gather(directory: Path, pattern: str, schema: pa.Schema) -> list[pa.Table]:
+    """The tables of matching cohort files, in the order of file names, as `schema`."""
     parts = []
     for file in sorted(directory.glob(f"cohorts/*/{pattern}"), key=lambda path: (path.name, path.parent.name)):
         part = pyarrow.parquet.ParquetFile(file).read()
@@ -53,12 +55,22 @@ def gather(directory: Path, pattern: str, schema: pa.Schema) -> pa.Table:
         for name, column in zip(names, missing, strict=True):
             part = part.append_column(name, column)
         parts.append(part.select(schema.names).cast(schema))
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+    return parts
 
 
-def last_of(table: pa.Table, keys: list[str], newest: str | None) -> pa.Table:
+def last_curves(parts: list[pa.Table]) -> pa.Table:
+    """The points of each trial in the last table that has any."""
+    last = {trial: part for part, table in enumerate(parts) for trial in table["trial"].to_pylist()}
+    kept = [
+        table.filter(pa.array([last[trial] == part for trial in table["trial"].to_pylist()], pa.bool_()))
+        for part, table in enumerate(parts)
+    ]
+    return pa.concat_tables([CURVES.empty_table(), *kept])
+
+
+def last_of(table: pa.Table, keys: list[str], newest: str) -> pa.Table:
     """One row a key: the one with the largest `newest` (nulls least), and of those the last."""
-    rank = table[newest].to_pylist() if newest else [None] * table.num_rows
+    rank = table[newest].to_pylist()
     best: dict[tuple, int] = {}
     for row, key in enumerate(zip(*(table[name].to_pylist() for name in keys), strict=True)):
         if key not in best or (rank[row] or 0) >= (rank[best[key]] or 0):

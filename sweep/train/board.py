@@ -1,7 +1,7 @@
 """TensorBoard, for those who watch curves there: the same points as curves.parquet, one run a trial."""
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from sweep.design.cohorts import Cohort
 from sweep.errors import InputError
 from sweep.train.cohort import CohortRun
+from sweep.train.eta import Stand
 from sweep.train.progress import Quiet
 
 
@@ -27,11 +28,22 @@ class Board(Quiet):
         self.written: dict[str, int] = {}  # curve points, by cohort
 
     @contextmanager
-    def showing(self, cohorts: list[Cohort], finished: int) -> Iterator[None]:
-        with self.shown.showing(cohorts, finished):
+    def showing(
+        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+    ) -> Iterator[None]:
+        with self.shown.showing(cohorts, done, rows):
             yield
         for writer in self.writers.values():
             writer.close()
+
+    def prepared(self, run: CohortRun) -> None:
+        self.shown.prepared(run)
+
+    def turn(self, cohort: Cohort) -> None:
+        self.shown.turn(cohort)
+
+    def begun(self, run: CohortRun) -> None:
+        self.shown.begun(run)
 
     def update(self, run: CohortRun) -> None:
         self.write(run)

@@ -1,11 +1,12 @@
 """Training one cohort from where it stands to its end: compile once, run chunk after chunk, save, resume."""
 
+import contextlib
 import dataclasses
-import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,19 @@ from sweep.config import Memory
 from sweep.design.cohorts import Cohort
 from sweep.design.cost import Mode, mode_of
 from sweep.errors import Partial
+from sweep.models import counting
 from sweep.train import devices, effort, program, state
 from sweep.train.capacity import settle
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
+from sweep.train.log import LOG, Log
 from sweep.train.machine import Machine, chunk_steps, feeds
 from sweep.train.program import Execution, Report, Validation
 from sweep.train.rows import rows_of
 from sweep.train.sharding import make_mesh
 from sweep.train.state import State
+from sweep.train.watch import STOPPED
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Pending:
 
 
 class CohortRun:
-    """One cohort on one group of devices. `cursor` says how far it is; `on_chunk` is called after each chunk."""
+    """One cohort on one group of devices. `cursor` says how far it is; `on_begin` is called when its programs are
+    compiled and its state is there, `on_chunk` after each chunk.
+    """
 
     def __init__(
         self, cohort: Cohort, group: list[Device], trial: int, data: tuple[np.ndarray, np.ndarray], settings: Settings
@@ -79,20 +85,57 @@ class CohortRun:
         quick = effort.brief(cohort.flops, group)
         self.machine = Machine(shape, self.mesh, Execution(mode), steps, train, windows, fed, quick)
         self.at_once = 0  # rows of a chunk, once compiled
-        self.log = Log(settings.folder / "log.jsonl")
+        self.log = Log(settings.folder / LOG)
+        self.machine.watch.tell = self.log.write
+        self.on_begin: Callable[[CohortRun], None] = lambda run: None
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
         self.unconfirmed: int | None = None  # number of a save that may still be under way
         self.last_end = 0.0  # seconds; when the last chunk was read back
+        self.published = 0  # rows of the loss table that are written
+        self.trained_s = 0.0  # seconds of device time since the run was made
 
     @property
     def mode(self) -> Mode:
         """How rows share a device."""
         return self.machine.execution.mode
 
+    @property
+    def left(self) -> float:
+        """FLOPs to train until the end."""
+        cursor, shape = self.cursor, self.cohort.shape
+        steps = sum(row.end - max(cursor.step[r], row.start) for r, row in enumerate(self.rows) if cursor.alive(r))
+        return steps * shape.batch_tokens * counting.train_flops_per_token(shape)
+
     def compile(self) -> None:
-        """Choose how to run within the device's memory, and compile it. Raises Refusal where nothing fits."""
+        """Choose how to run within the device's memory, and compile it.
+
+        Raises:
+            Refusal: nothing fits.
+            Partial: a stop was asked for meanwhile.
+        """
         if not self.at_once:
             self.at_once = settle(self.machine, self.settings.memory, self.slots)
+
+    def warm(self) -> None:
+        """Compile what the first chunks need, so that no device waits for it later. Raises as `compile`."""
+        self.compile()
+        count = self.rows_for(sum(row.source is None for row in self.rows))
+        self.machine.chunk(count)
+        self.machine.validation(count)
+        if any(row.source is not None for row in self.rows):
+            self.machine.branching(self.slots)
+
+    def rows_for(self, active: int) -> int:
+        """Rows of the program that trains `active` of them."""
+        return self.slots if self.mode == "map" else self.machine.rows_for(min(active, self.at_once))
+
+    def missing(self, work: Work) -> list[Callable[[], Any]]:
+        """What must be compiled before `work` can be sent."""
+        count = self.rows_for(len(work.active))
+        needs = [("chunk", count)] + [("validation", count)] * bool(work.wanted.any())
+        needs += [("branching", self.slots)] * (work.source is not None)
+        made = {"chunk": self.machine.chunk, "validation": self.machine.validation, "branching": self.machine.branching}
+        return [partial(made[name], rows) for name, rows in needs if (name, rows) not in self.machine.compiled]
 
     def shrink(self) -> None:
         """After the device ran out of memory: the next choice. Raises Refusal where there is none."""
@@ -101,16 +144,20 @@ class CohortRun:
 
     def run(self, stop: threading.Event) -> Cursor:
         """Train to the end, or until `stop` is set: then the state is saved and Partial raised."""
+        self.machine.watch.stop = stop
         with jax.set_mesh(self.mesh):
             checkpoints = Checkpoints(self.settings.folder / "checkpoints", self.settings.keep)
             try:
                 self.train(checkpoints, stop)
+            except Partial:
+                self.log.write(stopped=self.cursor.chunks)
+                raise
             finally:
                 checkpoints.close()
         return self.cursor
 
     def train(self, checkpoints: Checkpoints, stop: threading.Event) -> None:
-        self.compile()
+        self.warm()
         states = self.begin(checkpoints)
         pending: Pending | None = None
         saved = time.monotonic()
@@ -122,15 +169,23 @@ class CohortRun:
                 self.save(checkpoints, states, wait=stop.is_set())
                 saved = time.monotonic()
                 if stop.is_set():
-                    self.log.write(stopped=self.cursor.chunks)
-                    raise Partial("stopped on request; what is trained is saved, and the same command continues")
+                    raise Partial(STOPPED)
+            ahead = dataclasses.replace(self.cursor, step=[*self.cursor.step], forked=[*self.cursor.forked])
             work = next_work(
                 self.rows,
-                self.cursor,
+                ahead,
                 steps=self.machine.steps,
                 at_once=self.at_once,
                 curve_points=self.settings.curve_points,
             )
+            if work is not None and (missing := self.missing(work)):
+                self.drain(pending)  # first, so that compiling is not counted as training
+                pending = None
+                with contextlib.suppress(Partial):  # a stop: seen, and saved for, at the top
+                    for compile in missing:
+                        compile()
+                continue
+            self.cursor = ahead
             if work is None and pending is None:
                 self.save(checkpoints, states, wait=True)  # the trained models, for whoever wants them
                 return
@@ -154,21 +209,24 @@ class CohortRun:
             pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
             states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))
         self.cursor.attempts = 1 + self.log.count("begun")
+        self.published = 0  # in the files of this attempt
         how = dataclasses.asdict(self.machine.execution)
-        self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, mesh=dict(self.mesh.shape), **how)
+        mesh = dict(self.mesh.shape)
+        self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, left=self.left, mesh=mesh, **how)
+        self.on_begin(self)
         return states
 
     def send(self, states: State, work: Work) -> tuple[State, Pending]:
         """Dispatch a chunk; returns at once."""
         machine = self.machine
         if work.source is not None:
-            states = machine.copy_rows(states, pad_to(work.source, self.slots, None))
+            states = machine.branch(states, work.source)
         if self.mode == "map":
             chosen = columns = np.arange(len(self.rows), dtype=np.int32)
-            count, columns = self.slots, work.active
+            columns = work.active
         else:
             chosen, columns = work.active, np.arange(len(work.active))
-            count = machine.rows_for(len(chosen))
+        count = self.rows_for(len(work.active))
         hypers = [self.rows[r].hyper for r in chosen]
         stacked = state.stack(hypers + [hypers[0]] * (count - len(hypers)))
         until, wanted = (pad_to(x[chosen], count, 0) for x in (work.until, work.wanted))
@@ -196,11 +254,11 @@ class CohortRun:
         now = time.monotonic()
         seconds = now - max(pending.sent, self.last_end)
         self.last_end = now
+        self.trained_s += seconds
         mine = Report(losses[:, columns], step[columns], diverged[columns])
         steps = absorb(self.rows, self.cursor, pending.work, mine, val, seconds)
-        self.log.write(
-            chunk=self.cursor.chunks, seconds=round(seconds, 4), steps=steps, rows=self.standing(pending.work)
-        )
+        done = {"chunk": self.cursor.chunks, "seconds": round(seconds, 4), "steps": steps, "left": self.left}
+        self.log.write(**done, rows=self.standing(pending.work))
         self.on_chunk(self)
 
     def standing(self, work: Work) -> dict[str, Any]:
@@ -224,37 +282,6 @@ class CohortRun:
             self.unconfirmed = None
 
 
-class Log:
-    """Append-only JSON lines: the truth about a cohort's history, readable while it runs."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def write(self, **event: Any) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
-
-    def events(self) -> list[dict[str, Any]]:
-        """Every whole line; a last line cut short by a crash is left out."""
-        if not self.path.exists():
-            return []
-        events = []
-        for line in self.path.read_text().splitlines():
-            try:
-                events.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return events
-
-    def count(self, name: str) -> int:
-        return sum(name in event for event in self.events())
-
-    def has(self, name: str) -> bool:
-        return self.count(name) > 0
-
-
-def pad_to(values: np.ndarray, length: int, fill: int | None) -> np.ndarray:
-    """`values` and then `fill`, or the positions themselves, up to `length`."""
-    tail = np.arange(len(values), length) if fill is None else np.full(length - len(values), fill)
-    return np.concatenate([values, tail.astype(values.dtype)])
+def pad_to(values: np.ndarray, length: int, fill: int) -> np.ndarray:
+    """`values` and then `fill`, up to `length`."""
+    return np.concatenate([values, np.full(length - len(values), fill, values.dtype)])

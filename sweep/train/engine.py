@@ -7,6 +7,7 @@ from its last checkpoint.
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,9 @@ from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
 from sweep.train.dispatch import side_by_side
+from sweep.train.eta import Stand
+from sweep.train.history import stand_of
+from sweep.train.log import LOG, Log
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
 
@@ -62,7 +66,15 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     def prepare(place: Place, group: list[Device]) -> CohortRun:
         folder, every = folder_of(out, place.cohort), sweep.checkpoint
         settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory)
-        return CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings)
+        made = CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings)
+        made.machine.watch.stop = stop
+        made.on_begin, made.on_chunk = progress.begun, each_chunk
+        progress.prepared(made)
+        return made
+
+    def each_chunk(training: CohortRun) -> None:
+        publish(training, origin)
+        progress.update(training)
 
     programs = Precompiled(prepare, todo if devices.platform() != "cpu" else [], jax.local_devices())
 
@@ -87,9 +99,9 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
             problems.append(error)
 
     def one(place: Place, group: list[Device]) -> None:
-        write_spec(folder_of(out, place.cohort), place.cohort)
+        Log(folder_of(out, place.cohort) / LOG).write(given=len(group))
+        progress.turn(place.cohort)
         training = programs.take(place, group)
-        training.on_chunk = progress.update
         while True:
             try:
                 training.run(stop)
@@ -101,11 +113,12 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
         finish(training, origin)
         progress.done(training)
 
-    with (
-        interruptible() as stop,
-        programs,
-        progress.showing([p.cohort for p in todo], len(schedule.places) - len(todo)),
-    ):
+    for waiting in todo:
+        write_spec(folder_of(out, waiting.cohort), waiting.cohort)
+    everything = [p.cohort for p in schedule.places]
+    done = {c.hash: trained_before(out, c) for c in everything if (folder_of(out, c) / "DONE").exists()}
+    rows = {row["trial"]: row for row in io.merged(out).to_pylist()}
+    with interruptible() as stop, programs, progress.showing(everything, done, rows):
         side_by_side(todo, jax.local_devices(), guarded, stop)
     losses = io.merge(out)
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
@@ -136,16 +149,35 @@ def folder_of(out: Path, cohort: Cohort) -> Path:
 
 def write_spec(folder: Path, cohort: Cohort) -> None:
     """What the cohort is, for `status` and for people."""
-    spec = {"hash": cohort.hash, "trials": [results.planned(t) | {"steps": t.steps} for t in cohort.trials]}
+    trials = [results.planned(t) | {"steps": t.steps} for t in cohort.trials]
+    spec = {"hash": cohort.hash, "flops": cohort.flops, "trials": trials}
     files.write_text(folder / "spec.json", json.dumps(spec, indent=1))
 
 
-def finish(training: CohortRun, origin: results.Origin) -> None:
-    """Write a finished cohort's rows and curves, then the mark that it is done."""
+def trained_before(out: Path, cohort: Cohort) -> Stand:
+    """How a cohort that is done was trained: its speed is a guess at that of the others."""
+    return stand_of(Log(folder_of(out, cohort) / LOG).events(), cohort.flops, done=True, now=time.time())
+
+
+def publish(training: CohortRun, origin: results.Origin) -> None:
+    """Write the rows and curves of the trials that have ended, where there are more of them than were written.
+
+    A file of an attempt is written anew each time, whole: repeating it changes nothing.
+    """
+    rows = results.ended_rows(training, origin)
+    if len(rows) == training.published:
+        return
     folder, attempt = training.settings.folder, training.cursor.attempts
     io.write(table_of(results.curve_rows(training), CURVES), folder / f"curves-{attempt:03d}.parquet")
-    io.write(table_of(results.loss_rows(training, origin)), folder / f"rows-{attempt:03d}.parquet")
-    files.write_text(folder / "DONE", "")
+    io.write(table_of(rows), folder / f"rows-{attempt:03d}.parquet")
+    training.published = len(rows)
+
+
+def finish(training: CohortRun, origin: results.Origin) -> None:
+    """Write a finished cohort's rows and curves, all of them, then the mark that it is done."""
+    training.published = 0
+    publish(training, origin)
+    files.write_text(training.settings.folder / "DONE", "")
 
 
 def record_failure(out: Path, cohort: Cohort, origin: results.Origin, error: Exception) -> None:

@@ -22,11 +22,13 @@ from sweep.train.devices import Device
 from sweep.train.program import Execution
 from sweep.train.sharding import TRIAL
 from sweep.train.state import Hyper, State
+from sweep.train.watch import Watch
 
 CHUNK_SECONDS = 4.0  # the host looks up this often: for signals, checkpoints, progress
 CHUNK_STEPS = (10, 256)
 RESIDENT_SHARE = 0.1  # of a device's memory that the training tokens may take; above it they come with each chunk
 ADDRESSABLE = 2**31  # tokens that a program can address
+WORDS = {"chunk": "training", "validation": "validation", "branching": "branching", "init": "first weights"}
 
 
 def chunk_steps(shape: Shape, rows: int, group: list[Device]) -> int:
@@ -60,6 +62,7 @@ class Machine:
     windows: np.ndarray  # [n, L + 1] validation windows, on the host
     fed: bool = False
     quick: bool = False  # compile with little effort: sweep.train.effort
+    watch: Watch = field(default_factory=Watch)
     compiled: dict[tuple[str, int], Compiled] = field(default_factory=dict)
     compiling: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,12 +87,23 @@ class Machine:
         """The compiled validation of `rows` rows."""
         return self.compiled_once(("validation", rows), lambda: self.trace_validation(rows))
 
-    def compiled_once(self, name: tuple[str, int], trace: Callable[[], Traced]) -> Compiled:
-        platform = self.mesh.devices.flat[0].platform
+    def branching(self, rows: int) -> Compiled:
+        """The compiled copying of some of `rows` rows over others."""
+        return self.compiled_once(("branching", rows), lambda: self.trace_branching(rows), quick=True)
+
+    def compiled_once(
+        self, name: tuple[str, int], trace: Callable[[], Traced], *, quick: bool | None = None
+    ) -> Compiled:
+        """A program by name. Raises Partial where a stop is asked for before it is compiled."""
+        platform, effortless = self.mesh.devices.flat[0].platform, self.quick if quick is None else quick
+
+        def make() -> Compiled:
+            with jax.set_mesh(self.mesh):
+                return effort.compile(trace().lower(), platform, quick=effortless)
+
         with self.compiling:  # one at a time: a second thread that asks for the same program waits for it
             if name not in self.compiled:
-                with jax.set_mesh(self.mesh):
-                    self.compiled[name] = effort.compile(trace().lower(), platform, quick=self.quick)
+                self.compiled[name] = self.watch.over(WORDS[name[0]], make)
             return self.compiled[name]
 
     def trace_chunk(self, rows: int) -> Traced:
@@ -103,6 +117,13 @@ class Machine:
         wanted = jax.ShapeDtypeStruct(until.shape, bool, sharding=until.sharding)
         validation = program.make_validation(self.shape, self.mesh, self.execution, len(self.windows))
         return validation.trace(self.abstract_validation(), states.params, wanted)
+
+    def trace_branching(self, rows: int) -> Traced:
+        """The copying of rows, not lowered yet."""
+        pairs = jax.ShapeDtypeStruct((rows, 2), np.int32, sharding=NamedSharding(self.mesh, P()))
+        count = jax.ShapeDtypeStruct((), np.int32, sharding=NamedSharding(self.mesh, P()))
+        branch = state.make_branch(self.shape, self.mesh)
+        return branch.trace(state.abstract_states(self.shape, self.mesh, rows), pairs, count)
 
     def chunk_arguments(self, rows: int) -> tuple:
         """What the chunk of `rows` rows is given, as shapes."""
@@ -174,7 +195,21 @@ class Machine:
         return jax.tree.map(lambda x: self.put(x, P(TRIAL)), host)
 
     def init(self, hypers: Hyper) -> State:
-        return state.make_init(self.shape, self.mesh)(self.by_trial(hypers))
+        """Fresh states. Raises Partial where a stop is asked for before they are there."""
+
+        def make() -> State:
+            with jax.set_mesh(self.mesh):
+                return state.make_init(self.shape, self.mesh)(self.by_trial(hypers))
+
+        return self.watch.over(WORDS["init"], make)
+
+    def branch(self, states: State, source: np.ndarray) -> State:
+        """Row r becomes a copy of row `source[r]`; the states that were are gone. No row is both source and copy."""
+        slots = states.step.shape[0]
+        copies = np.flatnonzero(source != np.arange(len(source)))
+        pairs = np.zeros((slots, 2), np.int32)
+        pairs[: len(copies)] = np.stack([source[copies], copies], axis=1)
+        return self.branching(slots)(states, self.put(pairs, P()), self.put(np.asarray(len(copies), np.int32), P()))
 
     def copy_rows(self, states: State, source: np.ndarray) -> State:
         return state.make_take(self.shape, self.mesh)(states, self.put(source, P()))

@@ -1,8 +1,11 @@
 """Compiling the cohorts to come on a thread of its own, while those before them train."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+
+import jax
 
 from sweep.design.placement import Place
 from sweep.train.cohort import CohortRun
@@ -40,6 +43,8 @@ class Precompiled:
     def compiled(self, place: Place) -> CohortRun:
         run = self.prepare(place, list(self.devices[place.first : place.first + place.axes.devices]))
         run.compile()
+        with contextlib.suppress(jax.errors.JaxRuntimeError):  # met again, and dealt with, where it trains
+            run.warm()
         return run
 
     def take(self, place: Place, group: list[Device]) -> CohortRun:

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, Group
@@ -15,22 +16,64 @@ from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial
 from sweep.models import counting
 from sweep.train.cohort import CohortRun
+from sweep.train.eta import Stand, seconds_left
 
 LINE_EVERY = 10.0  # seconds, where there is no terminal
+NOT_BEGUN = "·"
 
 
 class Quiet:
-    """Shows nothing."""
+    """Shows nothing. Calls come from many threads."""
 
     @contextmanager
-    def showing(self, cohorts: list[Cohort], finished: int) -> Iterator[None]:
+    def showing(
+        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+    ) -> Iterator[None]:
+        """Around the training of `cohorts`; those of `done`, by hash, are trained. `rows`: the loss table by trial."""
         yield
 
-    def update(self, run: CohortRun) -> None: ...
+    def prepared(self, run: CohortRun) -> None:
+        """A run was made; from now on its programs may be compiled."""
 
-    def done(self, run: CohortRun) -> None: ...
+    def turn(self, cohort: Cohort) -> None:
+        """A cohort has its devices."""
 
-    def failed(self, cohort: Cohort, reason: str) -> None: ...
+    def begun(self, run: CohortRun) -> None:
+        """It trains from where its cursor stands."""
+
+    def update(self, run: CohortRun) -> None:
+        """A chunk was read back."""
+
+    def done(self, run: CohortRun) -> None:
+        """It is trained."""
+
+    def failed(self, cohort: Cohort, reason: str) -> None:
+        """It cannot be trained."""
+
+
+@dataclass
+class Track:
+    """One cohort as the board follows it. Times are seconds of the monotonic clock."""
+
+    cohort: Cohort
+    left: float  # FLOPs
+    before: Stand | None = None  # as it was trained by an earlier command
+    run: CohortRun | None = None
+    turn: float | None = None
+    ready: float | None = None
+    base: float = 0.0  # FLOPs left when it was ready
+    ended: bool = False
+
+    def stand(self, now: float) -> Stand:
+        """How far it is."""
+        if self.before is not None:
+            return self.before
+        if self.turn is None:
+            return Stand(self.left, ready=self.ended)
+        waited = (self.ready or now) - self.turn
+        trained = self.base - self.left if self.ready is not None else 0.0
+        seconds = self.run.trained_s if self.run else 0.0
+        return Stand(self.left, trained, seconds, not self.ended, self.ready is not None, waited)
 
 
 class Progress(Quiet):
@@ -40,71 +83,110 @@ class Progress(Quiet):
         self.console = console
         self.lock = threading.Lock()
         self.cells: dict[float, dict[str, tuple[Trial, str]]] = {}
-        self.left: dict[str, float] = {}  # FLOPs to go, by cohort
-        self.rate = 0.0
-        self.began = self.last_line = time.monotonic()
-        self.total = self.trained = self.tokens = 0.0
-        self.live: Live | None = None
+        self.tracks: dict[str, Track] = {}
+        self.began = time.monotonic()
+        self.total = self.tokens = 0.0
 
     @contextmanager
-    def showing(self, cohorts: list[Cohort], finished: int) -> Iterator[None]:
+    def showing(
+        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+    ) -> Iterator[None]:
         for cohort in cohorts:
-            self.left[cohort.hash] = cohort.flops
+            before = done.get(cohort.hash)
+            self.tracks[cohort.hash] = Track(cohort, 0.0 if before else cohort.flops, before, ended=bool(before))
             for trial in cohort.trials:
-                self.cells.setdefault(trial.budget, {})[trial.id] = (trial, "·")
-        self.total = sum(self.left.values())
+                self.cells.setdefault(trial.budget, {})[trial.id] = (trial, cell_of(rows.get(trial.id)))
+        self.total = sum(cohort.flops for cohort in cohorts)
         self.began = time.monotonic()
-        trials = sum(len(c.trials) for c in cohorts)
-        note = f", {finished} programs done before" if finished else ""
-        self.console.print(f"training {trials} trials in {len(cohorts)} compiled programs{note}")
-        if not self.console.is_terminal:
-            yield
+        todo = [c for c in cohorts if c.hash not in done]
+        note = f", {len(done)} programs done before" if done else ""
+        self.console.print(f"training {sum(len(c.trials) for c in todo)} trials in {len(todo)} compiled programs{note}")
+        if self.console.is_terminal:
+            with Live(get_renderable=self.render, console=self.console, refresh_per_second=4, transient=True):
+                yield
+            self.console.print(self.render())
             return
-        with Live(self.render(), console=self.console, refresh_per_second=4, transient=True) as self.live:
+        ended = threading.Event()
+        lines = threading.Thread(target=self.tell, args=(ended,), daemon=True)
+        lines.start()
+        try:
             yield
-        self.live = None
-        self.console.print(self.render())
+        finally:
+            ended.set()
+            lines.join()
+        self.console.print(self.line(), highlight=False)
+
+    def tell(self, ended: threading.Event) -> None:
+        """A line an interval, also while nothing but a compiler is at work."""
+        while not ended.wait(LINE_EVERY):
+            self.console.print(self.line(), highlight=False)
+
+    def prepared(self, run: CohortRun) -> None:
+        with self.lock:
+            self.tracks[run.cohort.hash].run = run
+
+    def turn(self, cohort: Cohort) -> None:
+        with self.lock:
+            self.tracks[cohort.hash].turn = time.monotonic()
+
+    def begun(self, run: CohortRun) -> None:
+        with self.lock:
+            track = self.tracks[run.cohort.hash]
+            track.run, track.left, track.base = run, run.left, run.left
+            track.ready = time.monotonic()
+            self.fill(run)
 
     def update(self, run: CohortRun) -> None:
-        shape, cursor = run.cohort.shape, run.cursor
-        steps_left = sum(row.end - max(cursor.step[r], row.start) for r, row in enumerate(run.rows) if cursor.alive(r))
         with self.lock:
-            before = self.left[run.cohort.hash]
-            left = steps_left * shape.batch_tokens * counting.train_flops_per_token(shape)
-            self.left[run.cohort.hash] = left
-            self.tokens += max(0.0, before - left) / counting.train_flops_per_token(shape)
-            for r, row in enumerate(run.rows):
-                if row.trial is not None:
-                    self.cells[row.trial.budget][row.key] = (row.trial, cell(run, r))
-        self.show()
+            track = self.tracks[run.cohort.hash]
+            self.tokens += max(0.0, track.left - run.left) / counting.train_flops_per_token(run.cohort.shape)
+            track.run, track.left = run, run.left
+            self.fill(run)
 
     def done(self, run: CohortRun) -> None:
         with self.lock:
-            self.left[run.cohort.hash] = 0.0
-        self.show()
+            track = self.tracks[run.cohort.hash]
+            track.run, track.left, track.ended = run, 0.0, True
+            self.fill(run)
 
     def failed(self, cohort: Cohort, reason: str) -> None:
+        with self.lock:
+            track = self.tracks[cohort.hash]
+            track.left, track.ended = 0.0, True
         self.console.print(f"cohort {cohort.hash} (width {cohort.shape.width}) failed: {reason}")
 
-    def show(self) -> None:
-        if self.live is not None:
-            self.live.update(self.render())
-        elif time.monotonic() - self.last_line >= LINE_EVERY:
-            self.last_line = time.monotonic()
-            self.console.print(self.line(), highlight=False)
+    def fill(self, run: CohortRun) -> None:
+        """The cells of a run's trials."""
+        for r, row in enumerate(run.rows):
+            if row.trial is not None:
+                self.cells[row.trial.budget][row.key] = (row.trial, cell(run, r))
 
     def line(self) -> str:
-        """Share of the work, speed and time left, in one line."""
+        """Share of the work, speed, time left and what is compiled, in one line."""
         with self.lock:
-            done = 1 - sum(self.left.values()) / max(self.total, 1.0)
-            seconds = time.monotonic() - self.began
-            left = f"{clock(seconds * (1 - done) / done)} left" if done > 0.02 else "compiling"
+            now = time.monotonic()
+            seconds = max(now - self.began, 1e-9)
+            done = 1 - sum(track.left for track in self.tracks.values()) / max(self.total, 1.0)
+            left = seconds_left([track.stand(now) for track in self.tracks.values()])
             cells = [text for family in self.cells.values() for _, text in family.values()]
             finished = sum(text[:1].isdigit() and "%" not in text for text in cells)
-            return (
-                f"{done:4.0%} of the FLOPs, {finished}/{len(cells)} trials, {self.tokens / seconds:,.0f} tokens/s, "
-                f"{clock(seconds)} so far, {left}"
-            )
+            words = [
+                f"{done:4.0%} of the FLOPs",
+                f"{finished}/{len(cells)} trials",
+                f"{self.tokens / seconds:,.0f} tokens/s",
+                f"{clock(seconds)} so far",
+                "time left not known before the first program trains" if left is None else f"about {clock(left)} left",
+            ]
+            return ", ".join(words) + "".join(f"; {text}" for text in self.compiling(now)[:2])
+
+    def compiling(self, now: float) -> list[str]:
+        """What is compiled, and for how long."""
+        watched = [(track, track.run.machine.watch.now) for track in self.tracks.values() if track.run is not None]
+        return [
+            f"compiling width {track.cohort.shape.width} ({what[0]}), {clock(now - what[1])}"
+            for track, what in watched
+            if what is not None
+        ]
 
     def render(self) -> Any:
         """The table of families and the line below it."""
@@ -127,8 +209,15 @@ def cell(run: CohortRun, r: int) -> str:
     source = r if row.source is None else row.source
     if not cursor.alive(r) or not cursor.alive(source):
         return "nan"
-    step = cursor.step[r] if cursor.forked[r] else cursor.step[source]
-    return f"{step / row.end:.0%}" if step else "·"
+    step = cursor.step[r] if cursor.forked[r] else min(cursor.step[source], row.start)
+    return f"{step / row.end:.0%}" if step else NOT_BEGUN
+
+
+def cell_of(row: Mapping[str, Any] | None) -> str:
+    """A trial as the loss table has it."""
+    if row is None or row["status"] not in ("done", "diverged"):
+        return NOT_BEGUN
+    return f"{row['loss']:.3f}" if row["loss"] is not None else "nan"
 
 
 def clock(seconds: float) -> str:

@@ -25,8 +25,13 @@ class Origin:
 
 
 def loss_rows(run: CohortRun, origin: Origin) -> list[dict[str, Any]]:
-    """One row a trial of a finished cohort, failures included."""
+    """One row a trial as it stands, failures included."""
     return [trial_row(run, r, row, row.trial, origin) for r, row in enumerate(run.rows) if row.trial is not None]
+
+
+def ended_rows(run: CohortRun, origin: Origin) -> list[dict[str, Any]]:
+    """The rows of those trials that will not go further, and that nothing can change any more."""
+    return [row for row in loss_rows(run, origin) if row["status"] != "partial"]
 
 
 def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def verdict(cursor: Cursor, rows: list[Row], r: int, result: dict[str, float]) -
     """Status and reason of a row that will not go further."""
     source = rows[r].source
     inherited = 0 <= cursor.diverged[r] < rows[r].start  # copied from a trunk that had broken in the chunk before
-    if source is not None and (not cursor.forked[r] or inherited):
+    if source is not None and not cursor.alive(source) and (not cursor.forked[r] or inherited):
         return "diverged", f"its trunk diverged at step {cursor.diverged[source]}: non-finite loss or gradient"
     if not cursor.alive(r):
         return "diverged", f"non-finite loss or gradient at step {cursor.diverged[r]}"

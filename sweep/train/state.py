@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax.stages import Wrapped
 from jaxtyping import Array
 
 from sweep.models import functional
@@ -90,12 +91,46 @@ def make_init(shape: Shape, mesh: Mesh) -> Callable[[Hyper], State]:
 
 @functools.lru_cache(maxsize=256)
 def make_take(shape: Shape, mesh: Mesh) -> Callable[[State, Array], State]:
-    """(states, indices[T]) -> row r copies row indices[r]: a branch leaves its trunk, a few rows are picked."""
+    """(states, indices[T]) -> the states of a few rows, picked."""
 
     def take(states: State, indices: Array) -> State:
         return jax.tree.map(lambda x: x.at[indices].get(mode="clip"), states)
 
     return jax.jit(take, out_shardings=state_sharding(shape, mesh), compiler_options=on_cpu(mesh, "cpu"))
+
+
+def make_branch(shape: Shape, mesh: Mesh) -> Wrapped:
+    """(states, pairs [T, 2], count) -> states in which row pairs[i, 1] is a copy of row pairs[i, 0], for i < count.
+
+    A branch leaves its trunk. One row after another, in place: no second copy of the states is held.
+    """
+    trial = mesh.shape[TRIAL]
+
+    def branch(states: State, pairs: Array, count: Array) -> State:
+        here = jax.lax.axis_index(TRIAL)
+
+        def one(i, states):
+            return jax.tree.map(functools.partial(copied, trial, here, pairs[i, 0], pairs[i, 1]), states)
+
+        return jax.lax.fori_loop(0, count, one, states)
+
+    by_rows = specs_of(shape, mesh.shape[DATA])
+    sharded = jax.shard_map(branch, mesh=mesh, in_specs=(by_rows, P(), P()), out_specs=by_rows, check_vma=False)
+    return jax.jit(sharded, donate_argnums=0)
+
+
+def copied(trial: int, here: Array, source: Array, to: Array, rows: Array) -> Array:
+    """This device's `rows` of a stacked array, of which `trial` devices hold equal parts, with row `source` copied over
+    row `to`: bit by bit, also from one device to another.
+    """
+    n = rows.shape[0]
+    row = jax.lax.dynamic_index_in_dim(rows, source % n, keepdims=False)
+    if trial > 1:
+        bits = row.astype(jnp.int32) if row.dtype == bool else jax.lax.bitcast_convert_type(row, jnp.int32)
+        bits = jax.lax.psum(jnp.where(source // n == here, bits, 0), TRIAL)
+        row = bits.astype(bool) if row.dtype == bool else jax.lax.bitcast_convert_type(bits, row.dtype)
+    old = jax.lax.dynamic_index_in_dim(rows, to % n, keepdims=False)
+    return jax.lax.dynamic_update_index_in_dim(rows, jnp.where(to // n == here, row, old), to % n, 0)
 
 
 @functools.lru_cache(maxsize=256)

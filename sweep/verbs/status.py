@@ -1,7 +1,8 @@
 """`sweep status`: how far a sweep is, read from its directory; the sweep itself need not be running."""
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,16 @@ from sweep.errors import SweepError
 from sweep.fit import fit
 from sweep.tables import io
 from sweep.train import store
-from sweep.train.cohort import Log
+from sweep.train.eta import Stand, seconds_left
+from sweep.train.history import Event, Phase, phase, stand_of
+from sweep.train.log import LOG, Log
+from sweep.train.progress import clock
 from sweep.verbs.output import Output
-
-SILENT = 120.0  # seconds without a line in the log after which a cohort counts as stopped
 
 
 @dataclass(frozen=True)
 class Args:
-    """Per trial: state, step, speed, attempts; the time left; and the law on what is done so far.
+    """Per trial: state, step, speed, attempts; the time left, compiling included; and the law on what is done so far.
 
     Works on a sweep that runs, was stopped, or was killed: it only reads.
 
@@ -31,65 +33,83 @@ class Args:
     """Run directory."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A trial by the log of its cohort."""
+
+    phase: Phase = "pending"  # of the cohort
+    step: int | None = None  # None: it has not left its trunk
+    trunk: int = 0  # step of its trunk
+    attempts: int = 0
+    compiling: Event = field(default_factory=dict)  # the last event, while it compiles
+
+
 def run(args: Args) -> Output:
     """The table of trials, the time left, and the law so far."""
     out = Path(args.dir)
     record = store.read(out)
     plan = table.read(out / "plan.parquet").to_pylist()
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()}
-    progress = live(out)
-    trials = [trial_status(trial, rows.get(trial["trial"]), progress) for trial in plan]
-    left = eta(out, trials)
+    now = time.time()
+    seen, stands = standing(out, now)
+    trials = [trial_status(t, rows.get(t["trial"]), seen.get(t["trial"], Seen()), now) for t in plan]
+    left = eta(stands)
     law = law_so_far(out)
     lines = [
-        f"{out}: sweep {record['config']['name']}, {counted(trials)}" + (f", about {left:.0f} s left" if left else "")
+        f"{out}: sweep {record['config']['name']}, {counted(trials)}" + (f", about {clock(left)} left" if left else "")
     ]
     lines += [describe(t) for t in trials] + [law["text"]]
     data = {"dir": str(out), "hash": record["hash"], "trials": trials, "eta_s": left, "law": law}
     return Output(data, "\n".join(lines))
 
 
-def live(out: Path) -> dict[str, dict[str, Any]]:
-    """Last step of every trial that its cohort's log speaks of, with the log's age."""
-    seen: dict[str, dict[str, Any]] = {}
-    for folder in sorted(out.glob("cohorts/*")):
-        events = Log(folder / "log.jsonl").events()
-        attempts = max((e["begun"] for e in events if "begun" in e), default=0)
-        for event in events:
-            for key, step in event.get("rows", {}).items():
-                seen[key] = {"step": abs(step), "last": events[-1], "attempts": attempts}
-    return seen
+def standing(out: Path, now: float) -> tuple[dict[str, Seen], list[Stand] | None]:
+    """What the logs say of every trial, and how far each cohort is; None for the latter where a log is of an older
+    version.
+    """
+    seen: dict[str, Seen] = {}
+    stands: list[Stand] | None = []
+    for folder in sorted(p for p in out.glob("cohorts/*") if (p / "spec.json").exists()):
+        spec, events = json.loads((folder / "spec.json").read_text()), Log(folder / LOG).events()
+        steps = {key: abs(step) for event in events for key, step in event.get("rows", {}).items()}
+        attempts = max((event["begun"] for event in events if "begun" in event), default=0)
+        what, done = phase(events, now), (folder / "DONE").exists()
+        compiled = events[-1] if what == "compiling" else {}
+        for trial in spec["trials"]:
+            own, trunk = steps.get(trial["trial"]), steps.get(trial["trunk"] or "", 0)
+            seen[trial["trial"]] = Seen(what, own, trunk, attempts, compiled)
+        if stands is not None:
+            stands = [*stands, stand_of(events, spec["flops"], done=done, now=now)] if "flops" in spec else None
+    return seen, stands
 
 
-def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """One trial: its row if it has one, else what the log says of it or of its trunk."""
+def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: Seen, now: float) -> dict[str, Any]:
+    """One trial: its row if it has one, else what the log says of it or of its trunk.
+
+    `status` is as in the loss table; `state` says also what goes on: training, compiling, stopped.
+    """
     base = {k: trial[k] for k in ("trial", "budget", "params_with_head", "tokens", "steps", "flops_exact")}
-    if row is not None:
+    again = row is not None and row["status"] == "failed" and seen.phase in ("training", "compiling")
+    if row is not None and not again:
         keep = ("status", "reason", "loss", "tokens_per_s", "mfu", "attempts", "wall_s")
-        return {**base, "step": row["steps"] or 0, **{k: row[k] for k in keep}}
-    here = seen.get(trial["trial"]) or seen.get(trial["trunk"] or "")
-    if here is None:
-        return {**base, "status": "pending", "reason": None, "step": 0, "loss": None, "attempts": 0}
-    running = "stopped" not in here["last"] and time.time() - here["last"]["time"] < SILENT
-    return {
-        **base,
-        "status": "partial",
-        "reason": "training" if running else "stopped; the same command continues",
-        "step": min(here["step"], trial["steps"]),
-        "loss": None,
-        "attempts": here["attempts"],
-    }
+        return {**base, "state": row["status"], "step": row["steps"] or 0, **{k: row[k] for k in keep}}
+    step = min(seen.trunk, trial["steps"] - trial["cooldown"]) if seen.step is None else seen.step
+    state = seen.phase if step or seen.phase != "stopped" else "pending"
+    reason = None
+    if state == "stopped":
+        reason = "the same command continues"
+    elif what := seen.compiling.get("compiling"):
+        reason = f"{what}, for {clock(now - seen.compiling['time'])}"
+    status = "partial" if state in ("training", "stopped") else "pending"
+    more = {"status": status, "reason": reason, "loss": None, "attempts": seen.attempts}
+    return {**base, "state": state, "step": min(step, trial["steps"]), **more}
 
 
-def eta(out: Path, trials: list[dict[str, Any]]) -> float | None:
-    """Seconds left at the speed so far (finished and under way), or None before there is any."""
-    times = [event["time"] for log in out.glob("cohorts/*/log.jsonl") for event in Log(log).events()]
-    share = [t["flops_exact"] * (1.0 if t["status"] == "done" else t["step"] / t["steps"]) for t in trials]
-    done, total = sum(share), sum(t["flops_exact"] for t in trials)
-    unfinished = any(t["status"] in ("pending", "partial") for t in trials)
-    if not times or not done or not unfinished or time.time() - max(times) > SILENT:
+def eta(stands: list[Stand] | None) -> float | None:
+    """Seconds left, as `sweep run` says; None while nothing trains, and where nothing is left."""
+    if not stands or not any(s.active for s in stands):
         return None
-    return (max(times) - min(times)) * (total - done) / done
+    return seconds_left(stands)
 
 
 def law_so_far(out: Path) -> dict[str, Any]:
@@ -104,8 +124,8 @@ def law_so_far(out: Path) -> dict[str, Any]:
 
 
 def counted(trials: list[dict[str, Any]]) -> str:
-    """12 done, 3 pending."""
-    statuses = [t["status"] for t in trials]
+    """12 done, 2 training, 3 pending."""
+    statuses = [t["state"] for t in trials]
     return ", ".join(f"{statuses.count(s)} {s}" for s in sorted(set(statuses)))
 
 
@@ -115,4 +135,4 @@ def describe(t: dict[str, Any]) -> str:
     speed = f"  {t['tokens_per_s']:,.0f} tokens/s" if t.get("tokens_per_s") else ""
     reason = f"  {t['reason']}" if t["reason"] else ""
     size = f"{t['params_with_head']:>11,} params"
-    return f"  {t['trial']}  {t['budget']:.1e}  {size}  {t['status']:8s} {loss}{speed}{reason}"
+    return f"  {t['trial']}  {t['budget']:.1e}  {size}  {t['state']:9s} {loss}{speed}{reason}"

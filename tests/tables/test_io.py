@@ -74,13 +74,15 @@ def test_merge_keeps_the_last_attempt_of_each_trial(tmp_path):
     assert io.read(tmp_path / "losses.parquet").schema.metadata == SCHEMA.metadata
 
 
-def test_merge_of_curves_keeps_one_point_a_step(tmp_path):
+def test_merge_takes_a_curve_from_one_attempt(tmp_path):
+    """An attempt on another mesh has its points elsewhere; a trial that only the older one has written stays."""
     put(tmp_path, "aa", "rows-0.parquet", [{"trial": "1", "status": "done"}])
-    put(tmp_path, "aa", "curves-0.parquet", [{"trial": "1", "step": s, "loss": 3.0} for s in (10, 20)], CURVES)
-    put(tmp_path, "aa", "curves-1.parquet", [{"trial": "1", "step": s, "loss": 2.0} for s in (20, 30)], CURVES)
+    old = [{"trial": t, "step": s, "loss": 3.0} for t in ("1", "2") for s in (10, 20)]
+    put(tmp_path, "aa", "curves-0.parquet", old, CURVES)
+    put(tmp_path, "aa", "curves-1.parquet", [{"trial": "1", "step": s, "loss": 2.0} for s in (8, 16, 24)], CURVES)
     io.merge(tmp_path)
-    points = {row["step"]: row["loss"] for row in io.read(tmp_path / "curves.parquet").to_pylist()}
-    assert points == {10: 3.0, 20: 2.0, 30: 2.0}
+    points = [(row["trial"], row["step"], row["loss"]) for row in io.read(tmp_path / "curves.parquet").to_pylist()]
+    assert sorted(points) == [("1", 8, 2.0), ("1", 16, 2.0), ("1", 24, 2.0), ("2", 10, 3.0), ("2", 20, 3.0)]
 
 
 def test_rows_of_an_older_writer_gain_null_columns(tmp_path):

@@ -25,7 +25,7 @@ def test_points_are_written_once_and_events_passed_on(train, tmp_path: Path):
     shown = Shown()
     board = Board(tmp_path, shown)
     trial = make_trial(steps=24)
-    with board.showing([], 0):
+    with board.showing([], {}, {}):
         run = train(trial, on_chunk=board.update)
         board.done(run)
     files = list((tmp_path / trial.id).iterdir())

@@ -1,7 +1,7 @@
 """A cohort from its first step to its last: alone, together, on any mesh, stopped, broken and branched."""
 
 import errno
-import json
+import itertools
 import math
 import shutil
 import threading
@@ -13,8 +13,10 @@ import pytest
 
 from sweep.config import Memory
 from sweep.errors import Partial, Refusal
+from sweep.train import effort
 from sweep.train.checkpoint import Checkpoints
-from sweep.train.cohort import CohortRun, Log, Settings, pad_to
+from sweep.train.cohort import CohortRun, Settings, pad_to
+from sweep.train.log import Log
 from sweep.train.machine import Machine
 from sweep.train.results import Origin, loss_rows
 from tests.train.tiny import cohort_of, losses, make_trial
@@ -114,7 +116,15 @@ def test_it_learns(together):
 
 def test_the_log_tells_the_story(together):
     events = Log(together.settings.folder / "log.jsonl").events()
-    assert events[0]["begun"] == 1
+    (begun,) = [event for event in events if "begun" in event]
+    assert begun["begun"] == 1
+    compiled = [event["compiled"] for event in events if "compiled" in event]
+    assert compiled == ["training", "validation", "branching", "first weights"]
+    assert events.index(begun) == 2 * len(compiled)  # nothing is compiled later
+    assert begun["left"] == together.cohort.flops
+    left = [event["left"] for event in events if "chunk" in event and "left" in event]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == 0
     last = {}
     for event in events:
         last |= event.get("rows", {})
@@ -222,6 +232,51 @@ def test_stopped_before_its_first_chunk(train, together, tmp_path):
     assert losses(train(*EIGHT, folder=tmp_path)) == losses(together)
 
 
+def slow_from(number: int, begun: threading.Event, release: threading.Event):
+    """A compiler whose compile `number` and those after it last until `release`."""
+    real, count = effort.compile, itertools.count(1)
+
+    def compile(*args, **kwargs):
+        if next(count) >= number:
+            begun.set()
+            assert release.wait(60)
+        return real(*args, **kwargs)
+
+    return compile
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["training", "validation"])
+def test_a_stop_does_not_wait_for_a_compiler(train, together, tmp_path, monkeypatch, number):
+    begun, release, stop = threading.Event(), threading.Event(), threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(effort, "compile", slow_from(number, begun, release))
+        threading.Thread(target=lambda: begun.wait(60) and stop.set()).start()
+        with pytest.raises(Partial, match="the same command continues"):
+            train(*EIGHT, folder=tmp_path, stop=stop)
+    assert not release.is_set()
+    release.set()
+    assert "stopped" in Log(tmp_path / "log.jsonl").events()[-1]
+    assert losses(train(*EIGHT, folder=tmp_path)) == losses(together)
+
+
+def test_a_stop_while_a_later_program_is_compiled_saves_what_is_trained(train, tmp_path, monkeypatch):
+    """With vmap a smaller program is compiled when rows have ended: the chunks before it are kept."""
+    trials = [make_trial(steps=n, seed=n) for n in (8, 16, 16, 24)]
+    expected = losses(train(*trials, mode="vmap"))
+    begun, release, stop = threading.Event(), threading.Event(), threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(effort, "compile", slow_from(3, begun, release))
+        threading.Thread(target=lambda: begun.wait(60) and stop.set()).start()
+        with pytest.raises(Partial):
+            train(*trials, folder=tmp_path, stop=stop, mode="vmap")
+    release.set()
+    before = [event for event in Log(tmp_path / "log.jsonl").events() if "steps" in event]
+    assert before
+    again = train(*trials, folder=tmp_path, mode="vmap")
+    assert losses(again) == expected
+    assert sum(event.get("steps", 0) for event in again.log.events()) == sum(trial.steps for trial in trials)
+
+
 # Broken
 
 
@@ -297,17 +352,5 @@ def test_a_markov_source_is_learnt_to_its_entropy(tmp_path):
 
 
 def test_padding():
-    assert pad_to(np.array([3, 1]), 4, None).tolist() == [3, 1, 2, 3]
     assert pad_to(np.array([3, 1]), 4, 9).tolist() == [3, 1, 9, 9]
     assert pad_to(np.array([True]), 2, 0).dtype == bool
-
-
-def test_a_torn_last_line_of_the_log_is_left_out(tmp_path):
-    log = Log(tmp_path / "log.jsonl")
-    assert log.events() == []
-    log.write(begun=1)
-    log.write(saved=4)
-    with log.path.open("a") as file:
-        file.write(json.dumps({"saved": 5})[:-3])
-    assert [set(e) - {"time"} for e in log.events()] == [{"begun"}, {"saved"}]
-    assert (log.has("saved"), log.count("begun"), log.has("warning")) == (True, 1, False)

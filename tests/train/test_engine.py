@@ -154,6 +154,55 @@ def test_a_signal_stops_in_order_and_the_same_call_continues(done, corpus, tmp_p
     assert losses(out) == losses(done)
 
 
+class Rows(Quiet):
+    """What the loss table and the curves held after each chunk."""
+
+    def __init__(self, out: Path):
+        self.out = out
+        self.held: list[dict] = []
+
+    def update(self, run: CohortRun) -> None:
+        ended = {key for key in run.cursor.results if key in {t.id for t in TRIALS[:2]}}
+        found = {row["trial"]: row for row in io.merged(self.out).to_pylist()}
+        assert ended <= set(found)
+        self.held.append(found)
+
+
+def test_rows_are_there_when_a_trial_ends_and_do_not_change_later(done, corpus, tmp_path):
+    """The two branches end in different chunks of one cohort; the first is readable before the second."""
+    shown = Rows(tmp_path / "run")
+    train(tmp_path / "run", corpus, shown)
+    first, second = (t.id for t in TRIALS[:2])
+    early = [held for held in shown.held if first in held and second not in held]
+    assert early
+    assert early[0][first] == by_trial(tmp_path / "run")[first]
+    assert losses(tmp_path / "run") == losses(done)
+
+
+def test_killed_after_rows_were_written_it_ends_as_a_run_in_one_piece(done, corpus, tmp_path, monkeypatch):
+    """The rows are newer than the checkpoint that is left: those trials are trained again, to the same bits."""
+    out, real = tmp_path / "run", CohortRun.drain
+
+    def drain(self, pending):
+        real(self, pending)
+        if len(self.cursor.results) == 1 and self.cohort.shape == TINY:
+            raise KeyboardInterrupt  # as if the process died: nothing is saved any more
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CohortRun, "drain", drain)
+        patch.setattr(CohortRun, "save", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            train(out, corpus)
+    written = {row["trial"]: row["loss"] for row in io.merged(out).to_pylist() if row["status"] == "done"}
+    assert TRIALS[0].id in written
+    assert TRIALS[1].id not in written
+    train(out, corpus)
+    assert losses(out) == losses(done)
+    curves = [io.read(folder / "curves.parquet").sort_by([("trial", "ascending"), ("step", "ascending")])
+              for folder in (out, done)]  # fmt: skip
+    assert curves[0].equals(curves[1])
+
+
 def test_a_full_disk_is_one_line(corpus, tmp_path, monkeypatch):
     def full(self, stop):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.tables import io
-from sweep.train.cohort import Log
+from sweep.train.log import Log
 from sweep.verbs import demo
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from sweep.design.cohorts import cohorts
 from sweep.errors import InputError
 from sweep.tables import io
 from sweep.tables.schema import table_of
-from sweep.train import store
+from sweep.train import engine, store
 from sweep.train.results import planned
 from sweep.verbs import status
 from tests.train.tiny import make_trial
@@ -28,12 +28,14 @@ def out(tmp_path: Path) -> Path:
     out = tmp_path / "run"
     store.claim(out, Sweep(name="t", budgets=(1e9,)), {"fingerprint": "f"})
     table.write(TRIALS, out / "plan.parquet")
+    (cohort,) = cohorts(TRIALS)
+    engine.write_spec(folder(out), cohort)
     return out
 
 
 def folder(out: Path) -> Path:
     (cohort,) = cohorts(TRIALS)
-    return out / "cohorts" / cohort.hash
+    return engine.folder_of(out, cohort)
 
 
 def log(out: Path, *events: dict, age: float = 0.0) -> None:
@@ -69,30 +71,71 @@ def test_not_begun(out):
 
 
 def test_half_way(out):
-    log(out, {"begun": 1}, {"chunk": 1, "steps": 16, "rows": {SHORT.trunk: 8, ALONE.id: 8}},
-        {"chunk": 2, "steps": 16, "rows": {SHORT.trunk: 16, ALONE.id: 16}})  # fmt: skip
+    log(out, {"given": 1}, {"begun": 1, "left": 68.0}, {"chunk": 1, "seconds": 1.0, "left": 52.0,
+        "rows": {SHORT.trunk: 8, ALONE.id: 8}}, {"chunk": 2, "seconds": 1.0, "left": 36.0,
+        "rows": {SHORT.trunk: 16, ALONE.id: 16}})  # fmt: skip
     found = by_trial(out)
     assert {t["status"] for t in found.values()} == {"partial"}
-    assert {t["reason"] for t in found.values()} == {"training"}
+    assert {t["state"] for t in found.values()} == {"training"}
     assert (found[ALONE.id]["step"], found[SHORT.id]["step"], found[LONG.id]["step"]) == (16, 16, 16)
     output = status.run(status.Args(str(out)))
-    share = (16 * 3) / (20 + 30 + 24)
-    assert output.data["eta_s"] == pytest.approx(2 * (1 - share) / share, rel=0.01)
-    assert "s left" in output.text
-    assert "step 16/24" in output.text
+    assert output.data["eta_s"] == pytest.approx(36 / (32 / 2))
+    assert "3 training, about 0:02 left" in output.text
+    assert "training  step 16/24" in output.text
+
+
+def test_compiling(out):
+    log(out, {"given": 1}, {"compiling": "training"}, age=200.0)
+    found = by_trial(out)[ALONE.id]
+    assert (found["status"], found["state"], found["reason"]) == ("pending", "compiling", "training, for 3:20")
+    output = status.run(status.Args(str(out)))
+    assert "3 compiling" in output.text
+    assert output.data["eta_s"] is None
+
+
+def test_rows_of_a_cohort_under_way_are_done(out):
+    log(out, {"given": 1}, {"begun": 1, "left": 68.0}, {"chunk": 3, "seconds": 3.0, "left": 10.0, "rows":
+        {SHORT.trunk: 24, SHORT.id: 20}})  # fmt: skip
+    rows(out, row(SHORT, 2.0))
+    found = by_trial(out)
+    assert [found[t.id]["state"] for t in TRIALS] == ["done", "training", "training"]
+    assert "1 done, 2 training" in status.run(status.Args(str(out))).text
 
 
 def test_a_branch_speaks_for_itself_once_it_has_left(out):
-    log(out, {"begun": 1}, {"rows": {SHORT.trunk: 24}}, {"rows": {SHORT.id: 18}})
+    log(out, {"given": 1}, {"begun": 1, "left": 1.0}, {"rows": {SHORT.trunk: 24}}, {"rows": {SHORT.id: 18}})
     found = by_trial(out)
     assert (found[SHORT.id]["step"], found[LONG.id]["step"]) == (18, 24)
-    assert found[ALONE.id]["status"] == "pending"
+    assert found[ALONE.id]["step"] == 0
+
+
+def test_a_branch_that_waits_is_no_further_than_where_it_leaves(out):
+    log(out, {"given": 1}, {"begun": 1, "left": 1.0}, {"rows": {SHORT.trunk: 24}})
+    assert by_trial(out)[SHORT.id]["step"] == SHORT.steps - SHORT.cooldown == 16
 
 
 def test_stopped(out):
-    log(out, {"begun": 1}, {"rows": {ALONE.id: 8}}, {"begun": 2}, {"rows": {ALONE.id: 12}}, age=1000.0)
+    log(out, {"given": 1}, {"begun": 1}, {"rows": {ALONE.id: 8}}, {"given": 1}, {"begun": 2},
+        {"rows": {ALONE.id: 12}}, age=1000.0)  # fmt: skip
     found = by_trial(out)[ALONE.id]
-    assert (found["step"], found["attempts"], found["reason"]) == (12, 2, "stopped; the same command continues")
+    assert (found["step"], found["attempts"], found["reason"]) == (12, 2, "the same command continues")
+    assert (found["status"], found["state"]) == ("partial", "stopped")
+    assert by_trial(out)[SHORT.id]["state"] == "pending"
+    assert status.run(status.Args(str(out))).data["eta_s"] is None
+
+
+def test_what_failed_and_is_tried_again_is_told_as_it_is_now(out):
+    rows(out, row(ALONE, None, "failed", reason="too large"))
+    assert by_trial(out)[ALONE.id]["state"] == "failed"
+    log(out, {"given": 1}, {"begun": 1, "left": 1.0}, {"rows": {ALONE.id: 8}})
+    assert by_trial(out)[ALONE.id]["state"] == "training"
+
+
+def test_a_run_of_an_older_version_has_no_time_left(out):
+    spec = json.loads((folder(out) / "spec.json").read_text())
+    (folder(out) / "spec.json").write_text(json.dumps({k: v for k, v in spec.items() if k != "flops"}))
+    log(out, {"begun": 1}, {"chunk": 1, "seconds": 1.0, "rows": {ALONE.id: 8}})
+    assert by_trial(out)[ALONE.id]["step"] == 8
     assert status.run(status.Args(str(out))).data["eta_s"] is None
 
 

@@ -1,0 +1,71 @@
+"""What is compiled just now and for how long; and a compile that a request to stop does not wait for."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sweep.errors import Partial
+
+STOPPED = "what is trained is saved, and the same command continues"
+POLL = 0.1  # seconds between looks at the request to stop
+
+T = TypeVar("T")
+left_behind = threading.Event()  # a compile of this process was not waited for
+
+
+class Watch:
+    """What one cohort compiles.
+
+    Attributes:
+        now: what is compiled, and since when (seconds of the monotonic clock); None: nothing.
+        seconds: that compiling has taken so far.
+    """
+
+    def __init__(self, tell: Callable[..., None] = lambda **event: None):
+        """`tell` takes the events `compiling` and `compiled`, as the log of a cohort does."""
+        self.tell = tell
+        self.stop = threading.Event()  # whoever trains puts the one here that ends the run
+        self.now: tuple[str, float] | None = None
+        self.seconds = 0.0
+
+    def over(self, what: str, make: Callable[[], T]) -> T:
+        """`make()`, which compiles `what`. Raises Partial as soon as `stop` is set, and whatever `make` raises."""
+        began = time.monotonic()
+        self.now = (what, began)
+        self.tell(compiling=what)
+        try:
+            return unless(self.stop, make)
+        finally:
+            self.now = None
+            self.seconds += time.monotonic() - began
+            self.tell(compiled=what, compile_s=round(time.monotonic() - began, 3))
+
+
+def unless(stop: threading.Event, make: Callable[[], T]) -> T:
+    """`make()` on a thread of its own. XLA cannot be interrupted: when `stop` is set first, the thread is left to end
+    by itself, and Partial is raised.
+    """
+    if stop.is_set():
+        raise Partial(STOPPED)
+    made: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            made.put((make(), None))
+        except BaseException as error:  # for the thread that waits
+            made.put((None, error))
+
+    threading.Thread(target=work, name="compiling", daemon=True).start()
+    while True:
+        try:
+            value, error = made.get(timeout=POLL)
+        except queue.Empty:
+            if stop.is_set():
+                left_behind.set()
+                raise Partial(STOPPED) from None
+            continue
+        if error is not None:
+            raise error
+        return value
