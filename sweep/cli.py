@@ -17,6 +17,7 @@ from typing import Any
 from sweep import __version__, config, fault, platforms
 from sweep.arguments import check_names, check_paths, parse
 from sweep.errors import Fault, InputError, Partial, Refusal, SweepError
+from sweep.train.watch import leave
 
 VERBS = {
     "demo": ("sweep.verbs.demo", "the main job on an embedded corpus, in minutes on a laptop CPU"),
@@ -171,4 +172,4 @@ def prepare_jax(device: platforms.Device) -> None:
 
 def entry() -> None:
     """The console script."""
-    sys.exit(main())
+    leave(main())

@@ -1,10 +1,13 @@
 """What is compiled just now and for how long; and a compile that a request to stop does not wait for."""
 
+import atexit
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sweep.errors import Partial
 
@@ -57,15 +60,26 @@ def unless(stop: threading.Event, make: Callable[[], T]) -> T:
         except BaseException as error:  # for the thread that waits
             made.put((None, error))
 
-    threading.Thread(target=work, name="compiling", daemon=True).start()
+    thread = threading.Thread(target=work, name="compiling", daemon=True)
+    thread.start()
     while True:
         try:
             value, error = made.get(timeout=POLL)
         except queue.Empty:
             if stop.is_set():
                 left_behind.set()
+                atexit.register(thread.join)  # a process that ends with a thread in XLA is aborted
                 raise Partial(STOPPED) from None
             continue
         if error is not None:
             raise error
         return value
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, without waiting for a compile that was left behind."""
+    if left_behind.is_set():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -1,12 +1,36 @@
 """What is compiled is told, and a stop does not wait for it."""
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from sweep.errors import Partial
 from sweep.train.watch import Watch
+
+ROOT = Path(__file__).parents[2]
+LEAVES = """
+import sys, threading
+import jax
+from sweep.errors import Partial
+from sweep.train.watch import leave, unless
+
+def deep(x):
+    for i in range(800):
+        x = jax.numpy.sin(x @ x) + i * x
+    return x
+
+lowered, stop = jax.jit(deep).lower(jax.ShapeDtypeStruct((64, 64), "float32")), threading.Event()
+threading.Timer(0.5, stop.set).start()
+try:
+    unless(stop, lowered.compile)
+except Partial:
+    print("left")
+    END
+"""
 
 
 def test_what_is_compiled_is_told_with_its_time():
@@ -50,3 +74,12 @@ def test_a_stop_is_not_kept_waiting():
     assert ended.wait(60)
     with pytest.raises(Partial):  # and nothing new is begun
         watch.over("training", lambda: pytest.fail("was begun"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["leave(3)", "sys.exit(3)"])
+def test_a_process_that_leaves_a_compiler_behind_ends_in_order(end):
+    """A thread that is in XLA while Python ends aborts the process: "exception not rethrown", code 134."""
+    script = LEAVES.replace("END", end)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "left\n", "")
