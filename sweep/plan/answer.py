@@ -9,9 +9,9 @@ import numpy as np
 from sweep import quantity
 from sweep.fit.predict import warning
 from sweep.laws import published
-from sweep.plan import breakeven, infeasible, limited, sureness
+from sweep.plan import breakeven, cheapest, infeasible, limited, sureness
 from sweep.plan.prices import BITS, Costs
-from sweep.plan.question import SPENT, Question, Run
+from sweep.plan.question import QUALITY, SPENT, Question, Run
 from sweep.plan.source import Source
 
 LOST = 0.05  # share of the resamples without an answer, above which it is said
@@ -34,7 +34,8 @@ def record_of(
     params, tokens = (float(x) for x in sureness.best(surface, question, run))
     intervals, lost = intervals_of(source, question, run)
     reach, told = sureness.extrapolation(source, run)
-    warnings = [*source.warnings, *told, *lost, *limited.repeated(source, run), *quantised(question.costs, run)]
+    warnings = [*source.warnings, *told, *lost, *limited.repeated(source, run), *limited.epochs_seen(source, run)]
+    warnings += [*cheapest.about_left(source, question, run), *quantised(question.costs, run)]
     band = sureness.flat_band(surface, question, params, tokens, tolerance)
     best = question.run(surface, params, tokens)
     return {
@@ -43,7 +44,7 @@ def record_of(
         "source": source.name,
         "table": source.record.get("source"),
         "coefficients": dict(zip(surface.law.names, surface.coefficients, strict=True)),
-        "question": question_block(source, question, served),
+        "question": question_block(source, question, served, unique),
         "params": run.params,
         "tokens": run.tokens,
         "flops": run.flops,
@@ -53,6 +54,8 @@ def record_of(
         "level": source.level,
         "interval": intervals,
         "flat_band": {"loss_tolerance": tolerance, "params": band},
+        "cheapest_within_tolerance": cheapest.cheapest(source, question, run, tolerance),
+        "budget_left": cheapest.budget_left(source, question, run),
         "best_at_equal_spend": {"params": params, "tokens": tokens, "loss": float(best.loss)},
         "regret": sureness.regret(surface, question, params, tokens),
         "cost": cost_block(source, question, run),
@@ -100,7 +103,9 @@ def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str
     return {name: found[name] for name in names}, told
 
 
-def question_block(source: Source, question: Question, served: quantity.Range) -> dict[str, Any]:
+def question_block(
+    source: Source, question: Question, served: quantity.Range, unique: float | None
+) -> dict[str, Any]:
     """What was asked."""
     return {
         "target": question.target or None,
@@ -112,7 +117,16 @@ def question_block(source: Source, question: Question, served: quantity.Range) -
         "inference_tokens": [served.low, served.middle, served.high],
         "effective_inference_tokens": 3 * question.load,
         "max_params": source.surface.most_params,
+        "unique_tokens": unique,
+        "target_loss": target_loss(source, question),
     }
+
+
+def target_loss(source: Source, question: Question) -> float | None:
+    """The loss that a target of quality asks for, nats/token: of a run on text without limit where it is like another."""
+    if question.target not in QUALITY:
+        return None
+    return float(np.asarray(question.wish(source.surface).loss))
 
 
 def cost_block(source: Source, question: Question, run: Run) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
 from sweep.plan.builder import Builder
 from sweep.plan.prices import DEVICES, FORWARD
-from sweep.plan.question import Question, Run
+from sweep.plan.question import QUALITY, Question, Run
 from sweep.plan.source import Source
 
 FLOAT32 = 4  # bytes of a weight, of its gradient, and of each of its two moments
 SERVED = 2  # bytes of a number served in bfloat16
-QUALITY = ("loss", "like_compute", "like_params")
 
 
 def buildable(source: Source, question: Question, run: Run, builder: Builder, devices: int) -> dict[str, Any]:
@@ -72,16 +71,8 @@ def shape_block(
         "serve": serving(source, shape, counts),
     }
     if not wanted > 0:
-        why = (
-            "the loss is out of reach with any number of tokens"
-            if question.target in QUALITY
-            else "serving alone exceeds the spend"
-        )
-        return (
-            block
-            | dict.fromkeys(("tokens", "steps", "flops_exact", "loss", "loss_change", "hours", "lr"))
-            | {"reason": why}
-        )
+        empty = dict.fromkeys(("tokens", "steps", "flops_exact", "loss", "loss_change", "hours", "lr"))
+        return block | empty | {"reason": why_not(source, question, counts.with_head)}
     steps = max(1, round(wanted / shape.batch_tokens))
     tokens = steps * shape.batch_tokens
     flops, loss = counting.train_flops_per_token(shape) * tokens, float(source.surface.loss(counts.with_head, tokens))
@@ -100,14 +91,27 @@ def shape_block(
     }
 
 
+def why_not(source: Source, question: Question, params: float | int) -> str:
+    """Why a size has no tokens to train on."""
+    surface = source.surface
+    if params > surface.most_params:
+        return f"above the largest size, {surface.most_params:.4g}"
+    if question.target in QUALITY:
+        limit = "any number of tokens" if math.isinf(most := surface.most_tokens) else f"the {most:.4g} tokens there are"
+        return f"the loss is out of reach with {limit}"
+    return "serving alone exceeds the spend"
+
+
 def tokens_for(source: Source, question: Question, run: Run, params: float | int) -> float:
     """Tokens for a size in place of the run's; NaN or below zero where there are none."""
+    if params > source.surface.most_params:
+        return math.nan
     if "tokens" in question.fixed or not question.target:
         return float(run.tokens)
     if question.target in QUALITY:
         tokens = float(source.surface.tokens_for(float(params), run.loss))
         return tokens if tokens <= source.surface.most_tokens else math.nan
-    spend = run.params * (run.tokens + question.load)
+    spend = question.wish(source.surface).spend  # all of it, also where limits leave a part of it to the run
     return float(min(spend / params - question.load, source.surface.most_tokens))
 
 

@@ -1,14 +1,16 @@
 """Why nothing answers, as a refusal with its evidence: one line, what, where, what to do."""
 
 import math
-from typing import Any
 
 import numpy as np
 
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
+from sweep.plan.optimum import SLACK, Wish
 from sweep.plan.question import SPENT, Question, Run
 from sweep.plan.source import Source
+from sweep.plan.surface import UNIQUE, Surface
 
+ENDLESS = 1e30  # params or tokens of a run without limits
 SMALLEST = 1e6  # parameters, where the runs behind a law are not known
 
 
@@ -27,47 +29,71 @@ def check(source: Source, question: Question) -> None:
                 f"serving {question.served:.3g} tokens at N = {least:.3g} ({size}) alone takes {serving:.3g} {unit}, "
                 f"the budget is {question.value:.3g}; raise it, serve less, or ask for a loss (--loss, --like-compute)",
             )
-    if wish.loss is not None and not np.all(wish.loss > surface.floor):
-        pair = source.interval(source.lanes.floor) if source.lanes else [None, None]
+    if wish.loss is not None:
+        check_floor(source, question, float(np.asarray(wish.loss)))
+
+
+def check_floor(source: Source, question: Question, loss: float) -> None:
+    """Refuse a loss at or below what the law leaves for infinite size and text, or what the text that exists leaves."""
+    free = source.surface.unlimited
+    if not loss > free.floor:
+        pair = source.interval(source.lanes.unlimited.floor) if source.lanes else [None, None]
         about = f", {source.level:.0%} interval [{pair[0]:.4g}, {pair[1]:.4g}]" if None not in pair else ""
+        name = f"the floor of the law, {free.floor_name} =" if free.floor_name else "the least loss of the law,"
         raise Refusal(
             "below_floor",
-            f"target loss {float(wish.loss):.4g} is at or below the floor of the law, E = {float(surface.floor):.4g} "
-            f"{source.unit}{about}: no model reaches it; ask for a higher loss",
+            f"target loss {loss:.4g} is at or below {name} {float(free.floor):.4g} {source.unit}{about}: no model "
+            "reaches it; ask for a higher loss",
+        )
+    if source.surface.repeats and not loss > (least := float(source.surface.loss(ENDLESS, ENDLESS))):
+        unique = source.surface.given[UNIQUE]
+        other = " (that of a run on text without limit)" if question.target != "loss" else ""
+        raise Refusal(
+            "data_limited",
+            f"target loss {loss:.4g}{other} is at or below {least:.4g} {source.unit}, the least that {unique:.3g} unique "
+            "tokens give at any size and any number of passes: get more text, or ask for a higher loss",
         )
 
 
 def refuse(source: Source, question: Question, run: Run) -> None:
-    """Raise Refusal where a run is not finite."""
+    """Raise where a run is not finite, or where what is held fixed breaks the limit of size."""
+    surface, wish = source.surface, question.wish(source.surface)
+    if run.params > surface.most_params * SLACK:
+        raise InputError(
+            f"plan: {' and '.join(question.fixed)} held fixed make {run.params:.4g} params, more than --max-params "
+            f"{surface.most_params:.4g}; leave one out"
+        )
     if all(np.isfinite(x) and x > 0 for x in (run.params, run.tokens)):
         return
-    surface, wish = source.surface, question.wish(source.surface)
-    if wish.loss is not None and math.isfinite(surface.most_params) and run.params >= surface.most_params:
-        least = float(surface.loss(surface.most_params, min(surface.most_tokens, 1e30)))
-        raise Refusal(
-            "unreachable",
-            f"no size up to {surface.most_params:.3g} reaches a loss of {float(wish.loss):.4g}; the least one can is "
-            f"{least:.4g}: raise --max-params, or ask for a higher loss",
-        )
-    if wish.loss is not None and math.isfinite(surface.most_tokens):
-        needed = question.answer(source.surface.unlimited)
-        raise Refusal(
-            "data_limited",
-            f"no size reaches a loss of {float(wish.loss):.4g} on {surface.most_tokens:.3g} unique tokens; without the "
-            f"limit it takes {float(needed.tokens):.3g} tokens: get more text, or use a law that knows repetition",
-        )
-    if wish.loss is not None and question.fixed:
-        fixed = ", ".join(f"{name} {value:.3g}" for name, value in question.fixed.items())
-        raise Refusal(
-            "unreachable", f"{fixed} never reaches a loss of {float(wish.loss):.4g}; {least_of(surface, wish)}"
-        )
+    if wish.loss is not None:
+        raise out_of_reach(surface, question, wish)
     raise Refusal(
         "no_optimum",
         f"{source.name}: the law has no best size here (an exponent at its bound, or a search without a minimum)",
     )
 
 
-def least_of(surface: Any, wish: Any) -> str:
-    """The least loss that what is fixed can reach."""
-    params, tokens = wish.params or 1e30, wish.tokens or 1e30
-    return f"the least it can reach is {float(surface.loss(params, tokens)):.4g}"
+def out_of_reach(surface: Surface, question: Question, wish: Wish) -> Refusal:
+    """The refusal of a loss that nothing reaches within the limits and with what is held fixed."""
+    held = ", ".join(f"{name} {value:.3g}" for name, value in question.fixed.items())
+    sized, texted = math.isfinite(surface.most_params), math.isfinite(surface.most_tokens)
+    who = f"no run with {held}" if held else f"no size{f' up to {surface.most_params:.3g}' * sized}"
+    on = f" on {surface.most_tokens:.3g} unique tokens" * texted
+    free = question.answer(surface.unlimited)
+    limited = texted and not sized and np.isfinite(free.tokens)
+    needed = f"; without the limit it takes {float(free.tokens):.3g} tokens" if limited else ""
+    cures = ["get more text, or use a law that knows repetition"] * texted + ["raise --max-params"] * sized
+    return Refusal(
+        "data_limited" if texted and not sized else "unreachable",
+        f"{who} reaches a loss of {float(wish.loss):.4g}{on}{needed}; {least_of(surface, wish)}: "
+        f"{', '.join([*cures, 'or ask for a higher loss'])}",
+    )
+
+
+def least_of(surface: Surface, wish: Wish) -> str:
+    """The least loss that what is fixed can reach within the limits."""
+    params, tokens = (min(x, ENDLESS) for x in (wish.params or surface.most_params, wish.tokens or surface.most_tokens))
+    if wish.ratio is not None:
+        params = min(params, tokens / wish.ratio)
+        tokens = params * wish.ratio
+    return f"the least within reach is {float(surface.loss(params, tokens)):.4g}"

@@ -34,19 +34,22 @@ MODELS = {
 
 
 class Evidence(NamedTuple):
-    """[smallest, largest] of the runs behind a law."""
+    """[smallest, largest] of the runs behind a law; `epochs`, passes over unique tokens, where they repeated them."""
 
     params: tuple[float, float]
     tokens: tuple[float, float]
     flops: tuple[float, float]
     tokens_per_param: tuple[float, float]
     source: str
+    epochs: tuple[float, float] | None = None
 
 
 def evidence_of(ranges: Mapping[str, Sequence[float]], source: str) -> Evidence:
     """Evidence of the `range` block of a fit."""
-    (n, d, c, r) = ((float(low), float(high)) for low, high in (ranges[name] for name in Evidence._fields[:-1]))
-    return Evidence(n, d, c, r, source)
+    names = ("params", "tokens", "flops", "tokens_per_param", "epochs")
+    n, d, c, r, e = ((float(ranges[x][0]), float(ranges[x][1])) if x in ranges else None for x in names)
+    assert n and d and c and r  # every law with an optimum has them (sweep.fit.result.read_record)
+    return Evidence(n, d, c, r, source, e)
 
 
 CHINCHILLA = Evidence(
@@ -66,5 +69,6 @@ EVIDENCE = {
         (4.26e15, 9.26e21),
         (0.0912, 63_800.0),
         "the 182 runs that Muennighoff et al. 2023 fitted, 1e8 to 1.78e11 unique tokens",
+        (1.0, 9_000.0),
     ),
 }

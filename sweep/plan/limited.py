@@ -6,7 +6,7 @@ from typing import Any
 from sweep.fit.predict import warning
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source
-from sweep.plan.surface import UNLIMITED
+from sweep.plan.surface import UNIQUE, UNLIMITED
 
 BINDING = 1.001  # tokens this much below the optimum's without a limit say that the limit binds
 
@@ -21,7 +21,7 @@ def data_block(source: Source, question: Question, run: Run, unique: float | Non
         binding = run.tokens > unique
     else:
         rule = "tokens <= unique tokens: the law has no term for repetition"
-        binding = free.tokens > run.tokens * BINDING
+        binding = free.tokens > run.tokens * BINDING or run.tokens > unique * BINDING
     return {
         "unique_tokens": unique,
         "epochs": float(run.tokens / unique),
@@ -42,6 +42,20 @@ def repeated(source: Source, run: Run) -> list[dict[str, str]]:
         "no term for repetition: the loss will be higher than it says"
     )
     return [warning("repeats_data", message)]
+
+
+def epochs_seen(source: Source, run: Run) -> list[dict[str, str]]:
+    """A warning where a law that prices repeats is asked beyond the passes of the runs behind it."""
+    seen = source.evidence.epochs if source.evidence else None
+    unique = source.surface.given.get(UNIQUE)
+    if not source.surface.repeats or seen is None or unique is None or run.tokens <= seen[1] * unique * BINDING:
+        return []
+    passes = run.tokens / unique
+    message = (
+        f"{passes:,.4g} passes over the unique tokens; the runs behind the law made at most {seen[1]:,.4g}: "
+        f"{passes / seen[1]:.3g} times beyond them, untested"
+    )
+    return [warning("epochs", message)]
 
 
 def worth(run: Run, more: Run) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sweep.plan.surface import Surface
 
 NAMES = {"spend": "budget", "params": "size", "tokens": "number of tokens", "ratio": "ratio of tokens to params"}
 SIZES = np.linspace(np.log(1e3), np.log(1e17), 129)  # ln N, where a law without a closed form is searched
+SLACK = 1 + 1e-9  # times a limit: what lies on it may round to above it
 ANSWERS = (
     {"spend"}, {"loss"}, {"params"}, {"tokens"}, {"params", "tokens"}, {"spend", "params"}, {"spend", "tokens"},
     {"spend", "ratio"}, {"loss", "params"}, {"loss", "tokens"}, {"loss", "ratio"}, {"params", "ratio"},
@@ -49,7 +50,7 @@ class Wish:
 
 
 def solve(surface: Surface, wish: Wish) -> tuple[Any, Any]:
-    """(params, tokens) that answer a wish, within the surface's limit of tokens; NaN where nothing does.
+    """(params, tokens) that answer a wish, within the surface's limits of tokens and size; NaN where nothing does.
 
     Raises:
         InputError: too little is fixed, or too much.
@@ -73,40 +74,63 @@ def one_fixed(surface: Surface, wish: Wish, fixed: str) -> tuple[Any, Any]:
     if fixed == "params":
         return wish.params, np.minimum(right_tokens(surface, wish.params, wish.load), surface.most_tokens)
     if fixed == "tokens":
-        return right_params(surface, wish.tokens, wish.load), wish.tokens
-    solver, value = (at_spend, wish.spend) if fixed == "spend" else (at_loss, wish.loss)
-    params, tokens = solver(surface, value, wish.load)
+        return np.minimum(right_params(surface, wish.tokens, wish.load), surface.most_params), wish.tokens
+    if fixed == "spend":
+        return spent_within(surface, wish, *at_spend(surface, wish.spend, wish.load))
+    params, tokens = at_loss(surface, wish.loss, wish.load)
     if np.isfinite(surface.most_tokens):
         held = np.minimum(tokens, surface.most_tokens)
-        least = wish.spend / (held + wish.load) if fixed == "spend" else surface.params_for(held, wish.loss)
-        params, tokens = np.where(tokens > held, least, params)[()], held
+        params, tokens = np.where(tokens > held, surface.params_for(held, wish.loss), params)[()], held
     if np.isfinite(surface.most_params):
         held = np.minimum(params, surface.most_params)
-        needed = wish.spend / held - wish.load if fixed == "spend" else surface.tokens_for(held, wish.loss)
-        needed = np.where((needed > 0) & (needed <= surface.most_tokens), needed, np.nan)
+        needed = within(surface.tokens_for(held, wish.loss), surface.most_tokens)
         params, tokens = held, np.where(params > held, needed, tokens)[()]
     return params, tokens
 
 
+def spent_within(surface: Surface, wish: Wish, params: Any, tokens: Any) -> tuple[Any, Any]:
+    """The best run of a spend within both limits, from the best without any.
+
+    At one limit the whole spend buys the other quantity. Where that meets the second limit too, both hold and part of
+    the spend is left over.
+    """
+    seen = np.minimum(tokens, surface.most_tokens)
+    size = np.where(tokens > seen, wish.spend / (seen + wish.load), params)
+    held = np.minimum(size, surface.most_params)
+    return held, np.where(size > held, tokens_left(surface, wish, held), seen)[()]
+
+
+def tokens_left(surface: Surface, wish: Wish, params: Any) -> Any:
+    """Tokens that a spend leaves for a size, up to those that there are; NaN where serving alone takes the spend."""
+    tokens = wish.spend / params - wish.load
+    return np.where(tokens > 0, np.minimum(tokens, surface.most_tokens), np.nan)[()]
+
+
+def within(values: Any, most: float) -> Any:
+    """Values up to a limit; NaN above it, but for rounding."""
+    return np.where(values <= most * SLACK, np.minimum(values, most), np.nan)[()]
+
+
 def two_fixed(surface: Surface, wish: Wish) -> tuple[Any, Any]:
-    """Where two constraints meet."""
+    """Where two constraints meet, within the limits of what was not itself held fixed."""
     n, d, m = wish.params, wish.tokens, wish.ratio
     if n is not None and d is not None:
         return n, d
     if wish.spend is not None:
         if n is not None:
-            d = wish.spend / n - wish.load
-            return n, np.where(d > 0, d, np.nan)[()]
+            return n, tokens_left(surface, wish, n)
         if d is not None:
-            return wish.spend / (d + wish.load), d
+            return np.minimum(wish.spend / (d + wish.load), surface.most_params), d
         n = 2 * wish.spend / (wish.load + np.sqrt(wish.load**2 + 4 * m * wish.spend))  # N (m N + S) = spend
+        n = np.minimum(n, np.minimum(surface.most_params, surface.most_tokens / m))
         return n, m * n
     if wish.loss is not None:
         if n is not None:
-            return n, surface.tokens_for(n, wish.loss)
+            return n, within(surface.tokens_for(n, wish.loss), surface.most_tokens)
         if d is not None:
-            return surface.params_for(d, wish.loss), d
+            return within(surface.params_for(d, wish.loss), surface.most_params), d
         n = np.exp(root.rising(lambda x: wish.loss - surface.loss(np.exp(x), m * np.exp(x))))
+        n = within(n, min(surface.most_params, surface.most_tokens / m))
         return n, m * n
     return (n, m * n) if n is not None else (d / m, d)
 

@@ -16,6 +16,7 @@ from sweep.plan.surface import Surface
 
 TARGETS = ("compute", "loss", "like_compute", "like_params", "usd", "device_hours")
 FIXED = ("params", "tokens", "tokens_per_param")
+QUALITY = ("loss", "like_compute", "like_params")
 SPENT = ("compute", "usd", "device_hours")  # targets that are a budget for training and serving together
 
 

@@ -63,10 +63,16 @@ class Surface:
         return None if self.repeats else powers_of(self.law, self.coefficients, self.given)
 
     @property
+    def floor_name(self) -> str | None:
+        """The coefficient that is the floor, such as E; None of a law without one."""
+        names = [name for name, parameter in self.law.parameters.items() if parameter.floor]
+        return names[0] if len(names) == 1 else None
+
+    @property
     def floor(self) -> Any:
-        """Loss that no size and no amount of tokens gets below, nats/token."""
-        if "E" in self.law.names and not self.repeats:
-            return self.coefficients.E
+        """Loss that no size and no amount of fresh text gets below, nats/token; 0 of a law without a floor."""
+        if (name := self.floor_name) is not None:
+            return getattr(self.coefficients, name)
         with np.errstate(all="ignore"):
             return self.loss(1e30, min(1e30, self.most_tokens))
 

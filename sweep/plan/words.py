@@ -27,7 +27,7 @@ def describe(r: dict[str, Any]) -> str:
         line("question", question(r["question"], r["loss_unit"])),
     ]
     judged = {"params", "tokens"} <= r["question"]["fixed"].keys()
-    lines += [line("this run" if judged else "recommended", recommended(r)), *best(r)]
+    lines += [*cheaper(r), line("this run" if judged else "recommended", recommended(r)), *best(r)]
     lines += [line("cost", cost(r)), *rates(r["cost"]["rates"])]
     lines += [line("flat", flat(r)), line("regret", regret(r)), *demand(r), *break_even(r), *sizes(r)]
     lines += sensitivity(r["sensitivity"])
@@ -45,6 +45,9 @@ def question(q: dict[str, Any], unit: str) -> str:
     """What was asked; `unit` is that of the loss."""
     held = ", ".join(FIXED[name].format(short(value)) for name, value in q["fixed"].items())
     goal = TARGET[q["target"]].format(value=q["value"], size=short(q["value"]), unit=unit) if q["target"] else ""
+    if q["target"] in ("like_compute", "like_params"):
+        limited = f" on text without limit, not on {short(q['unique_tokens'])} tokens" if q["unique_tokens"] else ""
+        goal += f"{limited}: {q['target_loss']:.4f} {unit}"
     if q["budget_includes_serving"]:
         goal += " for training and serving together"
     served = q["inference_tokens"]
@@ -67,12 +70,34 @@ def recommended(r: dict[str, Any]) -> str:
     )
 
 
+MANY = 9.0  # times more than the compute-optimal cost, from where a percentage is not read any more
+LESS = 2.0  # times cheaper, from where the cheapest run within the tolerance comes first
+
+
+def cheaper(r: dict[str, Any]) -> list[str]:
+    """The cheapest run within the tolerance of the answer, where it takes a fraction of the budget."""
+    c = r["cheapest_within_tolerance"]
+    if c is None or c["cost_factor"] < LESS:
+        return []
+    over = f" ({passes(c['epochs'])} over the text)" if "epochs" in c else ""
+    return [
+        line(
+            "cheapest",
+            f"{short(c['params'])} params on {short(c['tokens'])} tokens{over}   loss {c['loss']:.4f}, "
+            f"{c['loss'] - r['loss']:.2g} {brief(r['loss_unit'])} more, for {c['flops']:.3g} FLOPs: {ratio(c['cost_factor'])} times less "
+            "than the plan below",
+        )
+    ]
+
+
 def best(r: dict[str, Any]) -> list[str]:
     """What would be better for the same spend, where size or tokens were fixed."""
     b = r["best_at_equal_spend"]
     if abs(b["params"] / r["params"] - 1) < 1e-6:
         return []
     gain, unit = r["loss"] - b["loss"], brief(r["loss_unit"])
+    if gain <= 0:  # the run repeats its text, and the law does not say what that costs
+        return []
     return [
         line(
             "best",
@@ -92,7 +117,8 @@ def cost(r: dict[str, Any]) -> str:
         usual = short(c["compute_optimal"]["params"])
         less = "less" if c["saving"] > 0 else "more"
         free = ", were there text enough" if r["data"] and r["data"]["binding"] else ""
-        text += f"; {abs(c['saving']):.0%} {less} than the compute-optimal {usual} at equal loss{free}"
+        share = f"{abs(c['saving']):.0%} {less} than" if c["saving"] > -MANY else f"{ratio(1 - c['saving'])} times"
+        text += f"; {share} the compute-optimal {usual} at equal loss{free}"
     return text
 
 
@@ -118,7 +144,7 @@ def regret(r: dict[str, Any]) -> str:
         lost = "not possible at equal spend" if worse is None else f"+{worse:.4f} {unit} at equal spend"
         factor = row["cost_factor_for_equal_loss"]
         equal = (
-            "the loss is out of reach with any number of tokens"
+            f"the loss is out of reach with {'the tokens there are' if r['data'] else 'any number of tokens'}"
             if factor is None
             else f"x{factor:.3g} the cost at equal loss"
         )
@@ -189,9 +215,11 @@ def sensitivity(rows: Sequence[dict[str, Any]]) -> list[str]:
 def data(r: dict[str, Any]) -> str:
     """Passes over the unique tokens, and what more text would be worth."""
     d = r["data"]
-    text = f"{d['epochs']:.3g} passes over {short(d['unique_tokens'])} unique tokens ({d['rule']})"
+    text = f"{passes(d['epochs'])} over {short(d['unique_tokens'])} unique tokens ({d['rule']})"
     if not d["binding"]:
         return text + "; the limit does not bind"
+    if any(w["code"] == "repeats_data" for w in r["warnings"]):
+        return text + "; this run is beyond the limit"
     for name, more in (("twice the text", d["double"]), ("text without limit", d["unlimited"])):
         if more["loss"] is None:
             continue
@@ -274,6 +302,11 @@ def span(pair: Sequence[float | None], form: Callable[[float], str] | None = Non
         return ""
     form = form or short
     return f" [{form(low)}, {form(high)}]"
+
+
+def passes(epochs: float | int) -> str:
+    """1 pass, 2.5 passes, 13,522 passes."""
+    return f"{ratio(epochs)} {'pass' if epochs == 1 else 'passes'}"
 
 
 def ratio(number: float | int) -> str:

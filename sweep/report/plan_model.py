@@ -53,7 +53,7 @@ def law_block(id: str, source: Source) -> dict[str, Any]:
         "unit": source.unit,
         "coefficients": present(exported(surface)),
         "repeats": surface.repeats,
-        "floorIsE": "E" in surface.law.names,
+        "floorIsE": surface.floor_name is not None,
         "evidence": source.evidence._asdict() if source.evidence else None,
         "despite": list(source.despite),
         "lanes": lanes_block(source),

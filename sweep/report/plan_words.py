@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sweep.plan.words import cost, money, question, short
+from sweep.plan.words import LESS, cost, money, passes, question, short
 from sweep.report.markup import Markup, Piece, table
 from sweep.report.numbers import MISSING, fixed
 from sweep.tables.units import brief
@@ -25,11 +25,16 @@ def sentences(r: Row) -> list[str]:
         f"It takes {cost(without_interval(r))}.",
         f"At equal spend, {flat(r)}.",
     ]
-    b, unit = r["best_at_equal_spend"], brief(r["loss_unit"])
-    if abs(b["params"] / r["params"] - 1) > 1e-6:
+    c, b, unit = r["cheapest_within_tolerance"], r["best_at_equal_spend"], brief(r["loss_unit"])
+    if c is not None and c["cost_factor"] >= LESS:
+        run = f"{short(c['params'])} parameters on {short(c['tokens'])} tokens"
+        more, less = f"{c['loss'] - r['loss']:.2g} {unit} more", f"{grouped(c['cost_factor'], 3)} times less"
+        found.insert(1, f"Cheapest within the tolerance: {run}, {more} for {less}.")
+    if abs(b["params"] / r["params"] - 1) > 1e-6 and b["loss"] < r["loss"]:
         run = f"{short(b['params'])} parameters on {short(b['tokens'])} tokens"
         found.append(f"Better for the same spend: {run}, {r['loss'] - b['loss']:.4f} {unit} less.")
-    return [*found, f"Text: {data(r['data'], unit)}."] if r["data"] else found
+    beyond = any(w["code"] == "repeats_data" for w in r["warnings"])
+    return [*found, f"Text: {data(r['data'], unit, beyond)}."] if r["data"] else found
 
 
 def without_interval(r: Row) -> Row:
@@ -51,11 +56,18 @@ def flat(r: Row) -> str:
     return f"sizes {ends} lose less than {r['flat_band']['loss_tolerance']:g} {r['loss_unit']}; {', '.join(parts)}"
 
 
-def data(d: Row, unit: str) -> str:
-    """Passes over the unique tokens, and what more text would be worth; `unit` of a difference of losses."""
-    text = f"{d['epochs']:.3g} passes over {short(d['unique_tokens'])} unique tokens"
+def data(d: Row, unit: str, beyond: bool = False) -> str:
+    """Passes over the unique tokens, and what more text would be worth.
+
+    Args:
+        unit: of a difference of losses.
+        beyond: the run has more tokens than there are.
+    """
+    text = f"{passes(d['epochs'])} over {short(d['unique_tokens'])} unique tokens"
     if not d["binding"]:
         return text + "; the limit does not bind"
+    if beyond:
+        return text + "; this run is beyond the limit"
     for name, more in (("twice the text", d["double"]), ("text without limit", d["unlimited"])):
         if more["loss"] is None:
             continue

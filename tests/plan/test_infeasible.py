@@ -41,7 +41,7 @@ def test_a_loss_that_some_resamples_cannot_reach_is_answered_with_a_warning(foun
 
 
 def test_a_size_that_never_reaches_the_loss():
-    assert "the least it can reach is 2.174" in refused("unreachable", loss=2.0, params=1e9)
+    assert "the least within reach is 2.174" in refused("unreachable", loss=2.0, params=1e9)
     refused("unreachable", loss=2.0, tokens=1e10)
 
 
@@ -55,6 +55,6 @@ def test_a_law_with_an_exponent_at_its_bound_has_no_optimum(found):
 
 
 def test_a_largest_size_that_cannot_reach_the_loss():
-    assert "no size up to 1e+09 reaches a loss of 2; the least one can is 2.174" in refused(
+    assert "no size up to 1e+09 reaches a loss of 2; the least within reach is 2.174" in refused(
         "unreachable", loss=2.0, max_params="1B"
     )

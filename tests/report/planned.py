@@ -54,6 +54,14 @@ def grid() -> list[tuple[str, dict[str, Any]]]:
         {"compute": 1e21, "tokens": 3e10},
         {"loss": 2.2, "max_params": 1e9}, {"loss": 1.95, "max_params": 1e9}, {"compute": 1e22, "max_params": 2e9},
     ]  # fmt: skip
+    both = {"max_params": 2e9, "unique_tokens": 5e10}
+    held += [
+        {"compute": 1e23} | both, {"loss": 2.35} | both, {"loss": 2.2} | both, {"compute": 1e23, "params": 1e9} | both,
+        {"loss": 2.4, "params": 1e9} | both, {"loss": 2.2, "params": 1e9} | both, {"params": 3e9, "compute": 1e22} | both,
+        {"compute": 1e23, "tokens": 4e10} | both, {"compute": 1e23, "tokens_per_param": 30} | both,
+        {"loss": 2.5, "tokens_per_param": 30} | both, {"loss": 2.2, "tokens_per_param": 30} | both,
+        {"params": 1e9, "tokens": 9e10} | both, {"tokens": 4e10} | both, {"like_compute": 3e20} | both,
+    ]  # fmt: skip
     cases += [("besiroglu", a | b) for a, b in itertools.product(held, served[:2])]
     requests = {"requests": 1e9, "prompt_tokens": 700, "output_tokens": 100, "like_compute": 1e21}
     return [

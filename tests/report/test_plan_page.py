@@ -17,9 +17,9 @@ from tests.report.test_page import Page
 
 BLOCKS = (
     "params", "tokens", "flops", "loss", "tokens_per_param", "interval", "flat_band", "best_at_equal_spend", "regret",
-    "cost", "break_even", "data", "extrapolation",
+    "cost", "break_even", "data", "extrapolation", "cheapest_within_tolerance", "budget_left",
 )  # fmt: skip
-SHARES = ("saving", "gain", "increase")  # differences, told in absolute terms
+SHARES = ("saving", "gain", "increase", "budget_left")  # differences, told in absolute terms
 SECTIONS = ["move", "numbers", "frontier", "demand", "cost", "break-even", "known", "provenance"]
 
 

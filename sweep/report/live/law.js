@@ -6,6 +6,7 @@
 // {c, k, repeats, floorIsE, unique, most}: unique tokens and the largest size, both Infinity where there is no limit.
 
 const UNLIMITED = 1e30;
+const SLACK = 1 + 1e-9; // times a limit: what lies on it may round to above it
 const STEP = 1e-4; // in ln N or ln D, of the differences that give elasticities
 
 /** Coefficients with what follows from them once. */
@@ -49,9 +50,9 @@ function loss(s, params, tokens) {
   return c.E + (c.gamma === 1 ? inner : Math.pow(inner, c.gamma));
 }
 
-/** Loss that no size and no amount of tokens gets below. */
+/** Loss that no size and no amount of fresh text gets below; 0 of a law without a floor. */
 function floorOf(s) {
-  return s.floorIsE && !s.repeats ? s.c.E : loss(s, 1e30, Math.min(1e30, mostTokens(s)));
+  return s.floorIsE ? s.c.E : loss(unlimited(s), 1e30, 1e30);
 }
 
 /** A N^-alpha + B D^-beta at a loss; NaN at or below E. */

@@ -3,6 +3,7 @@
 const REACH = 15; // in ln N, as far as the flat band is looked for
 const INSIDE = 1.001; // a factor up to here counts as inside the fitted range
 const BINDING = 1.001;
+const UNSPENT = 1e-6; // share of a budget; less is rounding
 
 /** The surface of a law of the page with so many unique tokens and up to a size; null for no limit. */
 function surfaceOf(law, unique, most = null) {
@@ -34,12 +35,14 @@ function plan(law, asked) {
   const best = runOf(q, s, params, tokens);
   return {
     ...run,
-    question: q,
+    question: { ...q, target_loss: wishOf(q, s).loss },
     surface: s,
     loss_unit: law.unit,
     level: law.doubt ? law.doubt.level : null,
     interval: intervals(law, q, s, run),
     flat_band: { loss_tolerance: asked.tolerance, params: flatBand(q, s, params, tokens) },
+    cheapest_within_tolerance: cheaperRun(q, s, run),
+    budget_left: budgetLeft(q, s, run),
     best_at_equal_spend: { params, tokens, loss: best.loss },
     regret: regret(q, s, params, tokens),
     cost: costBlock(q, s, run),
@@ -47,6 +50,22 @@ function plan(law, asked) {
     data: dataBlock(q, s, run),
     extrapolation: extrapolation(law.evidence, run),
   };
+}
+
+/** The cheapest run that loses at most the tolerance against `run`; null where the target is no budget. */
+function cheaperRun(q, s, run) {
+  if (!SPENT.includes(q.target)) return null;
+  const { spend, ...wish } = wishOf(q, s);
+  const other = runOf(q, s, ...solve(s, { ...wish, loss: run.loss + q.tolerance }));
+  const factor = (run.params * (run.tokens + q.load)) / (other.params * (other.tokens + q.load));
+  return Number.isFinite(factor) ? { ...other, cost_factor: factor } : null;
+}
+
+/** What of a budget the limits leave unspent, in its unit; null where the target is no budget. */
+function budgetLeft(q, s, run) {
+  if (!SPENT.includes(q.target)) return null;
+  const left = q.value - run.params * (run.tokens + q.load) * priceOf(q, s);
+  return left > UNSPENT * q.value ? left : 0;
 }
 
 /** Best [params, tokens] for what `run` spends: itself, unless its size or tokens were fixed. */
@@ -203,7 +222,9 @@ function dataBlock(q, s, run) {
   return {
     unique_tokens: q.unique,
     epochs: run.tokens / q.unique,
-    binding: s.repeats ? run.tokens > q.unique : free.tokens > run.tokens * BINDING,
+    binding: s.repeats
+      ? run.tokens > q.unique
+      : free.tokens > run.tokens * BINDING || run.tokens > q.unique * BINDING,
     double: worth(double),
     unlimited: worth(free),
   };

@@ -105,43 +105,61 @@ function check(q, s, evidence, unit) {
       );
     }
   }
+  if (wish.loss !== undefined) checkFloor(q, s, wish.loss, unit);
+}
+
+/** Refuse a loss at or below what infinite size and text leave, or what the text that exists leaves. */
+function checkFloor(q, s, target, unit) {
   const floor = floorOf(s);
-  if (wish.loss !== undefined && !(wish.loss > floor)) {
+  if (!(target > floor)) {
     throw new Refused(
       "below_floor",
-      `A loss of ${fixed(wish.loss)} is at or below the floor of the law, ${fixed(floor)} ${unit}: no model reaches it. Ask for a higher loss.`,
+      `A loss of ${fixed(target)} is at or below the floor of the law, ${fixed(floor)} ${unit}: no model reaches it. Ask for a higher loss.`,
+    );
+  }
+  if (s.repeats && !(target > loss(s, 1e30, 1e30))) {
+    const other = q.target === "loss" ? "" : " (that of a run on text without limit)";
+    throw new Refused(
+      "data_limited",
+      `A loss of ${fixed(target)}${other} is at or below ${fixed(loss(s, 1e30, 1e30))}, the least that ${short(s.unique)} unique tokens give at any size and any number of passes: get more text, or ask for a higher loss.`,
     );
   }
 }
 
-/** Refuse a run that is not finite. */
+/** Refuse a run that is not finite, or that breaks the limit of size. */
 function refuse(q, s, run) {
+  if (run.params > s.most * SLACK)
+    throw new Refused(
+      "input",
+      `what is held fixed makes ${short(run.params)} parameters, above the largest size ${short(s.most)}; leave one out`,
+    );
   if ([run.params, run.tokens].every(x => Number.isFinite(x) && x > 0)) return;
-  const wish = wishOf(q, s),
-    most = mostTokens(s);
-  if (wish.loss !== undefined && run.params >= s.most) {
-    const least = fixed(loss(s, s.most, Math.min(most, 1e30)));
-    throw new Refused(
-      "unreachable",
-      `No size up to ${short(s.most)} reaches a loss of ${fixed(wish.loss)}; the least one can is ${least}.`,
-    );
+  const wish = wishOf(q, s);
+  if (wish.loss === undefined) throw new Refused("no_optimum", "The law has no best size here.");
+  const held = Object.entries(q.fixed).filter(([, value]) => value),
+    [sized, texted] = [s.most, mostTokens(s)].map(Number.isFinite);
+  const size = sized ? `No size up to ${short(s.most)}` : "No size";
+  const who = held.length
+    ? `No run with ${held.map(([name, value]) => `${words(name)} of ${short(value)}`).join(", ")}`
+    : size;
+  const on = texted ? ` on ${short(mostTokens(s))} unique tokens` : "";
+  const needed = texted && !sized ? answer(q, unlimited(s)).tokens : NaN;
+  const more = Number.isFinite(needed) ? ` without the limit it takes ${short(needed)} tokens;` : "";
+  throw new Refused(
+    texted && !sized ? "data_limited" : "unreachable",
+    `${who} reaches a loss of ${fixed(wish.loss)}${on};${more} the least within reach is ${fixed(leastOf(s, wish))}.`,
+  );
+}
+
+/** The least loss within the limits and with what is held fixed. */
+function leastOf(s, wish) {
+  let params = Math.min(wish.params || s.most, 1e30),
+    tokens = Math.min(wish.tokens || mostTokens(s), 1e30);
+  if (wish.ratio) {
+    params = Math.min(params, tokens / wish.ratio);
+    tokens = params * wish.ratio;
   }
-  if (wish.loss !== undefined && Number.isFinite(most)) {
-    const needed = answer(q, unlimited(s)).tokens;
-    throw new Refused(
-      "data_limited",
-      `No size reaches a loss of ${fixed(wish.loss)} on ${short(most)} unique tokens; without the limit it takes ${short(needed)} tokens.`,
-    );
-  }
-  const held = Object.entries(q.fixed).filter(([, value]) => value);
-  if (wish.loss !== undefined && held.length) {
-    const least = loss(s, wish.params ?? 1e30, wish.tokens ?? 1e30);
-    throw new Refused(
-      "unreachable",
-      `${held.map(([name, value]) => `${words(name)} of ${short(value)}`).join(", ")} never reaches a loss of ${fixed(wish.loss)}; the least it can reach is ${fixed(least)}.`,
-    );
-  }
-  throw new Refused("no_optimum", "The law has no best size here.");
+  return loss(s, params, tokens);
 }
 
 function words(name) {

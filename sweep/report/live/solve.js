@@ -128,30 +128,42 @@ function oneFixed(s, wish, held) {
     load = wish.load;
   if (held === "ratio") throw new Refused("input", "ratio given; give a target as well");
   if (held === "params") return [wish.params, Math.min(rightTokens(s, wish.params, load), most)];
-  if (held === "tokens") return [rightParams(s, wish.tokens, load), wish.tokens];
+  if (held === "tokens") return [Math.min(rightParams(s, wish.tokens, load), s.most), wish.tokens];
   let [params, tokens] = held === "spend" ? atSpend(s, wish.spend, load) : atLoss(s, wish.loss, load);
   if (tokens > most)
     [params, tokens] = [held === "spend" ? wish.spend / (most + load) : paramsFor(s, most, wish.loss), most];
   if (!(params > s.most)) return [params, tokens];
-  const needed = held === "spend" ? wish.spend / s.most - load : tokensFor(s, s.most, wish.loss);
-  return [s.most, needed > 0 && needed <= most ? needed : NaN];
+  return [s.most, held === "spend" ? tokensLeft(s, wish, s.most) : within(tokensFor(s, s.most, wish.loss), most)];
 }
 
-/** Where two constraints meet. */
+/** Tokens that a spend leaves for a size, up to those that there are; NaN where serving alone takes the spend. */
+function tokensLeft(s, wish, params) {
+  const tokens = wish.spend / params - wish.load;
+  return tokens > 0 ? Math.min(tokens, mostTokens(s)) : NaN;
+}
+
+/** A value up to a limit; NaN above it, but for rounding. */
+function within(value, most) {
+  return value <= most * SLACK ? Math.min(value, most) : NaN;
+}
+
+/** Where two constraints meet, within the limits of what was not itself held fixed. */
 function twoFixed(s, wish) {
   const { spend, loss: target, params: n, tokens: d, ratio: m, load } = wish;
   const has = x => x !== undefined && x !== null;
   if (has(n) && has(d)) return [n, d];
   if (has(spend)) {
-    if (has(n)) return [n, spend / n - load > 0 ? spend / n - load : NaN];
-    if (has(d)) return [spend / (d + load), d];
-    const size = (2 * spend) / (load + Math.sqrt(load * load + 4 * m * spend)); // N (m N + load) = spend
+    if (has(n)) return [n, tokensLeft(s, wish, n)];
+    if (has(d)) return [Math.min(spend / (d + load), s.most), d];
+    const free = (2 * spend) / (load + Math.sqrt(load * load + 4 * m * spend)); // N (m N + load) = spend
+    const size = Math.min(free, s.most, mostTokens(s) / m);
     return [size, m * size];
   }
   if (has(target)) {
-    if (has(n)) return [n, tokensFor(s, n, target)];
-    if (has(d)) return [paramsFor(s, d, target), d];
-    const size = Math.exp(rising(x => target - loss(s, Math.exp(x), m * Math.exp(x))));
+    if (has(n)) return [n, within(tokensFor(s, n, target), mostTokens(s))];
+    if (has(d)) return [within(paramsFor(s, d, target), s.most), d];
+    const free = Math.exp(rising(x => target - loss(s, Math.exp(x), m * Math.exp(x))));
+    const size = within(free, Math.min(s.most, mostTokens(s) / m));
     return [size, m * size];
   }
   return has(n) ? [n, m * n] : [d / m, d];

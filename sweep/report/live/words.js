@@ -3,16 +3,24 @@
 const TARGETS = {
   compute: q => `${general(q.value)} FLOPs`,
   loss: (q, unit) => `a loss of ${fixed(q.value)} ${unit}`,
-  like_compute: q => `the loss of a compute-optimal run of ${general(q.value)} FLOPs`,
-  like_params: q => `the loss of a compute-optimal run of ${short(q.value)} parameters`,
+  like_compute: (q, unit) => `the loss of a compute-optimal run of ${general(q.value)} FLOPs${likeWords(q, unit)}`,
+  like_params: (q, unit) => `the loss of a compute-optimal run of ${short(q.value)} parameters${likeWords(q, unit)}`,
   usd: q => `$${grouped(q.value, 6)}`,
   device_hours: q => `${grouped(q.value, 6)} device-hours`,
 };
+const MANY = 9; // times more than the compute-optimal cost, from where a percentage is not read any more
+const LESS = 2; // times cheaper, from where the cheapest run within the tolerance comes first
 const FIXED = { params: "params", tokens: "tokens", tokens_per_param: "tokens a parameter" };
 
 /** The unit of a difference of losses. */
 function brief(unit) {
   return unit === "nats/token" ? "nats" : unit;
+}
+
+/** On which text the other run is trained, and its loss. */
+function likeWords(q, unit) {
+  const text = q.unique ? ` on text without limit, not on ${short(q.unique)} tokens` : "";
+  return `${text}: ${fixed(q.target_loss)} ${unit}`;
 }
 
 function held(q) {
@@ -33,13 +41,21 @@ function sentences(r) {
     `It takes ${costWords(r)}.`,
     `At equal spend, ${flatWords(r)}.`,
   ];
+  if (cheaperWords(r)) found.splice(1, 0, cheaperWords(r));
   const better = r.best_at_equal_spend;
-  if (Math.abs(better.params / r.params - 1) > 1e-6) {
+  if (Math.abs(better.params / r.params - 1) > 1e-6 && better.loss < r.loss) {
     found.push(
       `Better for the same spend: ${short(better.params)} parameters on ${short(better.tokens)} tokens, ${fixed(r.loss - better.loss)} ${brief(r.loss_unit)} less.`,
     );
   }
   return r.data ? [...found, `Text: ${dataWords(r)}.`] : found;
+}
+
+/** The cheapest run within the tolerance, where it takes a fraction of the budget. */
+function cheaperWords(r) {
+  const c = r.cheapest_within_tolerance;
+  if (!c || c.cost_factor < LESS) return "";
+  return `Cheapest within the tolerance: ${short(c.params)} parameters on ${short(c.tokens)} tokens, ${general(c.loss - r.loss, 2)} ${brief(r.loss_unit)} more for ${grouped(c.cost_factor, 3)} times less.`;
 }
 
 function questionWords(q, unit) {
@@ -61,7 +77,11 @@ function costWords(r) {
   if (serve) text += ` and ${money(serve, unit)} to serve, ${money(total, unit)} in all`;
   if (Math.abs(saving) > 5e-4 && Number.isFinite(usual.params)) {
     const free = r.data && r.data.binding ? ", were there text enough" : "";
-    text += `; ${percent(Math.abs(saving))} ${saving > 0 ? "less" : "more"} than the compute-optimal ${short(usual.params)} at equal loss${free}`;
+    const share =
+      saving > -MANY
+        ? `${percent(Math.abs(saving))} ${saving > 0 ? "less" : "more"} than`
+        : `${grouped(1 - saving, 3)} times`;
+    text += `; ${share} the compute-optimal ${short(usual.params)} at equal loss${free}`;
   }
   return text;
 }
@@ -79,8 +99,9 @@ function flatWords(r) {
 
 function dataWords(r) {
   const d = r.data;
-  let text = `${general(d.epochs)} passes over ${short(d.unique_tokens)} unique tokens`;
+  let text = `${grouped(d.epochs, 3)} ${d.epochs === 1 ? "pass" : "passes"} over ${short(d.unique_tokens)} unique tokens`;
   if (!d.binding) return `${text}; the limit does not bind`;
+  if (!r.surface.repeats && r.tokens > d.unique_tokens * BINDING) return `${text}; this run is beyond the limit`;
   for (const [name, more] of [
     ["twice the text", d.double],
     ["text without limit", d.unlimited],
@@ -103,6 +124,17 @@ function warnings(law, r) {
   if (!law.repeats && r.tokens > unique * BINDING && unique) {
     found.push(
       `${short(r.tokens)} tokens are ${general(r.tokens / unique)} passes over the ${short(unique)} unique ones, and the law has no term for repetition: the loss will be higher than it says.`,
+    );
+  }
+  if (r.budget_left) {
+    found.push(
+      `The limits bind together: the plan takes ${percent(1 - r.budget_left / r.question.value)} of the budget, and the rest buys nothing.`,
+    );
+  }
+  const seen = law.evidence && law.evidence.epochs;
+  if (law.repeats && seen && r.data && r.data.epochs > seen[1] * BINDING) {
+    found.push(
+      `${grouped(r.data.epochs)} passes over the text; the runs behind the law made at most ${grouped(seen[1])}: untested.`,
     );
   }
   if (r.interval.lost > 0.05)
