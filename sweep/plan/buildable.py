@@ -10,7 +10,7 @@ from sweep import config, files
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
 from sweep.plan.builder import Builder
-from sweep.plan.prices import DEVICES, FORWARD
+from sweep.plan.prices import DEVICES, FORWARD, Device
 from sweep.plan.question import QUALITY, Question, Run
 from sweep.plan.source import Source
 
@@ -124,21 +124,22 @@ def memory(shape: Any, devices: int, question: Question, platform: str) -> dict[
     """
     from sweep.design import estimate
 
-    meant = question.costs.train.device if question.costs.train else None
+    rate = question.costs.train
+    meant = None if rate is None else {rate.device: rate.facts}
     axes = mesh(shape, devices, platform)
-    found = needs(shape, axes.devices, platform, None if meant is None else DEVICES[meant].memory)
+    found = needs(shape, axes.devices, platform, None if rate is None else rate.facts.memory)
     held = FLOAT32 * estimate.held_params(shape, axes.data)
     sums = 2 if found.choice.micro_batches > 1 else 1  # of gradients: of one micro-batch, and of those before it
     parts = {"weights": held, "gradients": sums * held, "optimizer": 2 * held}
     parts["activations"] = found.bytes - sum(parts.values())
-    held_by = {name: holding(shape, name) for name in ([meant] if meant else DEVICES)}
+    held_by = {name: holding(shape, name, device) for name, device in (meant or DEVICES).items()}
     return {
         "memory_bytes": parts | {"total": found.bytes},
         "remat": found.choice.remat,
         "micro_batches": found.choice.micro_batches,
         "fits": found.fits,
         "held_by": held_by,
-        "devices_that_hold_it": held_by[meant] if meant else None,
+        "devices_that_hold_it": None if rate is None else held_by[rate.device],
     }
 
 
@@ -157,11 +158,14 @@ def needs(shape: Any, devices: int, platform: str, memory: float | None) -> Any:
     return room(shape, mesh(shape, devices, platform), platform=platform, limit=limit)
 
 
-def holding(shape: Any, device: str) -> int | None:
-    """Fewest devices, a power of two up to the batch, whose memory holds the training; None where no number does."""
-    platform = "tpu" if device.startswith("tpu") else "gpu"
+def holding(shape: Any, name: str, device: Device) -> int | None:
+    """Fewest devices, a power of two up to the batch, whose memory holds the training; None where no number does, or
+    where nothing is known of their memory."""
+    if device.memory is None:
+        return None
+    platform = "tpu" if name.startswith("tpu") else "gpu"
     counts = [2**k for k in range(shape.batch.bit_length()) if 2**k <= shape.batch]
-    return next((n for n in counts if needs(shape, n, platform, DEVICES[device].memory).fits), None)
+    return next((n for n in counts if needs(shape, n, platform, device.memory).fits), None)
 
 
 def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:

@@ -1,14 +1,17 @@
 """What a FLOP costs: devices with dense peaks, the rates a user states, and training and serving in one unit.
 
-A rate is `DEVICE[:DOLLARS]@mfu=SHARE[,precision=KIND]`, such as `h100:2.00@mfu=0.40`. There are no default prices: they
-change by the month, and by whom one asks. Training costs k N D FLOPs, serving a token a third of that, k N / 3: the
+A rate is `DEVICE[:DOLLARS]@mfu=SHARE[,precision=KIND]`, such as `h100:2.00@mfu=0.40`; a device that the table
+(sweep.devices) does not hold, or holds otherwise, is stated: `gb200:6@peak=2.5e15,memory=192,mfu=0.4`. There are no
+default prices: they change by the month, and by whom one asks. Training costs k N D FLOPs, serving a token a third of that, k N / 3: the
 backward pass takes twice the forward pass (Sardana et al. 2024, arXiv 2401.00448, eq. 3 and 6, with k = 6). So all of
 serving costs what some more training tokens would: the load.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sweep.devices import ALIASES, GB, PARTS
 from sweep.errors import InputError
 from sweep.quantity import pairs, positive
 
@@ -18,26 +21,20 @@ TRAIN, SERVE, PROMPT = "--train", "--serve", "--prompt"
 
 
 class Device(NamedTuple):
-    """Dense peak FLOP/s by precision (sparse figures are twice these), memory in bytes, and where they are stated."""
+    """Dense peak FLOP/s by precision (sparse figures are twice these), memory in bytes, and where they are stated.
+
+    Memory is what programs may use where that is known, else as sold; None of a device stated without it.
+    """
 
     peaks: dict[str, float]
-    memory: float
+    memory: float | None
     source: str
 
 
-NVIDIA, GOOGLE = "NVIDIA datasheet, dense, 2026-11", "Google Cloud TPU documentation, 2026-11"
-UNREAD = "the vendor's datasheet, dense, not read again in 2026-11"
-DEVICES = {
-    "a100-40": Device({"bf16": 312e12, "int8": 624e12}, 40e9, NVIDIA),
-    "a100-80": Device({"bf16": 312e12, "int8": 624e12}, 80e9, NVIDIA),
-    "h100": Device({"bf16": 989e12, "fp8": 1978e12, "int8": 1978e12}, 80e9, "NVIDIA datasheet, dense, SXM, 2026-11"),
-    "h200": Device({"bf16": 989e12, "fp8": 1978e12, "int8": 1978e12}, 141e9, "NVIDIA datasheet, dense, SXM, 2026-11"),
-    "l4": Device({"bf16": 121e12, "fp8": 242e12, "int8": 242e12}, 24e9, UNREAD),
-    "tpu-v4": Device({"bf16": 275e12}, 32e9, UNREAD),
-    "tpu-v5e": Device({"bf16": 197e12, "int8": 393e12}, 16e9, GOOGLE),
-    "tpu-v5p": Device({"bf16": 459e12}, 95e9, UNREAD),
-    "tpu-v6e": Device({"bf16": 918e12, "int8": 1836e12}, 32e9, GOOGLE),
-}
+DEVICES = {name: Device(x.peaks, x.halves * x.usable if x.usable else x.memory, x.source) for name, x in PARTS.items()}
+STATED = "as you stated"
+LEAST_PEAK, MOST_PEAK = 1e11, 1e18  # FLOP/s of one device; beyond them the number is in another unit
+LEAST_GB, MOST_GB = 1.0, 1e4  # of memory
 BITS = {"bf16": 16.0, "fp8": 8.0, "int8": 8.0}
 
 
@@ -46,26 +43,33 @@ class Rate:
     """One kind of work on one kind of device.
 
     Attributes:
+        device: its name.
         usd_per_hour: of a device; None where none was stated.
         mfu: share of the dense peak that the work reaches.
+        facts: of the device, from the table or as stated.
     """
 
     device: str
     usd_per_hour: float | None
     mfu: float
+    facts: Device
     precision: str = "bf16"
+
+    @property
+    def peak(self) -> float:
+        """Dense FLOP/s in the precision."""
+        return self.facts.peaks[self.precision]
 
     @property
     def flops_per_hour(self) -> float:
         """FLOPs that one device does in an hour."""
-        return 3600.0 * DEVICES[self.device].peaks[self.precision] * self.mfu
+        return 3600.0 * self.peak * self.mfu
 
     @property
     def source(self) -> str:
         """The rate with its peak and where that is from, for people."""
-        device, peak = DEVICES[self.device], DEVICES[self.device].peaks[self.precision]
         price = "" if self.usd_per_hour is None else f", ${self.usd_per_hour:g} an hour as you stated"
-        return f"{self.device} {self.precision} at {self.mfu:g} of {peak:.3g} FLOP/s ({device.source}){price}"
+        return f"{self.device} {self.precision} at {self.mfu:g} of {self.peak:.3g} FLOP/s ({self.facts.source}){price}"
 
 
 @dataclass(frozen=True)
@@ -116,23 +120,55 @@ def costs(train: str | None, serve: str | None, prompt: str | None, unit: str | 
     return Costs(chosen, given[0], given[1], given[2] or given[1])
 
 
+SETTINGS = {"mfu", "precision", "peak", "memory"}
+
+
 def rate(option: str, text: str | None) -> Rate | None:
-    """The rate of `h100:2.00@mfu=0.40,precision=fp8`; None of nothing. Raises InputError."""
+    """The rate of `h100:2.00@mfu=0.40,precision=fp8`, or of a device that is stated:
+    `gb200:6@peak=2.5e15,memory=192,mfu=0.4`, FLOP/s in the precision and GB. None of nothing. Raises InputError."""
     if text is None:
         return None
     head, separator, tail = text.partition("@")
-    device, _, price = head.partition(":")
-    device = {"a100": "a100-80"}.get(device.strip().lower(), device.strip().lower())
-    if device not in DEVICES:
-        raise InputError(f"{option} {text}: unknown device {device!r}; known: {', '.join(DEVICES)}")
+    device, _, price = (x.strip() for x in head.partition(":"))
+    device = ALIASES.get(device.lower(), device.lower())
     settings = pairs(f"{option} {text}: after @", tail) if separator else {}
-    if unknown := set(settings) - {"mfu", "precision"}:
-        raise InputError(f"{option} {text}: unknown {min(unknown)!r}; write @mfu=SHARE or @mfu=SHARE,precision=KIND")
+    if unknown := set(settings) - SETTINGS:
+        raise InputError(f"{option} {text}: unknown {min(unknown)!r}; write @mfu=SHARE, precision=KIND, peak=, memory=")
+    if not device or (device not in DEVICES and "peak" not in settings):
+        raise InputError(
+            f"{option} {text}: unknown device {device!r}; known: {', '.join(DEVICES)}; state any other by its dense "
+            f"peak in FLOP/s and its memory in GB: {device or 'NAME'}:{price or '2.00'}@peak=1e15,memory=80,mfu=0.40"
+        )
     if "mfu" not in settings:
         raise InputError(f"{option} {text}: say what share of the peak is reached, such as {device}:2.00@mfu=0.40")
     mfu, precision = positive(f"{option} mfu", settings["mfu"]), settings.get("precision", "bf16")
     if mfu > 1:
         raise InputError(f"{option} {text}: mfu {mfu:g} is above 1; it is a share of the dense peak, such as 0.40")
-    if precision not in DEVICES[device].peaks:
-        raise InputError(f"{option} {text}: {device} has peaks for {', '.join(DEVICES[device].peaks)}")
-    return Rate(device, positive(f"{option} price", price) if price else None, mfu, precision)
+    facts = stated(f"{option} {text}", device, precision, settings)
+    return Rate(device, positive(f"{option} price", price) if price else None, mfu, facts, precision)
+
+
+def stated(option: str, device: str, precision: str, settings: Mapping[str, str]) -> Device:
+    """What is known of a device, with what the user states instead. Raises InputError for what no device has."""
+    if precision not in BITS:
+        raise InputError(f"{option}: no precision {precision!r}; known: {', '.join(BITS)}")
+    known = DEVICES.get(device, Device({}, None, STATED))
+    peaks, memory = dict(known.peaks), known.memory
+    if "peak" in settings:
+        peaks[precision] = within(option, "peak", settings["peak"], (LEAST_PEAK, MOST_PEAK), "FLOP/s, such as 2.5e15")
+    if "memory" in settings:
+        text = settings["memory"].lower().removesuffix("gb")
+        memory = GB * within(option, "memory", text, (LEAST_GB, MOST_GB), "GB, such as 192")
+    if precision not in peaks:
+        raise InputError(
+            f"{option}: {device} has peaks for {', '.join(known.peaks)}; state that of {precision}: peak=…"
+        )
+    return Device(peaks, memory, STATED if {"peak", "memory"} & settings.keys() else known.source)
+
+
+def within(option: str, name: str, text: str, ends: tuple[float, float], unit: str) -> float:
+    """A number that a device can have."""
+    value = positive(f"{option}: {name}", text)
+    if not ends[0] <= value <= ends[1]:
+        raise InputError(f"{option}: {name} {value:g} is in another unit; it is in {unit}")
+    return value

@@ -131,5 +131,5 @@ def rate_block(rate: Rate | None) -> dict[str, Any] | None:
     """A rate as the page knows it: dollars an hour, share of the peak, and the dense peak in FLOP/s."""
     if rate is None:
         return None
-    peak = DEVICES[rate.device].peaks[rate.precision]
-    return {"device": f"{rate.device} {rate.precision}", "usd": rate.usd_per_hour, "mfu": rate.mfu, "peak": peak}
+    name = f"{rate.device} {rate.precision}"
+    return {"device": name, "usd": rate.usd_per_hour, "mfu": rate.mfu, "peak": rate.peak}

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from sweep.devices import PARTS
 from sweep.errors import InputError
 
 Device = Any  # a jax.Device, which type checkers see as a variable
@@ -15,26 +16,13 @@ class Kind(NamedTuple):
 
     flops: float  # dense bfloat16 FLOP/s (the sparse figures of datasheets are twice these)
     bandwidth: float  # bytes/s of its memory
-    memory: float | None  # bytes: what libtpu lets a program use of a TPU, all that a GPU has; None: not known
+    memory: float | None  # bytes: what libtpu lets a program use of a TPU, all that a GPU has; None: nobody has said
 
 
-GIB = 2**30
 KINDS = {
-    # FLOP/s and bytes/s: NVIDIA's datasheets, SXM parts, and Google Cloud's pages of TPU versions, read 2026-11.
-    # Memory of TPUs: "exceeds available HBM (15.75G)", what libtpu 0.0.42.1 says of a program too large for them; of
-    # GPUs: device_memory_size in XLA's own descriptions of them (openxla/xla, gpu/target_config/specs).
-    "NVIDIA H200": Kind(989e12, 4.8e12, 151_397_597_184),
-    "NVIDIA H100": Kind(989e12, 3.35e12, 84_942_979_072),
-    "NVIDIA A100": Kind(312e12, 2.039e12, 85_100_068_864),  # of 80 GB; that of 40 GB is told by the device itself
-    "NVIDIA L4": Kind(121e12, 300e9, None),
-    "TPU v4": Kind(275e12, 1.2e12, None),
-    "TPU v5 lite": Kind(197e12, 819e9, 15.75 * GIB),
-    "TPU v5e": Kind(197e12, 819e9, 15.75 * GIB),
-    "TPU v5p": Kind(459e12, 2.765e12, 95.74 * GIB),
-    "TPU v5": Kind(459e12, 2.765e12, 95.74 * GIB),
-    "TPU v6 lite": Kind(918e12, 1.64e12, 31.25 * GIB),
-    "TPU v6e": Kind(918e12, 1.64e12, 31.25 * GIB),
-    "TPU7x": Kind(2307e12 / 2, 7.38e12 / 2, 94.75 * GIB),
+    kind: Kind(part.peaks["bf16"] / part.halves, part.bandwidth / part.halves, part.usable)
+    for part in PARTS.values()
+    for kind in part.kinds
 }
 
 

@@ -65,7 +65,7 @@ def by_looking(law, ask):
     most_tokens = math.inf if law == "muennighoff_repeated" else unique
     most = ask["most"]
     held = {name: ask[name] for name in ("params", "tokens", "ratio") if ask[name]}
-    top = min(most, 1e15)
+    top = min(most, 1e22)
 
     def tokens_of(n):
         """Tokens of a size: those that it can have under what is fixed; NaN where it cannot be."""
