@@ -9,6 +9,20 @@ from typing import NamedTuple
 GB, GIB = 1e9, 2**30
 
 
+UNITS = ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes"))
+
+
+def unit_of(size: float | int) -> tuple[float, str]:
+    """The unit in which a number of bytes has one to three digits before the point: decimal, as memory is sold."""
+    return next((unit for unit in UNITS if size >= 0.9995 * unit[0]), UNITS[-1])
+
+
+def size_text(size: float | int) -> str:
+    """Bytes for people: 5.48 GB, 81.2 TB."""
+    unit, name = unit_of(size)
+    return f"{size / unit:.3g} {name}"
+
+
 class Part(NamedTuple):
     """One kind of accelerator.
 
@@ -30,6 +44,11 @@ class Part(NamedTuple):
     kinds: tuple[str, ...] = ()
     usable: float | None = None
     halves: int = 1
+
+    @property
+    def most(self) -> float:
+        """Bytes of one part that programs may use, as far as that is known; else all that it is sold with."""
+        return float(self.halves * self.usable if self.usable else self.memory)
 
 
 NVIDIA, GOOGLE = "NVIDIA datasheet, dense, 2026-11", "Google Cloud TPU documentation, 2026-11"
@@ -74,9 +93,7 @@ PARTS = {
     ),
     "l4": Part({"bf16": 121e12, "fp8": 242e12, "int8": 242e12}, 300e9, 24 * GB, UNREAD, ("NVIDIA L4",)),
     "tpu-v4": Part({"bf16": 275e12}, 1.2e12, 32 * GB, UNREAD, ("TPU v4",)),
-    "tpu-v5e": Part(
-        {"bf16": 197e12, "int8": 393e12}, 819e9, 16 * GB, GOOGLE, ("TPU v5 lite", "TPU v5e"), 15.75 * GIB
-    ),
+    "tpu-v5e": Part({"bf16": 197e12, "int8": 393e12}, 819e9, 16 * GB, GOOGLE, ("TPU v5 lite", "TPU v5e"), 15.75 * GIB),
     "tpu-v5p": Part({"bf16": 459e12}, 2.765e12, 95 * GB, UNREAD, ("TPU v5p", "TPU v5"), 95.74 * GIB),
     "tpu-v6e": Part(
         {"bf16": 918e12, "int8": 1836e12}, 1.64e12, 32 * GB, GOOGLE, ("TPU v6 lite", "TPU v6e"), 31.25 * GIB

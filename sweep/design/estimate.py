@@ -4,6 +4,7 @@ Memory is arithmetic on what the program of sweep.train.program holds, part by p
 it against the compilers' own accounts, on CPUs, TPUs and GPUs.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ def step_bytes(shape: Shape, compiler: Compiler, held: float, data: int, remat: 
 # Parts
 
 
+@functools.lru_cache(maxsize=4096)
 def held_params(shape: Shape, data: int) -> float:
     """Numbers of the parameter tree that one of `data` devices holds: its part of what is split, and all the rest."""
     return sum(

@@ -103,9 +103,7 @@ def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str
     return {name: found[name] for name in names}, told
 
 
-def question_block(
-    source: Source, question: Question, served: quantity.Range, unique: float | None
-) -> dict[str, Any]:
+def question_block(source: Source, question: Question, served: quantity.Range, unique: float | None) -> dict[str, Any]:
     """What was asked."""
     return {
         "target": question.target or None,
@@ -123,7 +121,7 @@ def question_block(
 
 
 def target_loss(source: Source, question: Question) -> float | None:
-    """The loss that a target of quality asks for, nats/token: of a run on text without limit where it is like another."""
+    """Loss that a target of quality asks for, nats/token; that of another run is of text without limit."""
     if question.target not in QUALITY:
         return None
     return float(np.asarray(question.wish(source.surface).loss))

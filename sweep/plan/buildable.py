@@ -97,7 +97,9 @@ def why_not(source: Source, question: Question, params: float | int) -> str:
     if params > surface.most_params:
         return f"above the largest size, {surface.most_params:.4g}"
     if question.target in QUALITY:
-        limit = "any number of tokens" if math.isinf(most := surface.most_tokens) else f"the {most:.4g} tokens there are"
+        limit = (
+            "any number of tokens" if math.isinf(most := surface.most_tokens) else f"the {most:.4g} tokens there are"
+        )
         return f"the loss is out of reach with {limit}"
     return "serving alone exceeds the spend"
 

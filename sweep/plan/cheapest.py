@@ -1,8 +1,7 @@
-"""What the last of a budget buys: the cheapest run within the tolerance of the answer, and what limits leave unspent."""
+"""What the last of a budget buys: the cheapest run within the tolerance, and what limits leave unspent."""
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 

@@ -48,7 +48,8 @@ def evidence_of(ranges: Mapping[str, Sequence[float]], source: str) -> Evidence:
     """Evidence of the `range` block of a fit."""
     names = ("params", "tokens", "flops", "tokens_per_param", "epochs")
     n, d, c, r, e = ((float(ranges[x][0]), float(ranges[x][1])) if x in ranges else None for x in names)
-    assert n and d and c and r  # every law with an optimum has them (sweep.fit.result.read_record)
+    if not (n and d and c and r):
+        raise ValueError("a fit without params and tokens has no evidence to plan on")  # sweep.fit.result.read_record
     return Evidence(n, d, c, r, source, e)
 
 

@@ -2,9 +2,9 @@
 
 A rate is `DEVICE[:DOLLARS]@mfu=SHARE[,precision=KIND]`, such as `h100:2.00@mfu=0.40`; a device that the table
 (sweep.devices) does not hold, or holds otherwise, is stated: `gb200:6@peak=2.5e15,memory=192,mfu=0.4`. There are no
-default prices: they change by the month, and by whom one asks. Training costs k N D FLOPs, serving a token a third of that, k N / 3: the
-backward pass takes twice the forward pass (Sardana et al. 2024, arXiv 2401.00448, eq. 3 and 6, with k = 6). So all of
-serving costs what some more training tokens would: the load.
+default prices: they change by the month, and by whom one asks. Training costs k N D FLOPs, serving a token a third of
+that, k N / 3: the backward pass takes twice the forward pass (Sardana et al. 2024, arXiv 2401.00448, eq. 3 and 6, with
+k = 6). So all of serving costs what some more training tokens would: the load.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Device(NamedTuple):
     source: str
 
 
-DEVICES = {name: Device(x.peaks, x.halves * x.usable if x.usable else x.memory, x.source) for name, x in PARTS.items()}
+DEVICES = {name: Device(part.peaks, part.most, part.source) for name, part in PARTS.items()}
 STATED = "as you stated"
 LEAST_PEAK, MOST_PEAK = 1e11, 1e18  # FLOP/s of one device; beyond them the number is in another unit
 LEAST_GB, MOST_GB = 1.0, 1e4  # of memory

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sweep.devices import size_text, unit_of
 from sweep.plan.prices import FLOPS, HOURS, USD
 from sweep.tables.units import brief
 
@@ -239,7 +240,7 @@ def buildable(b: dict[str, Any]) -> list[str]:
         if s["tokens"] is None:
             lines.append(line("", f"{head}: {s['reason']}"))
             continue
-        unit, size = ("GB", 1e9) if s["memory_bytes"]["total"] >= 1e9 else ("MB", 1e6)
+        size, unit = unit_of(s["memory_bytes"]["total"])
         parts = {k: f"{v / size:,.3g}" for k, v in s["memory_bytes"].items()}
         total = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
         memory = f"{'' if s['fits'] else 'at least '}{total}{recomputed(s)}; {held(s, b['devices'])}"
@@ -253,8 +254,8 @@ def buildable(b: dict[str, Any]) -> list[str]:
             line(
                 "",
                 f"  served at {serve['context']:,} tokens of context: {serve['flops_per_token']:.3g} FLOPs a token, "
-                f"{serve['over_plan']:.2f}x those of the plan; weights {serve['weights_bytes'] / size:,.3g} {unit}, "
-                f"cache {serve['cache_bytes'] / 1e6:,.3g} MB a sequence (bfloat16)",
+                f"{serve['over_plan']:.2f}x those of the plan; weights {size_text(serve['weights_bytes'])}, "
+                f"cache {size_text(serve['cache_bytes'])} a sequence (bfloat16)",
             )
         )
     return lines
@@ -273,6 +274,8 @@ SHOWN = ("h100", "h200", "tpu-v5e", "tpu-v5p", "tpu-v6e")  # where no device is 
 def held(s: dict[str, Any], devices: int) -> str:
     """Whether it fits, and how many devices hold it."""
     by = {name: n for name, n in s["held_by"].items() if s["fits"] is not None or name in SHOWN}
+    if s["fits"] is None and len(s["held_by"]) == 1:
+        return f"how many {next(iter(s['held_by']))} hold it is not known: state its memory, @memory=GB"
     enough = ", ".join(f"{n} {name}" for name, n in by.items() if n)
     told = f"held by {enough} or more" if enough else f"no number of {', '.join(by)} up to its batch holds it"
     if s["fits"] is False:

@@ -10,6 +10,7 @@ from sweep.config import Memory
 from sweep.design import estimate, room
 from sweep.design.cost import Mode
 from sweep.design.room import SHARE
+from sweep.devices import size_text
 from sweep.errors import Refusal
 from sweep.models.layout import DATA
 from sweep.models.shape import Shape
@@ -115,6 +116,6 @@ def describe(shape: Shape, data: int, least: float, limit: int, asked: Memory) -
     return (
         f"a trial of width {shape.width}, {shape.depth} blocks, batch {shape.batch} x {shape.seq_len} tokens does not "
         f"fit {data} devices even with everything recomputed and the smallest micro-batches: about "
-        f"{least / 2**30:.1f} GiB of {limit / 2**30:.1f} GiB a device; use more devices, or a smaller model "
+        f"{size_text(least)} of {size_text(limit)} a device; use more devices, or a smaller model "
         f"or batch{free}"
     )

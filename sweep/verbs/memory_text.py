@@ -9,6 +9,7 @@ from sweep.design.cost import Axes
 from sweep.design.families import Plan
 from sweep.design.placement import Schedule
 from sweep.design.room import SHARE, Room, room_of
+from sweep.devices import PARTS, size_text
 from sweep.errors import Refusal
 
 ACCURACY = 1.2  # times the compiler's account that an estimate may be: tests/design/test_estimate.py
@@ -78,9 +79,8 @@ def problem(cohort: Cohort, axes: Axes, needs: Room, who: str, memory: int) -> s
 
 def largest_known(platform: str) -> int:
     """Bytes of the device of a platform that has the most."""
-    from sweep.train.devices import KINDS
-
-    return int(max(k.memory or 0 for name, k in KINDS.items() if name.startswith("TPU") == (platform == "tpu")))
+    sizes = [x.usable or x.memory for name, x in PARTS.items() if name.startswith("tpu") == (platform == "tpu")]
+    return int(max(sizes))
 
 
 def largest(found: dict[str, Room]) -> Room:
@@ -110,7 +110,3 @@ def how(one: dict) -> str:
     parts = [f"remat {one['remat']}"] * (one["remat"] != "none")
     parts += [f"{one['micro_batches']} micro-batches"] * (one["micro_batches"] > 1)
     return f" with {' and '.join(parts)}" if parts else ""
-
-
-def size_text(size: int | float) -> str:
-    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"

@@ -11,6 +11,7 @@ from sweep.config import Memory, Sweep
 from sweep.design import families
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.placement import Place, Schedule, place
+from sweep.devices import size_text
 from sweep.errors import InputError
 from sweep.models import counting
 from sweep.train.ahead import planned, roofline
@@ -225,7 +226,7 @@ def problems_of(row: dict, to: Target) -> list[str]:
     found = []
     if not row["fits"]:
         used, limit = row["temp_bytes"] + row["argument_bytes"], row["limit_bytes"]
-        found.append(f"{who} needs {gib(used)} of {gib(limit)} GiB a device; {cure(used)}")
+        found.append(f"{who} needs {size_text(used)} of {size_text(limit)} a device; {cure(used)}")
     if row["crossing"]:
         found.append(f"{who} has {row['crossing']} collectives between trials: trials would wait for one another")
     return found
@@ -242,13 +243,13 @@ def cure(used: int) -> str:
 
 HEADER = (
     *("cohort", "params", "mesh", "rows", "attention", "remat", "micro-batches"),
-    *("GiB", "collectives", "cross", "FLOPs", "compile", "roofline step"),
+    *("memory", "collectives", "cross", "FLOPs", "compile", "roofline step"),
 )
 
 
 def target_text(to: Target) -> str:
     number = len(to.devices)
-    limit = "" if to.limit is None else f", {gib(to.limit)} GiB usable each"
+    limit = "" if to.limit is None else f", {size_text(to.limit)} usable each"
     peak = f", {to.facts.flops / 1e12:,.0f} TFLOP/s, {to.facts.bandwidth / 1e9:,.0f} GB/s" if to.facts else ""
     return f"target   {to.name}: {number} x {to.kind}{limit}{peak}"
 
@@ -271,7 +272,7 @@ def cohort_text(row: dict) -> tuple[str, ...]:
         row["attention"],
         row["remat"],
         str(row["micro_batches"]),
-        "-" if "error" in row else gib(row["temp_bytes"] + row["argument_bytes"]),
+        "-" if "error" in row else size_text(row["temp_bytes"] + row["argument_bytes"]),
         collectives_text(row),
         str(row["crossing"]),
         "-" if row["flops_ratio"] is None else f"x{row['flops_ratio']:.2f}",
@@ -288,8 +289,7 @@ def collectives_text(row: dict) -> str:
         return "not compiled" if "error" in row or not (row["collectives"] or row["fits"]) else "none"
     more = "" if len(known) == len(inside) else " and more"
     size = sum(t["bytes"] for t in known)
-    told = f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"
-    return f"{sum(t['per_step'] for t in known)}, {told}{more}"
+    return f"{sum(t['per_step'] for t in known)}, {size_text(size)}{more}"
 
 
 def time_text(to: Target, data: dict, price: float) -> list[str]:
@@ -308,7 +308,3 @@ def before(number: int, places: Sequence[Place], spent: float) -> str:
     size = short(counting.params(places[number].cohort.shape).with_head)
     left = f", about {clock(spent / number * (len(places) - number) / 3600)} to go" if number else ""
     return f"compiling {number + 1} of {len(places)}: {size} params{left}"
-
-
-def gib(size: int | float) -> str:
-    return f"{size / 2**30:.1f}" if size >= 2**30 else f"{size / 2**30:.2f}"

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from sweep.errors import InputError, Refusal
 from sweep.plan.plan import plan
@@ -59,6 +59,11 @@ def golden(function, low, best, high):
     return best
 
 
+def root_of(function, top):
+    """Where a function of tokens is zero, up to `top` tokens."""
+    return math.exp(root_scalar(lambda x: function(math.exp(x)), bracket=(0, math.log(top)), xtol=1e-13).root)
+
+
 def by_looking(law, ask):
     """(loss, spend) of the best run within the limits, by looking everywhere; infinite where there is none."""
     loss, load, unique = LOSSES[law], ask["served"] / 3, ask["unique"]
@@ -77,7 +82,9 @@ def by_looking(law, ask):
             return min(ask["spend"] / n - load, most_tokens)
         if loss(n, min(most_tokens, 1e40), unique) > ask["loss"]:
             return math.nan
-        return math.exp(brentq(lambda x: loss(n, math.exp(x), unique) - ask["loss"], 0, math.log(min(most_tokens, 1e40))))
+        return math.exp(
+            brentq(lambda x: loss(n, math.exp(x), unique) - ask["loss"], 0, math.log(min(most_tokens, 1e40)))
+        )
 
     def judged(n):
         d = tokens_of(n)
@@ -91,7 +98,7 @@ def by_looking(law, ask):
     if "params" in held:
         n = held["params"] if held["params"] <= most else math.nan
         return judged(n) if n == n else math.inf
-    x, value = least(lambda x: judged(min(math.exp(x), top)), math.log(1e4), math.log(top))
+    _, value = least(lambda x: judged(min(math.exp(x), top)), math.log(1e4), math.log(top))
     return value
 
 
@@ -102,7 +109,10 @@ def questions():
         law = "muennighoff_repeated" if index % 5 == 4 else "besiroglu"
         flops = float(np.exp(rng.uniform(math.log(1e19), math.log(1e25))))
         n, d = (flops / 120) ** 0.5, (flops * 20 / 6) ** 0.5
-        near = lambda middle, low, high: float(middle * np.exp(rng.uniform(math.log(low), math.log(high))))
+
+        def near(middle, low, high):
+            return float(middle * np.exp(rng.uniform(math.log(low), math.log(high))))
+
         unique = near(d, 0.02, 5) if limits & 1 or law == "muennighoff_repeated" else math.inf
         ask = {
             "spend": flops / 6 if target == "spend" else None,
@@ -114,7 +124,9 @@ def questions():
             "tokens": None,
             "ratio": None,
         }
-        ask[fixed] = {"": None, "params": near(n, 0.1, 10), "tokens": near(d, 0.1, 1), "ratio": near(20, 0.1, 10)}[fixed]
+        ask[fixed] = {"": None, "params": near(n, 0.1, 10), "tokens": near(d, 0.1, 1), "ratio": near(20, 0.1, 10)}[
+            fixed
+        ]
         ask.pop("", None)
         yield law, ask
 
@@ -129,7 +141,7 @@ def test_the_best_run_within_the_limits_is_found(part):
             source = source.up_to(ask["most"])
         names = {"params": "params", "tokens": "tokens", "tokens_per_param": "ratio"}
         fixed = {name: ask[key] for name, key in names.items() if ask[key]}
-        if ask["params"] and ask["params"] > ask["most"] or ask["tokens"] and ask["tokens"] > ask["unique"]:
+        if (ask["params"] or 0) > ask["most"] or (ask["tokens"] or 0) > ask["unique"]:
             continue  # what is held breaks a limit: another test
         target, value = ("compute", ask["spend"] * 6) if ask["spend"] else ("loss", ask["loss"])
         question = Question(target, value, fixed, generated=ask["served"])
@@ -199,7 +211,7 @@ def test_the_cheapest_run_within_the_tolerance_comes_first():
         n = math.exp(x)
         if repeated_loss(n, 1e20, 1e9) > allowed:
             return math.inf
-        return n * math.exp(brentq(lambda y: repeated_loss(n, math.exp(y), 1e9) - allowed, 0, math.log(1e20)))
+        return n * root_of(lambda d: repeated_loss(n, d, 1e9) - allowed, 1e20)
 
     size, least_spend = least(spend, math.log(1e7), math.log(1e13))
     assert found["flops"] == pytest.approx(6 * least_spend, rel=1e-5)

@@ -3,6 +3,7 @@
 import pytest
 
 from sweep.errors import InputError
+from sweep.plan.plan import plan
 from sweep.plan.prices import DEVICES, FLOPS, HOURS, USD, Costs, costs, rate
 from sweep.train import devices
 
@@ -22,15 +23,21 @@ def test_a_rate():
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("b7:2@mfu=0.4", "unknown device 'b7'; known: a100-40"),
+        ("b7:2@mfu=0.4", "unknown device 'b7'; known: a100-40.*state any other .* b7:2@peak=1e15,memory=80,mfu=0.40"),
+        (":2@peak=1e15,mfu=0.4", "unknown device ''"),
+        ("b7:2@peak=2500,mfu=0.4", "peak 2500 is in another unit; it is in FLOP/s, such as 2.5e15"),
+        ("b7:2@peak=1e15,memory=192e9,mfu=0.4", r"memory 1.92e\+11 is in another unit; it is in GB, such as 192"),
+        ("b7:2@peak=1e15,memory=much,mfu=0.4", "memory"),
+        ("b7:2@peak=1e15,precision=int3,mfu=0.4", "no precision 'int3'; known: bf16, fp8, int8"),
+        ("b7:2@peak=1e15", "what share of the peak"),
         ("h100:2", "what share of the peak"),
         ("h100:2@mfu=1.2", "above 1"),
         ("h100:2@mfu=0", "positive"),
         ("h100:-2@mfu=0.4", "not negative"),
         ("h100:0@mfu=0.4", "positive"),
         ("h100:2@mfu=0.4,speed=3", "unknown 'speed'"),
-        ("h100:2@mfu=0.4,precision=fp4", "peaks for bf16, fp8, int8"),
-        ("tpu-v4:2@mfu=0.4,precision=int8", "peaks for bf16"),
+        ("h100:2@mfu=0.4,precision=fp4", "no precision 'fp4'; known: bf16, fp8, int8"),
+        ("tpu-v4:2@mfu=0.4,precision=int8", "peaks for bf16; state that of int8: peak="),
         ("h100:2@40%", "NAME=VALUE"),
     ],
 )
@@ -50,7 +57,60 @@ def test_peaks_are_dense_and_agree_with_the_trainer():
     names |= {"tpu-v5e": "TPU v5e", "tpu-v5p": "TPU v5p", "tpu-v6e": "TPU v6e"}
     for device, kind in names.items():
         assert DEVICES[device].peaks["bf16"] == devices.KINDS[kind].flops
-    assert all(peak < 2e15 for device in DEVICES.values() for peak in device.peaks.values())
+    assert DEVICES["tpu7x"].peaks["bf16"] == 2 * devices.KINDS["TPU7x"].flops  # jax calls half a chip a device
+    for name, device in DEVICES.items():
+        assert "2026-11" in device.source, name
+        assert all(1e14 < peak < 5.1e15 for peak in device.peaks.values()), name  # sparse figures would be twice these
+        assert device.memory is not None
+        assert 14e9 < device.memory < 220e9, name
+
+
+@pytest.mark.parametrize(
+    ("name", "bf16", "memory"),
+    [
+        ("b200", 2.25e15, 180e9),
+        ("gb200", 2.5e15, 186e9),
+        ("mi300x", 1.3074e15, 192e9),
+        ("rtx4090", 165.2e12, 25.8e9),
+        ("rtx-5090", 209.5e12, 34.4e9),
+        ("tpu7x", 2.307e15, 203e9),  # of 192 GiB, what libtpu lets programs use
+        ("v5p", 459e12, 102.8e9),
+    ],
+)
+def test_newer_parts_and_other_names(name, bf16, memory):
+    found = rate("--train", f"{name}:3@mfu=0.4")
+    assert found is not None
+    assert found.peak == bf16
+    assert found.facts.memory == pytest.approx(memory, rel=0.01)
+
+
+def test_a_device_by_statement():
+    found = rate("--train", "b7:6@peak=2.5e15,memory=192,mfu=0.4")
+    assert found is not None
+    assert (found.device, found.usd_per_hour, found.peak, found.facts.memory) == ("b7", 6.0, 2.5e15, 192e9)
+    assert found.flops_per_hour == pytest.approx(3600 * 1e15)
+    assert "b7 bf16 at 0.4 of 2.5e+15 FLOP/s (as you stated), $6 an hour as you stated" in found.source
+    known = rate("--train", "gb200:6@peak=2.4e15,mfu=0.4")  # the table's memory, another peak
+    assert known is not None
+    assert (known.peak, known.facts.memory) == (2.4e15, 186e9)
+    other = rate("--serve", "l4:1@peak=485T,precision=fp8,memory=24GB,mfu=0.1")
+    assert other is not None
+    assert (other.peak, other.facts.memory, other.facts.peaks["bf16"]) == (485e12, 24e9, 121e12)
+    bare = rate("--train", "mine@peak=1e15,mfu=0.5")
+    assert bare is not None
+    assert bare.facts.memory is None
+
+
+def test_a_plan_on_a_stated_device_knows_its_hours_and_its_memory():
+    made = plan("besiroglu", usd=3e5, train="b7:6@peak=2.5e15,memory=192,mfu=0.4")
+    assert made.record["flops"] == pytest.approx(3e5 / 6 * 3600 * 1e15)
+    shape = made.record["buildable"]["shapes"][0]
+    assert shape["hours"] == pytest.approx(shape["flops_exact"] / 1e15 / 3600)
+    assert shape["held_by"].keys() == {"b7"}
+    assert shape["fits"] is not None
+    unknown = plan("besiroglu", usd=3e5, train="b7:6@peak=2.5e15,mfu=0.4")
+    assert {x["fits"] for x in unknown.record["buildable"]["shapes"]} == {None}
+    assert "how many b7 hold it is not known: state its memory" in unknown.text
 
 
 def test_the_load_in_flops_is_a_third_of_the_demand():

@@ -37,7 +37,8 @@ def test_money_and_intervals():
 def test_a_plan_reads_aloud():
     text = plan("besiroglu", like_compute=1e22, inference_tokens=1e13, unique_tokens=4e12, **RATES).text
     for said in (
-        "the loss of a compute-optimal run of 1e+22 FLOPs, serving 10T tokens",
+        "the loss of a compute-optimal run of 1e+22 FLOPs on text without limit, not on 4T tokens: 2.1411 nats/token, "
+        "serving 10T tokens",
         "recommended  2.23B params on 3.52T tokens   loss 2.1411 nats/token   1,579 tokens a parameter",
         "$66.1k to train and $250k to serve, $317k in all; 69% less than the compute-optimal 9.05B at equal loss",
         "h100 bf16 at 0.4 of 9.89e+14 FLOP/s (NVIDIA datasheet, dense, SXM, 2026-11), $2 an hour as you stated",

@@ -59,7 +59,8 @@ def grid() -> list[tuple[str, dict[str, Any]]]:
     both = {"max_params": 2e9, "unique_tokens": 5e10}
     held += [
         {"compute": 1e23} | both, {"loss": 2.35} | both, {"loss": 2.2} | both, {"compute": 1e23, "params": 1e9} | both,
-        {"loss": 2.4, "params": 1e9} | both, {"loss": 2.2, "params": 1e9} | both, {"params": 3e9, "compute": 1e22} | both,
+        {"loss": 2.4, "params": 1e9} | both, {"loss": 2.2, "params": 1e9} | both,
+        {"params": 3e9, "compute": 1e22} | both,
         {"compute": 1e23, "tokens": 4e10} | both, {"compute": 1e23, "tokens_per_param": 30} | both,
         {"loss": 2.5, "tokens_per_param": 30} | both, {"loss": 2.2, "tokens_per_param": 30} | both,
         {"params": 1e9, "tokens": 9e10} | both, {"tokens": 4e10} | both, {"like_compute": 3e20} | both,

@@ -14,8 +14,8 @@ def test_the_verdict_and_what_is_around_it():
     made = plan("besiroglu", like_compute=1e22, inference_tokens=1e13, unique_tokens=1e12).record
     assert words.verdict(made) == "Train 3.18B parameters on 1T tokens for a loss of 2.1411 nats/token."
     told = " ".join(words.sentences(made))
-    assert "Asked: the loss of a compute-optimal run of 1e+22 FLOPs, serving 10T tokens." in told
-    assert "1 passes over 1T unique tokens; twice the text" in told
+    assert "run of 1e+22 FLOPs on text without limit, not on 1T tokens: 2.1411 nats/token, serving 10T tokens." in told
+    assert "1 pass over 1T unique tokens; twice the text" in told
 
 
 def test_a_run_that_is_judged_is_not_recommended():

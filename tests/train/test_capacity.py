@@ -121,7 +121,9 @@ def test_other_errors_of_the_compiler_are_not_hidden(machine, monkeypatch):
 def test_nothing_fits_is_one_line_with_the_bytes(machine, monkeypatch):
     monkeypatch.setattr(devices, "memory_bytes", lambda device: 0)
     monkeypatch.setattr(capacity.estimate, "device_bytes", lambda *_, **__: DeviceMemory(2**30, 2**31))
-    with pytest.raises(Refusal, match=r"batch 8 x 16 tokens does not fit 1 devices.*about 3.0 GiB of 0.0") as e:
+    with pytest.raises(
+        Refusal, match=r"batch 8 x 16 tokens does not fit 1 devices.*about 3.22 GB of 0 bytes a device"
+    ) as e:
         capacity.settle(machine, Memory(), 1)
     assert e.value.code == "too_large"
     assert "\n" not in str(e.value)

@@ -27,9 +27,9 @@ def test_peak_of_the_longest_name(kind, peak):
 
 
 def test_facts_are_of_one_order_of_magnitude():
-    """A byte takes 140 to 560 FLOPs to pay for itself on every part sold since 2020: a slip of units would show."""
+    """A byte takes 110 to 560 FLOPs to pay for itself on every part sold since 2020: a slip of units would show."""
     for name, kind in devices.KINDS.items():
-        assert 140 < kind.flops / kind.bandwidth < 600, name
+        assert 110 < kind.flops / kind.bandwidth < 600, name
         assert kind.memory is None or 14e9 < kind.memory < 200e9, name
 
 

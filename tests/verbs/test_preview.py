@@ -109,7 +109,7 @@ def test_a_plan_that_does_not_fit_is_refused_with_the_bytes():
     assert output.code == 2
     assert {r["code"] for r in output.data["refused"]} == {"too_large"}
     assert len(output.data["refused"]) == len(output.data["cohorts"])
-    assert "MiB a device on one device, and a device has room for 0.9 MiB; use more devices, or" in output.text
+    assert "MB a device on one device, and a device has room for 965 kB; use more devices, or" in output.text
     assert {c["fits"] for c in output.data["cohorts"]} == {False}
 
 
@@ -118,7 +118,7 @@ def test_accelerators_that_are_not_here_are_taken_for_the_largest_known():
     made = families.plan(pod, vocab=32_768, data="d", unique_tokens=10**13, platform="tpu")
     alone = preview.show(pod, made, [], schedule=place(cohorts(made.trials), 1, "tpu"), platform="tpu")
     assert alone.code == 2
-    assert "even the TPU with the most memory that is known has room for 88.1 GiB" in alone.text
+    assert "even the TPU with the most memory that is known has room for 94.6 GB" in alone.text
 
 
 def test_a_grid_that_says_nothing_is_null_in_json_and_unknown_in_text():

@@ -84,7 +84,7 @@ def test_the_keys_and_the_table(told):
     assert "to go" in said[1]
     for row in output.data["cohorts"]:
         assert row["hash"] in output.text
-    assert "24, 24.0 MiB" in output.text  # what is outside of the steps is not counted as of one
+    assert "24, 25.2 MB" in output.text  # what is outside of the steps is not counted as of one
     assert "x1.25" in output.text
     assert "a bound and no forecast" in output.text
 
@@ -111,7 +111,7 @@ def test_a_cohort_that_does_not_fit_names_what_could_hold_it(told):
     output, _ = run(sweep=dataclasses.replace(SMOKE, memory=Memory("none", 1)))
     assert output.code == 2
     line = next(x for x in output.text.splitlines() if x.startswith("refused"))
-    assert "needs 61.0 of 16.0 GiB a device; tpu7x, v5p, h200 could hold it, or more devices" in line  # no h100: 59.3
+    assert "needs 65.5 GB of 17.2 GB a device; tpu7x, v5p, h200 could hold it, or more devices" in line  # no h100: 63.7
     assert [row["fits"] for row in output.data["cohorts"]] == [True, False, True, True]
 
 
