@@ -50,8 +50,8 @@ def check_floor(source: Source, question: Question, loss: float) -> None:
         other = " (that of a run on text without limit)" if question.target != "loss" else ""
         raise Refusal(
             "data_limited",
-            f"target loss {loss:.4g}{other} is at or below {least:.4g} {source.unit}, the least that {unique:.3g} unique "
-            "tokens give at any size and any number of passes: get more text, or ask for a higher loss",
+            f"target loss {loss:.4g}{other} is at or below {least:.4g} {source.unit}, the least that {unique:.3g} "
+            "unique tokens give at any size and any number of passes: get more text, or ask for a higher loss",
         )
 
 

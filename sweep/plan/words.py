@@ -85,8 +85,8 @@ def cheaper(r: dict[str, Any]) -> list[str]:
         line(
             "cheapest",
             f"{short(c['params'])} params on {short(c['tokens'])} tokens{over}   loss {c['loss']:.4f}, "
-            f"{c['loss'] - r['loss']:.2g} {brief(r['loss_unit'])} more, for {c['flops']:.3g} FLOPs: {ratio(c['cost_factor'])} times less "
-            "than the plan below",
+            f"{c['loss'] - r['loss']:.2g} {brief(r['loss_unit'])} more, for {c['flops']:.3g} FLOPs: "
+            f"{ratio(c['cost_factor'])} times less than the plan below",
         )
     ]
 

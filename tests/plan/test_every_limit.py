@@ -82,9 +82,7 @@ def by_looking(law, ask):
             return min(ask["spend"] / n - load, most_tokens)
         if loss(n, min(most_tokens, 1e40), unique) > ask["loss"]:
             return math.nan
-        return math.exp(
-            brentq(lambda x: loss(n, math.exp(x), unique) - ask["loss"], 0, math.log(min(most_tokens, 1e40)))
-        )
+        return root_of(lambda d: loss(n, d, unique) - ask["loss"], min(most_tokens, 1e40))
 
     def judged(n):
         d = tokens_of(n)
