@@ -111,8 +111,10 @@ def corpus_of(args: Args, sweep: Sweep) -> dict:
 
         return assumed(args.assume_tokens, args.assume_vocab)
     from sweep.train.data.build import open_data
+    from sweep.verbs.data import progress
 
-    corpus = open_data(sweep.data)
+    with progress() as shown:
+        corpus = open_data(sweep.data, shown)
     return {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
 
 

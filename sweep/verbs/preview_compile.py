@@ -102,9 +102,11 @@ def assumed(tokens: float, vocab: int) -> dict[str, Any]:
 def corpus_of(sweep: Sweep) -> dict[str, Any]:
     """What the design needs to know of the corpus. Raises InputError, with the way round it, where there is none."""
     from sweep.train.data.build import open_data
+    from sweep.verbs.data import progress
 
     try:
-        corpus = open_data(sweep.data)
+        with progress() as shown:
+            corpus = open_data(sweep.data, shown)
     except InputError as error:
         raise InputError(f"{error}; or, not built yet, --assume-tokens 6e10 --assume-vocab 32768") from error
     return {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}

@@ -79,7 +79,12 @@ class Account:
 def printable(file: File) -> str:
     """The name of a file for one line: as it is on disk, with what cannot be printed escaped."""
     name = file.name + (file.path.name.removeprefix(file.name.rpartition("/")[2]) if file.packing else "")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    return plain(name)
+
+
+def plain(text: str) -> str:
+    """A text for one line, with what cannot be printed escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def listed(files: Iterable[LeftOut], most: int = SHOWN) -> str:

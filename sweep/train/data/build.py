@@ -121,7 +121,7 @@ def check(paths: list[str], out: Path, val_fraction: float, max_bytes: int) -> N
     if max_bytes < 0:
         raise InputError(f"data build: --max-bytes is {max_bytes}; it must be 0 (all) or positive")
     for path in paths:
-        if path not in inputs.EMBEDDED and out.resolve().is_relative_to(Path(path).resolve()):
+        if path not in inputs.EMBEDDED and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path)):
             raise InputError(f"data build: --out {out} lies in the input {path}; choose a folder beside it")
 
 

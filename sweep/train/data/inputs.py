@@ -84,11 +84,12 @@ def files_of(path: str) -> list[File]:
         raise InputError(f"{path}: no such embedded corpus; there are {' and '.join(EMBEDDED)}")
     root = Path(path)
     try:
-        if root.is_dir():
-            return sorted((file_of(name, file) for name, file in below(root)), key=lambda file: file.name)
+        if path and root.is_dir():
+            found = (file_of(name, file) for name, file in below(root))
+            return sorted(found, key=lambda file: (file.name, file.path))
         if root.is_file():
             return [file_of(root.name, root)]
-        there = root.exists()
+        there = path and root.exists()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; mend its permissions") from error
     if there:

@@ -24,7 +24,6 @@ LONG_LINE = 1 << 20  # bytes; a longer line of text is cut, at a space where it 
 LONG_RECORD = 1 << 27  # bytes; a longer line or element of JSON is no document
 CSV_BLOCK = 1 << 22  # bytes; no row may be longer, and some dozens of blocks are held
 ROWS = 256  # of Parquet at a time
-POINTER = b"version https://git-lfs.github.com/spec/"
 SPACES = re.compile(r"[ \t\n\r]*")
 CHUNK = 1 << 16  # characters or bytes read at a time
 JSON_NAMES = {dict: "object", list: "array", bool: "boolean"}
@@ -55,8 +54,6 @@ def of_text(file: File, field: str) -> Texts:
     """The file as one text, or as pieces that end at line ends where it is long. `field` means nothing here."""
     with file.open() as stream:
         head = stream.read(CUT_ABOVE + 1)
-    if head.startswith(POINTER):
-        raise Unusable("a Git LFS pointer, not the file; fetch it with git lfs pull", absent=True)
     if b"\0" in head:  # not worth reading on
         raise Unusable("not text in UTF-8")
     if len(head) <= CUT_ABOVE:

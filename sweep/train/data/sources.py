@@ -14,11 +14,12 @@ import pyarrow as pa
 
 from sweep.errors import InputError
 from sweep.train.data import packed
-from sweep.train.data.account import Account
+from sweep.train.data.account import Account, plain
 from sweep.train.data.inputs import File, cards, files_of
 from sweep.train.data.readers import READERS, Texts, Unusable
 
 TEXT_FIELD = "text"
+POINTER, POINTER_SIZE = b"version https://git-lfs.github.com/spec/", 1024
 WHY = {"undecodable": "not text in UTF-8", "null": "null"}
 
 
@@ -81,7 +82,7 @@ def of_file(file: File, account: Account, field: str) -> Iterator[Document]:
                 bad[document] += 1
     except Unusable as error:
         if units or file.records:
-            raise InputError(f"{file.path}{error.at}: {error}") from error
+            raise InputError(f"{plain(str(file.path))}{error.at}: {error}") from error
         where = f"record {error.at[1:]}: " if error.at not in ("", ":1") else ""
         account.leave(file, f"{where}{error}", absent=error.absent)
         return
@@ -99,8 +100,10 @@ def texts(file: File, field: str) -> Texts:
     try:
         if file.size is None:
             raise Unusable("a link that leads nowhere, or may not be followed", absent=True)
+        if file.kind != "source" and file.size < POINTER_SIZE and is_pointer(file):
+            raise Unusable("a Git LFS pointer, not the file; fetch it with git lfs pull", absent=True)
         if file.packing and (wrong := packed.wrong(file.path, file.packing)):
-            raise Unusable(wrong)
+            raise Unusable(wrong, absent=not file.size)
         yield from READERS[file.kind](file, field)
     except UnicodeDecodeError as error:
         raise Unusable("not UTF-8") from error
@@ -109,6 +112,12 @@ def texts(file: File, field: str) -> Texts:
         raise Unusable(f"{kind}: {packed.why(error)}") from error
     except packed.DAMAGED as error:
         raise Unusable(f"cannot be read: {packed.why(error)}") from error
+
+
+def is_pointer(file: File) -> bool:
+    """Whether Git LFS left a note where the file is meant to lie."""
+    with file.path.open("rb") as stream:
+        return stream.read(len(POINTER)) == POINTER
 
 
 def decode(name: str, data: bytes | None) -> Document | str:

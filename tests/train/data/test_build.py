@@ -141,6 +141,9 @@ def test_places_that_are_in_use_are_refused(text: Path, tmp_path: Path):
         build([str(text)], out=text.parent)
     with pytest.raises(InputError, match="lies in the input"):
         build([str(text)], out=text / "data")
+    (text.parent / "loop").symlink_to(text.parent / "loop")
+    with pytest.raises(InputError, match="loop: no such file or folder"):
+        build([str(text.parent / "loop")], out=text.parent / "data")
     with pytest.raises(InputError, match="no files"):
         build([], out=tmp_path / "data")
 

@@ -77,8 +77,9 @@ def test_cards_are_known_by_name(name: str, card: bool):
 
 
 def test_missing_paths_and_corpora_are_refused():
-    with pytest.raises(InputError, match="no such file or folder"):
-        inputs.files_of("nowhere/to/be/found")
+    for path in ("nowhere/to/be/found", ""):
+        with pytest.raises(InputError, match="no such file or folder"):
+            inputs.files_of(path)
     with pytest.raises(InputError, match="python:stdlib and python:site"):
         inputs.files_of("python:stdlibs")
 

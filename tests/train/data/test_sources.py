@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.errors import InputError
+from sweep.errors import InputError, Refusal
 from sweep.train.data import readers
 from tests.train.data.corpora import MIXED, jsonl, lost, parquet, read
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
 
 
 def test_a_folder_gives_its_text_files_by_relative_name(tmp_path: Path):
@@ -81,6 +83,8 @@ def test_a_long_file_in_another_encoding_is_named_with_its_share(tmp_path: Path)
         ("a.json", b'{"text": "x"}\n{"text"', r"a\.json:2: not a JSON object"),
         ("a.parquet", b"no parquet", "not a Parquet file"),
         ("a.parquet", b"", r"a\.parquet: not a Parquet file"),
+        ("a.parquet", LFS, r"a\.parquet: a Git LFS pointer, not the file; fetch it with git lfs pull"),
+        ("a.jsonl.gz", LFS, r"a\.jsonl\.gz: a Git LFS pointer"),
         ("a.jsonl.gz", b"", r"a\.jsonl\.gz: empty, no gzip file; fetch it again"),
         ("a.jsonl.zst", b'{"text": "x"}\n', r"a\.jsonl\.zst: not a zstd file, in spite of its name"),
         ("a.parquet.gz", b"\x1f\x8b\x08\0", "unpack it first"),
@@ -107,7 +111,8 @@ def test_files_of_records_that_cannot_be_read_stop_with_their_name(
         ("array.json", b"[1, 2]", "not an array of JSON objects"),
         ("numbers.csv", b"a,b\n1,2\n", "no column 'text'; it has 'a', 'b': name the text with --text-field"),
         ("ragged.csv", b"text,b\n1,2,3\n", "Expected 2 columns, got 3: 1,2,3"),
-        ("big.txt", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "a Git LFS pointer"),
+        ("big.txt", LFS, "a Git LFS pointer"),
+        ("big.csv", LFS, "a Git LFS pointer"),
         ("old.zip", b"PK\3\4\0\0", "not text in UTF-8"),
     ],
 )
@@ -153,3 +158,17 @@ def test_a_name_that_is_not_utf8_or_has_a_line_break_makes_one_line(tmp_path: Pa
     found, account = read(tmp_path)
     assert list(found.values()) == ["text"]
     assert account.files[0].file == r"new\nline.png"
+    (tmp_path / "new\nline.jsonl").write_bytes(b"{")
+    with pytest.raises(InputError, match=r"new\\nline\.jsonl:1: not a JSON object"):
+        read(tmp_path)
+
+
+def test_what_lies_elsewhere_has_no_size(tmp_path: Path):
+    """The share that it stands for is not known, however small the file."""
+    (tmp_path / "a.txt").write_text("text " * 1_000)
+    (tmp_path / "big.csv").write_bytes(LFS)
+    (tmp_path / "empty.txt.gz").write_bytes(b"")
+    account = read(tmp_path)[1]
+    assert [(file.file, file.bytes) for file in account.files] == [("big.csv", None), ("empty.txt.gz", None)]
+    with pytest.raises(Refusal, match="an unknown share of the input is missing"):
+        account.judge()
