@@ -1,13 +1,15 @@
-"""What a table betrays about itself: slips of a thousand or a million, swapped columns, curves, mixed tokenizers."""
+"""What a table betrays about itself: slips of a thousand or a million, units, curves, mixed tokenizers."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
+from sweep.tables.counts import doubts
 from sweep.tables.numbers import decoded, is_number, plain, texts
 from sweep.tables.problem import Problem
+from sweep.tables.scales import KEYS
 from sweep.tables.units import doubt_flops
 
 GAP, LONELY = 20.0, 3.0  # a slip is this factor away from the others, and this power more than they are from each other
@@ -22,22 +24,28 @@ def suspicions(
     values: Mapping[str, np.ndarray],
     stated: set[str],
     run: tuple[str, np.ndarray] | None,
+    columns: Collection[str],
     name: str,
 ) -> Iterator[Problem]:
-    """What a foreign table betrays about itself; `stated` are the inputs that the user named."""
+    """What a foreign table betrays about itself.
+
+    Args:
+        rows: index of the chosen rows [m].
+        values: params, tokens, loss and what there is of flops, [m] each.
+        stated: inputs that the user named.
+        columns: of the table.
+    """
     params, tokens, loss = (values[key] for key in ("params", "tokens", "loss"))
-    for key in ("params", "tokens"):
-        if known(values[key]):
-            yield from slips(values[key], rows + 1, names[key], name)
-    if not (known(params) and known(tokens)):
+    odd = [p for key in KEYS if known(values[key]) for p in slips(values[key], rows + 1, names[key], name)]
+    asked = list(doubts(values, names, rows + 1, columns, {p.column for p in odd if p.column}, name))
+    yield from [*odd, *asked]
+    if asked or not (known(params) and known(tokens)):
         return
     if "flops" in values:
         ratio = values["flops"] / (6.0 * params * tokens)
         yield from slips_of_flops(ratio, rows + 1, name)
         if question := doubt_flops(ratio, names["flops"], name):
             yield question
-    if not {"params", "tokens"} <= stated:
-        yield from swapped(params, tokens, names, name)
     if not {"trunk", "run"} & stated:
         yield from curves(params, tokens, loss, run, name)
 
@@ -95,17 +103,6 @@ def slips_of_flops(ratio: np.ndarray, rows: np.ndarray, name: str) -> Iterator[P
                 f"{np.median(ratio):.3g}; one of the three has another unit: correct it, or leave the row out"
             )
             yield Problem("unit_slip", message, int(rows[i]), "flops", "error")
-
-
-def swapped(params: np.ndarray, tokens: np.ndarray, names: Mapping[str, str], name: str) -> Iterator[Problem]:
-    """Fewer tokens than parameters in every row: asks which is which."""
-    if len(params) >= 3 and np.all(tokens < params):
-        n, d = names["params"], names["tokens"]
-        message = (
-            f"{name}: every row has fewer tokens ({d}) than parameters ({n}); if they are swapped pass --columns "
-            f"params={d} tokens={n}, if they are right say so: --columns params={n} tokens={d}"
-        )
-        yield Problem("swapped", message, None, d, "error")
 
 
 def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> Iterator[Problem]:

@@ -70,17 +70,6 @@ def test_published_tables_pass(datasets):
             assert only(file) == [], file.stem
 
 
-def test_swapped_columns_are_asked_for():
-    frame = sweep().rename(columns={"params": "tokens", "tokens": "params"})
-    with pytest.raises(
-        InputError, match=r"fewer tokens .* if they are swapped pass --columns params=tokens tokens=params"
-    ):
-        load(frame)
-    assert (load(frame, {"params": "tokens", "tokens": "params"}).tokens > 1e9).all()
-    assert (load(frame, {"params": "params", "tokens": "tokens"}).params > 1e9).all()  # said to be right
-    assert (load({name: frame[name].to_numpy() for name in frame}).params > 1e9).all()  # named by who wrote the code
-
-
 def test_mixed_tokenizers_are_asked_for():
     frame = sweep()
     frame["tokenizer"] = ["gpt2"] * 30 + ["llama"] * 10
