@@ -54,7 +54,7 @@ def test_the_joint_law_is_each_arms_law():
 
 def test_the_multiplier_is_that_of_the_closed_form():
     law = laws.get("additive")
-    runs = load({"params": np.ones(2), "tokens": np.ones(2), "loss": np.ones(2)}, {"params": "params"})
+    runs = load({"params": np.full(2, 1e6), "tokens": np.full(2, 1e8), "loss": np.ones(2)}, {"params": "params"})
     nothing = Solution(BASE, np.zeros((1, 5)), 0.0, "converged", "", 1, 1, 0.0, 0.0, *[np.zeros(1)] * 4)
     arms = [Arm(name, runs, nothing, 6.0, {}) for name in ("base", "new")]
     for other in (CHEAPER, STEEPER):
