@@ -25,6 +25,7 @@ from sweep.tables import further
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load, read_source
 from sweep.tables.problem import enforce
+from sweep.tables.usual import usual
 
 ROWS = 10  # a parameter, that a law needs to be among the default ones
 BY_NAME = ("farseer",)  # compared where named: nine parameters in long valleys take minutes
@@ -54,7 +55,7 @@ def default_laws(source: Any, columns: Mapping[str, str] | None, where: str | No
     compared where they are named.
     """
     table, _, _ = read_source(source)
-    names = {*table.column_names, *(columns or {})}
+    names = {*table.column_names, *(columns or {}), *usual(table.column_names, columns or {})}
     names |= {"params"} if "params_with_head" in names else set()  # of a table that a sweep wrote
     found, rows = [], None
     for id, law in laws.LAWS.items():

@@ -92,6 +92,7 @@ def examine(
     origin = open_source(source)
     names = map_columns(origin, request)
     values, problems = read_values(origin, names, request)
+    problems = [*names.remarks, *problems]
     if stops(problems, despite):
         return Seen(None, problems, len(values.rows))
     values, how = in_unit(origin, names, request, values), origin_of_unit(origin, names, request)

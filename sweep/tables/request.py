@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws import Law
-from sweep.tables import further, settings
+from sweep.tables import further, settings, usual
 from sweep.tables.columns import missing
-from sweep.tables.problem import check_codes
+from sweep.tables.problem import Problem, check_codes
 from sweep.tables.source import Source
 from sweep.tables.units import check_units
 
@@ -54,12 +54,14 @@ class Names:
         stated: inputs that the user named.
         own: a sweep wrote the table.
         known: columns of the table.
+        remarks: what is said of columns that were taken by their usual names.
     """
 
     column: Mapping[str, str]
     stated: Collection[str]
     own: bool
     known: Collection[str]
+    remarks: tuple[Problem, ...] = ()
 
     def has(self, key: str) -> bool:
         """Whether the table has an input, by its name or a stated one."""
@@ -71,7 +73,10 @@ def map_columns(source: Source, request: Request) -> Names:
     known = source.table.column_names
     own = {"status", *SWEEP_NAMES.values()} <= set(known)
     keys = (*INPUTS, *further.keys(request.law))
-    column = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in keys} | dict(request.columns)
+    found = {} if own else usual.usual(known, request.columns)
+    column = {key: (SWEEP_NAMES.get(key, key) if own else key) for key in keys} | found | dict(request.columns)
     if "run" in request.columns and request.columns["run"] not in known:
         raise missing(source.table, ["run"], column, source.name)
-    return Names(column, set(request.columns), own, known)
+    taken, said = usual.remarks(source.table, found, column, source.name)
+    column |= {key: key for key in found.keys() - taken.keys()}
+    return Names(column, set(request.columns), own, known, tuple(said))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.laws import additive
+from sweep.tables.units import LARGEST, SMALLEST
 
 KEYS = ("params", "tokens")
 LEAST, MOST = 100.0, {"params": 1e14, "tokens": 1e17}  # no language model has fewer, or more
@@ -111,8 +112,10 @@ def tied(names: Mapping[str, str], known: Collection[str]) -> bool:
 def unusual(values: Mapping[str, np.ndarray]) -> float:
     """How far runs are from those of usual language models, in decades; what is not known counts nothing."""
     n, d = values["params"], values["tokens"]
-    expected = additive.loss(additive.PUBLISHED["besiroglu"].coefficients, n, d)
-    parts = [np.log10(d / n / USUAL), np.maximum(0, np.log10(SMALL / n)), 3 * np.log(values["loss"] / expected)]
+    parts = [np.log10(d / n / USUAL), np.maximum(0, np.log10(SMALL / n))]
+    if SMALLEST < np.median(values["loss"]) < LARGEST:  # else they are in another unit than nats/token
+        expected = additive.loss(additive.PUBLISHED["besiroglu"].coefficients, n, d)
+        parts.append(3 * np.log(values["loss"] / expected))
     if "flops" in values:
         parts.append(3 * np.log10(values["flops"] / (6 * n * d)))
     return float(sum(abs(np.median(part)) for part in parts if not np.isnan(part).any()))

@@ -10,6 +10,7 @@ from sweep.verbs.table import TableArgs
 
 WIDTH = 105  # of a line, without its topic
 SHOWN = 5  # rows, families or problems named in a line
+SAID = ("settings", "usual_names", "flops_unread")  # remarks that no other line shows
 CODES = {"ok": 0, "error": 1, "refused": 2}
 
 
@@ -44,7 +45,7 @@ def describe(args: Args, data: dict[str, Any]) -> str:
             line("suspect", suspect(data)),
             line("missing", data["missing"]),
         ]
-    remarks = [p["message"] for p in data["problems"] if p["code"] == "settings"]
+    remarks = [p["message"] for p in data["problems"] if p["code"] in SAID]
     lines += [f"{'remark':12s} {text}" for text in remarks]
     lines += [f"{'refused' if of[0]['level'] == 'refusal' else 'error':12s} {stated(of)}" for of in kinds(wrong)]
     if not wrong:
