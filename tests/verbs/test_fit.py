@@ -59,7 +59,7 @@ def test_help_teaches(capsys):
 def test_bad_options(table):
     with pytest.raises(InputError, match="write input=column"):
         parse_columns(("params:N",))
-    with pytest.raises(InputError, match="no column 'params'"):
+    with pytest.raises(InputError, match="no column 'loss'"):
         verb.run(Args(table))
     names = ("params=N", "tokens=D", "loss=val")
     with pytest.raises(InputError, match="no column 'outlyer'; did you mean 'outlier'"):
