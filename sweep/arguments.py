@@ -110,5 +110,9 @@ def complaint(text: str, verb: str) -> str:
     if option and given and wanted:
         value = (given[1] or given[2]).strip("'")
         return f"{option[1]} {value}: it must be {wanted}; `sweep {verb} --help` explains"
+    line = re.sub(r"Missing from [^:]*: ", "missing: ", line).replace(" (required)", "")
+    line = re.sub(
+        r"--[\w.-]+ (?:STR|INT|FLOAT), (?=--)|(?<= )(?:STR|INT|FLOAT) ", "", line
+    )  # old names, kinds of values
     line = re.sub(r"^(Value error|Missing argument|Unrecognized options|Required options|Invalid choice) ", "", line)
     return f"{line.rstrip(' .')}; `sweep {verb} --help` explains" if line else "the arguments cannot be read"

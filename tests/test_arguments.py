@@ -81,7 +81,8 @@ def test_every_quantity_of_a_config_is_a_field():
         ("run configs/smoke.py --sizes 1.5", "--sizes 1.5: it must be a whole number"),
         ("suggest fit --compute 1e22 --spend much", "--spend much: .*write FLOPs such as 2e21, or device-hours"),
         ("fit t.csv --nope 3", "Unrecognized options: --nope, 3; `sweep fit --help` explains"),
-        ("fit", "TABLE|CSV or Parquet file"),
+        ("fit", "error: missing: CSV, .*; `sweep fit --help` explains"),
+        ("data build x", "missing: --out Folder to create"),
     ],
 )
 def test_what_cannot_be_read_is_one_plain_line(words, line, capsys):
