@@ -5,6 +5,7 @@ Nothing is held but one record, one piece or one block, so that a file may be la
 """
 
 import codecs
+import csv
 import io
 import json
 import re
@@ -13,7 +14,6 @@ from io import BufferedIOBase
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from sweep.train.data.inputs import File, Kind
@@ -21,8 +21,7 @@ from sweep.train.data.inputs import File, Kind
 CUT_ABOVE = 65_536  # bytes; a longer text file is cut at line ends, so that one big file can still be split
 PIECE = 16_384  # bytes of such a cut
 LONG_LINE = 1 << 20  # bytes; a longer line of text is cut, at a space where it has one
-LONG_RECORD = 1 << 27  # bytes; a longer line or element of JSON is no document
-CSV_BLOCK = 1 << 22  # bytes; no row may be longer, and some dozens of blocks are held
+LONG_RECORD = 1 << 27  # bytes; a longer line of JSON or CSV, or element of an array, is no document
 ROWS = 256  # of Parquet at a time
 SPACES = re.compile(r"[ \t\n\r]*")
 CHUNK = 1 << 16  # characters or bytes read at a time
@@ -177,28 +176,36 @@ def choice(names: Iterable[str]) -> str:
 
 
 def of_csv(file: File, field: str) -> Texts:
-    """The column `field`, row by row; an empty cell is an empty text. No other column is converted."""
+    """The column `field`, row by row; an empty cell is an empty text.
+
+    Strict, so that a quote that is not closed is an error and not one text of many rows.
+    """
+    csv.field_size_limit(LONG_RECORD)  # of the process: the default, 128 KiB, is less than many documents
     separator = "\t" if file.name.lower().endswith(".tsv") else ","
-    parse = pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=True)
-    read = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK, use_threads=False)
-    with file.open() as stream, pyarrow.csv.open_csv(stream, read, parse) as table:
-        names = table.schema.names
-    if names.count(field) != 1:
-        raise Unusable(f"no column {field!r}; {choice(names)}" if field not in names else f"two columns {field!r}")
-    convert = pyarrow.csv.ConvertOptions(include_columns=[field], column_types={field: pa.large_binary()})
-    row = 0
-    try:
-        with file.open() as stream, pyarrow.csv.open_csv(stream, read, parse, convert) as table:
-            for batch in table:
-                for value in batch.column(0):
-                    row += 1
-                    yield f":{row}", value.as_py()
-    except pa.ArrowInvalid as error:
-        if "straddling" not in str(error):
-            raise
-        raise Unusable(
-            f"after row {row}: a row longer than {CSV_BLOCK >> 20} MiB, or a quote that is not closed"
-        ) from error
+    encoding = {"encoding": "utf-8-sig", "errors": "surrogateescape"}  # what is not UTF-8 then fails to decode
+    with file.open() as stream, io.TextIOWrapper(stream, **encoding, newline="") as characters:  # pyright: ignore
+        rows = csv.reader(short_lines(characters), delimiter=separator, strict=True)
+        try:
+            names = next(rows, [])
+            if names.count(field) != 1:
+                absent = f"no column {field!r}; {choice(names)}"
+                raise Unusable(absent if field not in names else f"two columns {field!r}")
+            place, filled = names.index(field), (row for row in rows if row)
+            for number, row in enumerate(filled, 1):
+                if len(row) != len(names):
+                    cells = f"{len(row)} cells where the header has {len(names)}"
+                    raise Unusable(f"{cells}; put text with separators in quotes", f":{rows.line_num}")
+                yield f":{number}", row[place].encode(errors="surrogateescape")
+        except csv.Error as error:
+            raise Unusable(f"not CSV: {error}", f":{rows.line_num}") from error
+
+
+def short_lines(characters: io.TextIOWrapper) -> Iterator[str]:
+    """Lines that fit in memory. Raises Unusable for one that may not."""
+    while line := characters.readline(LONG_RECORD):
+        if len(line) == LONG_RECORD:
+            raise Unusable(f"a line longer than {LONG_RECORD >> 20} MiB")
+        yield line
 
 
 def of_parquet(file: File, field: str) -> Texts:

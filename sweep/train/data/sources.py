@@ -108,7 +108,7 @@ def texts(file: File, field: str) -> Texts:
     except UnicodeDecodeError as error:
         raise Unusable("not UTF-8") from error
     except pa.ArrowException as error:
-        kind = {"parquet": "not a Parquet file", "csv": "not a CSV file"}.get(file.kind, "damaged")
+        kind = "not a Parquet file" if file.kind == "parquet" else "damaged"
         raise Unusable(f"{kind}: {packed.why(error)}") from error
     except packed.DAMAGED as error:
         raise Unusable(f"cannot be read: {packed.why(error)}") from error

@@ -88,11 +88,30 @@ def test_a_line_without_end_is_no_record(tmp_path: Path, monkeypatch: pytest.Mon
     assert lost(read(tmp_path)[1])[1] == {"a.json": "not a JSON object"}
 
 
-def test_a_row_longer_than_a_block_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(readers, "CSV_BLOCK", 1 << 12)
-    (tmp_path / "a.csv").write_text("text\n" + "short\n" * 2_000 + "a" * 20_000 + "\n")
-    with pytest.raises(InputError, match=r"a\.csv: after row \d+: a row longer than 0 MiB, or a quote that is not"):
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('text\n"a"\n"b', r"a\.csv:3: not CSV: unexpected end of data"),
+        ('text\na\n"b\n' + "c\n" * 40_000, r"a\.csv:\d+: not CSV: field larger than field limit"),
+        ("text\na\n" + "b" * 70_000, r"a\.csv: a line longer than 0 MiB"),
+        ("text,n\na,1\n\nb, c,2\n", r"a\.csv:4: 3 cells where the header has 2; put text with separators in quotes"),
+        ('text\na\n"b"c\n', r"a\.csv:3: not CSV: ',' expected after"),
+    ],
+)
+def test_a_table_that_breaks_stops_at_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, says: str
+):
+    monkeypatch.setattr(readers, "LONG_RECORD", 1 << 16)
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(InputError, match=says):
         read(tmp_path)
+
+
+def test_a_cell_that_is_not_utf8_is_one_bad_record(tmp_path: Path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbftext,b\ngood,\xff\nbad \xff,1\n,2\n")
+    found, account = read(tmp_path)
+    assert found == {"a.csv:1": "good"}
+    assert account.texts == {"undecodable": 1, "empty": 1}
 
 
 def test_a_text_of_one_line_is_cut_at_spaces_else_between_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
