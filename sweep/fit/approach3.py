@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sweep.fit.designs import find_starts, has_grid
+from sweep.fit.newton import ROUNDING, arithmetic
 from sweep.fit.objective import Objective
 from sweep.fit.solver import Lanes, solve
 from sweep.laws import Law
@@ -110,7 +111,7 @@ def fit_law(law: Law, runs: Runs, objective: Objective, starts: np.ndarray | Non
     lanes = followed(law, runs, features, objective, starts)
     value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
     best = int(np.argmin(value))
-    same = value <= value[best] * (1 + AGREE) + 1e-26 * len(runs)
+    same = value <= value[best] * (1 + AGREE) + 2 * arithmetic(value[best], len(runs), rounding_of(runs, objective))
     other = np.flatnonzero(~same[:-1])
     runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[min(1, len(starts) - 1)]
     found = law.coefficients(lanes.theta[best], shift)
@@ -134,6 +135,12 @@ def fit_law(law: Law, runs: Runs, objective: Objective, starts: np.ndarray | Non
         values=value,
         ends_converged=lanes.converged,
     )
+
+
+def rounding_of(runs: Runs, objective: Objective) -> float:
+    """Rounding error of one residual, in its unit."""
+    largest = runs.loss.max() if objective.in_loss else 1 + np.abs(np.log(runs.loss)).max()
+    return ROUNDING["float64"] * float(largest)
 
 
 def followed(law: Law, runs: Runs, features: np.ndarray, objective: Objective, starts: np.ndarray) -> Lanes:

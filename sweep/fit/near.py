@@ -26,6 +26,7 @@ from sweep.fit.expansion import Expansion, expand, outward, unbend
 from sweep.fit.levels import in_blocks, in_levels, transposed
 from sweep.fit.linear import pairs, solve_spd
 from sweep.fit.newton import End, Problem, choose
+from sweep.fit.programs import KEPT
 from sweep.laws import Law
 
 STOP = 1e-7  # relative decrease still promised at which a lane ends
@@ -129,9 +130,11 @@ def solve_block(
     return jax.lax.while_loop(unfinished, lambda state: (one_pass(state[0]), state[1] + 1), (start, jnp.int32(0)))[0]
 
 
-@functools.cache
-def program(law: Law, in_loss: bool, own_target: bool, block: int, exact_block: int, devices: int):
-    """The compiled solver of many blocks around one start, spread over devices.
+@functools.lru_cache(KEPT)
+def program(
+    law: Law, in_loss: bool, own_target: bool, block: int, exact_block: int, devices: int, size: tuple[int, int]
+):
+    """The compiled solver of many blocks around one start, spread over devices; `size` as in `newton.program`.
 
     (start [k], share [n], delta [lanes], weight [lanes, n], target [lanes, n] or [n], features [f, n], passes over the
     expansion [levels], over the exact law [levels]) -> End.

@@ -30,15 +30,17 @@ from jax.sharding import AxisType, PartitionSpec
 from sweep import platforms
 from sweep.fit.levels import in_blocks, in_levels, transposed
 from sweep.fit.linear import pairs, solve_absolute, solve_spd
+from sweep.fit.programs import CHUNK, KEPT
 from sweep.laws import Law
 
 STOP = {"float32": 1e-6, "float64": 1e-12}  # relative decrease still promised at which a lane ends
 NEARBY = 1e-10  # the same by a matrix from nearby, whose promise is right to some percent
 CALM = {"float32": 1e-1, "float64": 1e-3}  # damping at which that promise is believed
+ROUNDING = {"float32": 0.0, "float64": 1e-15}  # of a residual, about 4 ulp, times 1 + the largest target
+CERTIFIED = 1e-9  # relative decrease that an optimum may still promise
 RIDGE = {"float32": 1e-6, "float64": 1e-14}  # of the scaled matrix
 LEAST_RIDGE = {False: 1e-3, True: 1e-10}  # first ridge after a failure; small enough for the flattest valley if curved
 STUCK = 1e12  # ridge at which no step of any length has helped
-CHUNK = 4096  # rows of a larger table are summed in chunks of this
 
 
 class Problem(NamedTuple):
@@ -153,13 +155,25 @@ def clip(law: Law, theta: jax.Array) -> jax.Array:
     return jnp.clip(theta, *(jnp.asarray(x, theta.dtype)[:, None] for x in (law.lower, law.upper)))
 
 
+def arithmetic(objective: Any, weight: Any, rounding: Any) -> Any:
+    """By how much rounding blurs an objective: below that no decrease can be seen, and none means anything.
+
+    |sum w p dr| <= rounding sum w |p| <= rounding sqrt(2 weight objective), as p^2 / 2 <= huber, and dr dr / 2 itself.
+
+    Args:
+        weight: sum of the rows' weights.
+        rounding: of one residual.
+    """
+    return rounding * ((2 * weight * objective) ** 0.5 + 0.5 * rounding * weight)
+
+
 def direction(
-    law: Law, theta: jax.Array, here: Sums, kept: jax.Array, ridge: jax.Array, weight: jax.Array
+    law: Law, theta: jax.Array, here: Sums, kept: jax.Array, ridge: jax.Array, blur: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(step [k, lanes], scaled gradient [lanes], decrement [lanes]) from the sums at theta.
 
     `kept` [k (k + 1) / 2, lanes] is the law's curvature at a point nearby, or zero; sums with their own do not need it.
-    `weight` [lanes] is the sum of the lane's weights: a perfect fit is converged, so the decrement has a floor.
+    `blur` [lanes] is `arithmetic` at theta: a promise below it is certified, so the decrement has a floor.
     """
     k, dtype = len(theta), theta.dtype
     index = {pair: n for n, pair in enumerate(pairs(k))}
@@ -185,7 +199,7 @@ def direction(
     else:
         whole = (here.damped + here.curvature)[:, None]
         step, promise = solve_absolute([row[0] for row in scaled(whole, 0.0)], gradient, ridge)
-    floor = jnp.maximum(here.objective, 1e-22 * weight + small)
+    floor = jnp.maximum(here.objective, blur / CERTIFIED + small)
     size = jnp.max(jnp.abs(jnp.stack(gradient)), axis=0) * jax.lax.rsqrt(floor)
     return jnp.clip(step * scale, -3.0, 3.0), size, 0.5 * promise / floor
 
@@ -210,6 +224,8 @@ def solve_block(
     """The lanes of a block after at most `most` passes more; kept as in `direction`."""
     dtype = start.theta.dtype
     weight = jnp.sum(problem.weight, axis=1)
+    largest = jnp.max(jnp.abs(problem.target), axis=1)
+    rounding = ROUNDING[dtype.name] * (largest if in_loss else 1 + largest)
     evaluate = functools.partial(chunked_sums, law, in_loss, curved)
 
     def one_pass(carry: Carry) -> Carry:
@@ -222,8 +238,10 @@ def solve_block(
         least = LEAST_RIDGE[curved]
         less = jnp.where(carry.ridge > least, carry.ridge / 10, 0.0) if curved else 0.0
         ridge = jnp.where(better, less, jnp.maximum(carry.ridge * 10, least))
-        step, gradient, decrement = direction(law, theta, here, kept, ridge, weight)
+        blur = arithmetic(here.objective, weight, rounding)
+        step, gradient, decrement = direction(law, theta, here, kept, ridge, blur)
         stop = STOP[dtype.name] if problem.matrix is None else NEARBY
+        stop = jnp.where(blur > CERTIFIED * here.objective, CERTIFIED, stop)  # the promise is arithmetic
         settled = (decrement <= stop) & (calmer <= CALM[dtype.name]) | ~(here.objective > 0)
         gradient, decrement = choose(better, (gradient, decrement), (carry.gradient, carry.decrement))
         done = carry.done | (better & settled) | (ridge > STUCK)
@@ -250,9 +268,11 @@ class End(NamedTuple):
     done: Any
 
 
-@functools.cache
-def program(law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str, block: int, devices: int):
-    """The compiled solver of many blocks, spread over devices.
+@functools.lru_cache(3 * KEPT)
+def program(
+    law: Law, in_loss: bool, own_target: bool, curved: bool, dtype: str, block: int, devices: int, size: tuple[int, int]
+):
+    """The compiled solver of many blocks, spread over devices; `size` are the lanes and rows of its calls.
 
     (theta [lanes, k], damping [lanes], kept [lanes, k (k + 1) / 2], delta [lanes], weight [lanes, n], target [lanes, n]
     or [n], features [f, n], passes [levels]) -> End.

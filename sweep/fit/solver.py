@@ -25,12 +25,11 @@ import numpy as np
 
 from sweep import platforms
 from sweep.fit import near, newton
-from sweep.fit.newton import CHUNK, End
+from sweep.fit.newton import CERTIFIED, End
+from sweep.fit.programs import CHUNK, padded
 from sweep.laws import Law
 
-CONVERGED = 1e-9  # largest relative further decrease that the final Newton decrement may still promise
 CALMED = 1e-4  # of the damping, for the float64 program that takes over
-ROWS = 16  # tables are padded to a multiple of this, large ones to a multiple of CHUNK
 
 
 class Stage(NamedTuple):
@@ -66,7 +65,8 @@ class Lanes:
         theta: [lanes, k], in the law's coordinates.
         objective: [lanes], the sum that `newton` minimises; infinite where it has no finite value at the start.
         gradient: [lanes], largest gradient component, each scaled by the root of its curvature times the objective.
-        decrement: [lanes], further decrease the Newton step promises, relative to the objective.
+        decrement: [lanes], further decrease the Newton step promises, relative to the objective, or to what rounding
+            leaves of it (`newton.arithmetic`) in a table without noise.
         steps: [lanes], passes over the rows.
         finished: [lanes], False where an interrupt (Ctrl-C) came before the lane's end.
     """
@@ -80,8 +80,8 @@ class Lanes:
 
     @property
     def converged(self) -> np.ndarray:
-        """[lanes], whether the certificate holds: no further decrease above CONVERGED, relative."""
-        return self.finished & np.isfinite(self.objective) & (self.decrement <= CONVERGED)
+        """[lanes], whether the certificate holds: no further decrease above CERTIFIED, relative."""
+        return self.finished & np.isfinite(self.objective) & (self.decrement <= CERTIFIED)
 
 
 class Layout(NamedTuple):
@@ -102,7 +102,7 @@ class Layout(NamedTuple):
 
 def layout(rows: int) -> Layout:
     """Blocks that fit a cache on a CPU and fill the chip elsewhere; at most 256 MiB of row weights a call."""
-    devices = platforms.fitting_devices()
+    rows, devices = padded(rows), platforms.fitting_devices()
     cpu = devices[0].platform == "cpu"
     fit = 2 ** (max(8, 2**20 // rows).bit_length() - 1)  # powers of two, so that the blocks of one stage fill another's
     lead, exact, firm, last = (min(x, fit) for x in (128, 64, 16, 8)) if cpu else (8192, 8192, 8192, 256)
@@ -140,7 +140,7 @@ def solve(
     """
     lanes, rows = len(theta), features.shape[1]
     plan, delta = layout(rows), np.broadcast_to(np.asarray(delta, float), lanes)
-    fill = -rows % (ROWS if rows <= CHUNK else CHUNK)  # rows without weight: tables of about one size share a program
+    fill = padded(rows) - rows
     lane_data = {"delta": delta, "weight": np.broadcast_to(weight, (lanes, rows))}
     if np.ndim(target) == 2:
         lane_data["target"] = target
@@ -154,12 +154,12 @@ def solve(
         own = shared[0] is None
         mine = {name: taken(values, part, slots, call, fill) for name, values in lane_data.items()}
         common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1])
-        passes = np.array(stage.passes) * (theta.shape[1] ** 2 if stage.curved else 1)
+        passes, size = np.array(stage.passes) * (theta.shape[1] ** 2 if stage.curved else 1), (call, rows + fill)
         if stage is NEAR:
-            compiled = near.program(law, in_loss, own, plan.lead, plan.exact, plan.devices)
+            compiled = near.program(law, in_loss, own, plan.lead, plan.exact, plan.devices, size)
             return compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common, passes, np.array(EXACT))
         block = {SCOUT: plan.lead, FIRM: plan.firm, LAST: plan.last}[stage]
-        compiled = newton.program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices)
+        compiled = newton.program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices, size)
         return compiled(*(taken(x, part, slots, call) for x in (end.theta, *state)), *common, passes)
 
     def run(work: list[tuple[Stage, np.ndarray]]) -> None:
@@ -240,7 +240,7 @@ def record(end: Lanes, state: State, stage: Stage, part: np.ndarray, reached: En
     if stage is not SCOUT:
         end.objective[part], end.gradient[part] = reached.objective, reached.gradient
         end.decrement[part] = reached.decrement
-        end.finished[part] = (reached.done & (reached.decrement <= CONVERGED)) | (stage is LAST)
+        end.finished[part] = (reached.done & (reached.decrement <= CERTIFIED)) | (stage is LAST)
 
 
 def pad(rows: np.ndarray, fill: int) -> np.ndarray:

@@ -178,7 +178,7 @@ def test_certificates_are_what_they_say(seed):
     decrement = 0.5 * gradient @ np.linalg.solve(hessian, gradient) / objective
     assert lanes.converged[best]
     assert np.linalg.eigvalsh(hessian)[0] > 0
-    assert 0 <= decrement <= solver.CONVERGED
+    assert 0 <= decrement <= solver.CERTIFIED
     assert np.abs(gradient).max() < 1e-5 * np.sqrt(objective)
 
 
