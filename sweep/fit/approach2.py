@@ -3,7 +3,7 @@
 Hoffmann et al. 2022, section 3.2. A family gives a vertex only where its parabola opens upward, surely (t-ratio of the
 curvature 3 or more), and has its minimum between the smallest and the largest size; otherwise it gives a verdict. Lines
 are weighted by how well each vertex is known. The vertex of a parabola through a curve that is none is biased, see
-`bias`; the variant without a parabola is sweep.fit.interpolation.
+sweep.fit.parabola_bias; the variant without a parabola is sweep.fit.interpolation.
 """
 
 from dataclasses import dataclass, replace
@@ -211,13 +211,3 @@ def isoflop(runs: Runs, weight: np.ndarray) -> IsoFlop | None:
 
     params, tokens = through([v.ln_params for v in parts]), through([v.ln_tokens for v in parts])
     return IsoFlop(members, parts, precision, flops, params, tokens, good)
-
-
-def bias(alpha: float, beta: float, half_width: float, sizes: int | None = None) -> float:
-    """Bias of a parabola's vertex in ln N: of the additive law on a grid of half-width h in ln N around its optimum.
-
-    Of a third-order expansion, for `sizes` equally spaced sizes; their limit (alpha - beta) h^2 / 10 by default. The
-    opposite sign holds for ln D.
-    """
-    limit = (alpha - beta) * half_width**2 / 10
-    return limit if sizes is None else limit * (3 * sizes**2 - 7) / (3 * (sizes - 1) ** 2)

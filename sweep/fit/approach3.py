@@ -69,6 +69,11 @@ class Resamples:
         """[lanes], answers that count for an interval: an optimum at a bound is an answer too."""
         return self.verdict <= 1
 
+    @property
+    def made(self) -> int:
+        """How many were not cut off by an interrupt."""
+        return int(np.sum(self.verdict != VERDICTS.index(NOT_RUN)))
+
 
 def minimise(
     law: Law,

@@ -6,6 +6,8 @@ are never resampled as if they were independent. `sweep.fit.interval` makes inte
 
 import numpy as np
 
+LEAST = 20  # values without which there is no interval
+
 
 def draw(group: np.ndarray, count: int, seed: int) -> np.ndarray:
     """How often each run is in each resample, [count, n], drawing as many groups as there are, with replacement."""
@@ -22,9 +24,9 @@ def by_group(weight: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def interval(values: np.ndarray, level: float) -> list[float | None]:
-    """[low, high] of the central `level` share of the finite values; nulls where fewer than 20 are finite."""
+    """[low, high] of the central `level` share of the finite values; nulls where fewer than 20, or half, are finite."""
     finite = values[np.isfinite(values)]
-    if len(finite) < 20:
+    if len(finite) < max(LEAST, len(values) / 2):
         return [None, None]
     tail = 50 * (1 - level)
     return [float(q) for q in np.percentile(finite, [tail, 100 - tail])]

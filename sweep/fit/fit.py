@@ -16,6 +16,7 @@ from sweep.fit.conditioning import unidentified
 from sweep.fit.diagnostics import Fitted, diagnose
 from sweep.fit.interval import Doubt
 from sweep.fit.objective import Objective
+from sweep.fit.order import in_order
 from sweep.fit.record import Answers, at_target, law_alone, record_of
 from sweep.fit.result import Fit, plain, warning
 from sweep.fit.warn import warnings_of
@@ -85,6 +86,7 @@ def fit(
     if target_compute is not None and form.target != "loss":
         raise InputError(f"fit: --compute is of laws of the loss; law {law} gives {form.output}")
     runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite, law=form)
+    runs = in_order(runs)
     judged = [*runs.remarks, *refusals(runs, form, bootstrap)]
     enforce(judged, despite)
     read = time.perf_counter()
@@ -137,7 +139,7 @@ def answer(
         resamples,
         usable=type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients)),
         drawn=drawn,
-        doubt=Doubt(drawn[resamples.usable], groups, len(runs), len(law.names)),
+        doubt=Doubt(drawn[resamples.usable], groups, len(runs), len(law.names), resamples.made),
         isoflop=None if alone else approach2.isoflop(runs, weight),
         interpolated=None if alone else interpolation.interpolate(runs, seed),
         envelope=None if alone else approach1.envelope(runs, weight),

@@ -29,9 +29,9 @@ from statistics import NormalDist
 import numpy as np
 
 from sweep.errors import InputError
+from sweep.fit.bootstrap import LEAST
 
 ADJUSTED, PERCENTILE, BCA = METHODS = ("adjusted", "percentile", "bca")
-LEAST = 20  # values without which there is no interval
 NORMAL = NormalDist()
 
 
@@ -44,17 +44,28 @@ class Doubt:
             to keep.
         groups: independent groups of runs that were drawn from.
         runs, parameters: of the fit.
+        resamples: that were made, with those that gave no answer and have no lane.
     """
 
     drawn: np.ndarray
     groups: int
     runs: int
     parameters: int
+    resamples: int = 0
+
+    @property
+    def least(self) -> int:
+        """Values without which there is no interval: 20, and half of the resamples.
+
+        Resamples that give no answer are not like those that do: where most are missing, the others say how the
+        answer spreads if there is one, which is not what an interval is read as.
+        """
+        return max(LEAST, -(-self.resamples // 2))
 
     def interval(
         self, values: np.ndarray, level: float | int, method: str = ADJUSTED, estimate: float | int | None = None
     ) -> list[float | None]:
-        """[low, high] of a quantity at `level`, in its own unit; nulls without 20 finite values or two groups.
+        """[low, high] of a quantity at `level`, in its own unit; nulls without `least` finite values or two groups.
 
         Args:
             values: of the quantity on every resample [lanes]; those that are not finite are left out.
@@ -64,7 +75,7 @@ class Doubt:
         check(level, method)
         good = np.isfinite(values)
         finite = np.asarray(values, float)[good]
-        if len(finite) < LEAST or self.groups < 2:
+        if len(finite) < self.least or self.groups < 2:
             return [None, None]
         if method == BCA:
             scores = self.bca_scores(finite, self.influence(finite, good), level, estimate)

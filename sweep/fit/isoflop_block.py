@@ -11,6 +11,8 @@ from sweep.fit.approach3 import Solution
 from sweep.fit.blocks import lines_block, lines_target, refused
 from sweep.fit.bootstrap import interval
 from sweep.fit.interpolation import Interpolated
+from sweep.fit.parabola_bias import parabola_bias
+from sweep.laws import Law
 from sweep.tables.load import Runs
 
 REASONS = {
@@ -30,6 +32,7 @@ NO_FAMILY = "no isoFLOP family: no `budget` column and no three sizes at equal F
 def approach2_block(
     found: IsoFlop | None,
     variant: Interpolated | None,
+    law: Law,
     runs: Runs,
     solution: Solution,
     level: float,
@@ -41,16 +44,20 @@ def approach2_block(
         why, code = reason or NO_FAMILY, "other_inputs" if reason else "no_families"
         empty = {"families": [], "interpolation": {**refused(why), "families": []}}
         return {**refused(why), "code": code, **empty}
-    families = [family_block(found, i, runs, solution, level) for i in range(len(found.members))]
+    bias = parabola_bias(found, law, runs, solution, target)
+    each = np.full(len(found.members), np.nan) if bias is None else bias.families
+    families = [family_block(found, i, runs, each[i], level) for i in range(len(found.members))]
     extra = {"families": families, "interpolation": interpolation_block(variant, level, target)}
     good = [family for family in families if family["status"] == approach2.OK]
     if len(good) < ENOUGH:
         code, reason = verdict(families)
         return {**refused(reason), "code": code, **extra}
-    biases = [family["bias"] for family in good if family["bias"] is not None]
+    biases = [family["bias"] for family in good if np.isfinite(family["bias"])]
+    off = None if bias is None else {"flops": target, "params": bias.params, "tokens": bias.tokens, "a": bias.a}
     return {
         **lines_block(found.params, found.tokens, len(good), level),
         "bias": float(np.mean(biases)) if biases else None,
+        "bias_at_target": off,
         **extra,
     }
 
@@ -71,15 +78,12 @@ def verdict(families: list[dict[str, Any]]) -> tuple[str, str]:
     )
 
 
-def family_block(found: IsoFlop, index: int, runs: Runs, solution: Solution, level: float) -> dict[str, Any]:
-    """One family: its parabola, its vertex or its verdict, its runs."""
+def family_block(found: IsoFlop, index: int, runs: Runs, bias: float, level: float) -> dict[str, Any]:
+    """One family: its parabola, its vertex or its verdict, its runs; `bias` of sweep.fit.parabola_bias."""
     (budget, rows), vertex, precision = found.members[index], found.vertices[index], found.precision[index]
     status = approach2.VERDICTS[vertex.status[0]]
     centre, half = approach2.middle(np.log(runs.params[rows]))
     c0, c1, c2 = vertex.coefficients[0]
-    law = solution.coefficients
-    known = hasattr(law, "alpha") and hasattr(law, "beta")
-    sizes = len(np.unique(runs.params[rows]))
     return {
         "budget": found.flops[index] if budget is None else budget,
         "flops": found.flops[index],
@@ -89,17 +93,23 @@ def family_block(found: IsoFlop, index: int, runs: Runs, solution: Solution, lev
         "params": math.exp(vertex.ln_params[0]) if status == approach2.OK else None,
         "tokens": math.exp(vertex.ln_tokens[0]) if status == approach2.OK else None,
         "loss": vertex.loss[0] if status == approach2.OK else None,
-        "params_interval": interval(np.exp(vertex.ln_params[1:]), level),
+        "params_interval": spread(np.exp(vertex.ln_params[1:]), level),
         "params_ln_sd": precision.ln_params_sd if status == approach2.OK else None,
         "curvature": None if status == approach2.TOO_FEW else 2 * c2,
         "curvature_t": precision.curvature_t,
         "residual_sd": precision.residual_sd,
         "half_width": half,
         "off_centre": vertex.ln_params[0] - centre if status == approach2.OK else None,
-        "bias": approach2.bias(law.alpha, law.beta, half, sizes) if known and sizes >= 3 else None,
+        "bias": bias if status == approach2.OK else np.nan,
         "coefficients": [c0 - c1 * centre + c2 * centre**2, c1 - 2 * c2 * centre, c2],
         "points": [{"params": runs.params[r], "tokens": runs.tokens[r], "loss": runs.loss[r]} for r in rows],
     }
+
+
+def spread(values: np.ndarray, level: float) -> list[float | None]:
+    """[low, high] of the resampled vertices; nulls where they are all one: a parabola goes through any three points."""
+    finite = values[np.isfinite(values)]
+    return interval(values, level) if len(finite) and np.ptp(finite) > 1e-9 * finite[0] else [None, None]
 
 
 def side(runs: Runs, rows: np.ndarray) -> str | None:

@@ -20,9 +20,7 @@ def about_isoflop(record: Mapping[str, Any]) -> list[dict[str, str]]:
     families = [family for family in block["families"] if family["status"] == "ok"]
     odd = [family for family in block["families"] if family["status"] != "ok"]
     found = []
-    worst = max((abs(family["bias"] or 0) for family in families), default=0)
-    if worst > BIASED:
-        found.append(warning("parabola_bias", f"approach 2: wide families bias its N* by up to {worst:.0%}"))
+    found += bias(block, families)
     off = [family for family in families if abs(family["off_centre"]) > math.log(OFF_CENTRE)]
     if off:
         furthest = max(off, key=lambda family: abs(family["off_centre"]))
@@ -44,6 +42,18 @@ def about_isoflop(record: Mapping[str, Any]) -> list[dict[str, str]]:
         message = f"approach 2 leaves out {len(odd)} of {len(odd) + len(families)} families: {listed}"
         found.append(warning("families_without_minimum", message))
     return found
+
+
+def bias(block: Mapping[str, Any], families: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """A word where parabolas through these sizes miss the law's own optimum."""
+    worst = max((family["bias"] or 0.0 for family in families), key=abs, default=0.0)
+    there = block.get("bias_at_target") or {}
+    off = there.get("params") or 0.0
+    if max(abs(worst), abs(math.log1p(off))) <= BIASED:
+        return []
+    message = f"approach 2: parabolas through these sizes put N* up to {math.expm1(worst):+.0%} off within the families"
+    message += f", {off:+.0%} at {there['flops']:.3g} FLOPs" if off else ""
+    return [warning("parabola_bias", f"{message}, by the fitted law; trust approach 3")]
 
 
 def drift(families: list[Mapping[str, Any]]) -> tuple[float, float]:

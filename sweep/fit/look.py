@@ -10,6 +10,7 @@ from sweep import laws
 from sweep.fit.approach2 import families
 from sweep.fit.best import BY_COMPUTE
 from sweep.fit.conditioning import LIMIT
+from sweep.fit.order import once
 from sweep.fit.quick import SAMPLE, Quick, quick, sample
 from sweep.fit.result import plain
 from sweep.tables.further import fed
@@ -44,6 +45,8 @@ def look(
     runs, problems, count = examine(source, columns, where, **units)
     if runs is None:
         return plain(report(problems, {"rows": count, "identifiable": {}, "families": []}))
+    runs, listed = once(runs), len(runs)
+    problems = [*problems, *(p for p in runs.remarks if p not in problems)]
     law = laws.get("additive")  # the one whose residuals are looked at
     main, refused = judge(law, runs)
     judged = {law.id: (main, [p.code for p in refused]), **others(source, columns, where, runs, units)}
@@ -51,7 +54,7 @@ def look(
     copies, again = repeats(runs)
     found = suspects(runs, main)
     data = {
-        "rows": len(runs),
+        "rows": listed,
         "source": runs.source,
         "identifiable": {id: identifiable(found, why) for id, (found, why) in judged.items()},
         "laws": {id: told(found, why) for id, (found, why) in judged.items()},

@@ -112,7 +112,7 @@ def predict(
     far = reach(law, record, question)
     with np.errstate(all="ignore"):
         spread = np.log(inputs.predict(law, lanes, question))
-    if np.isfinite(spread).sum() >= 20 and doubt.groups >= 2:
+    if np.isfinite(spread).sum() >= doubt.least and doubt.groups >= 2:
         middle = np.nanmedian(spread)
         beyond = (far["compute"] or 0.0) > 1
         wider = doubt.widening(spread, level) * (backtest_widening(record) if beyond else 1.0)
@@ -167,7 +167,7 @@ def noise(record: Mapping[str, Any], count: int) -> np.ndarray:
 
     Widened by sqrt(n / (n - parameters)), because a fit makes its residuals small.
     """
-    residual = np.array([point["residual"] for point in record["points"]])
+    residual = np.sort([point["residual"] for point in record["points"]])  # whatever the order of the rows
     widen = math.sqrt(len(residual) / max(len(residual) - len(record["params"]), 1))
     return np.exp(widen * np.random.default_rng(record["seed"]).choice(residual, count))
 

@@ -10,6 +10,7 @@ from sweep.fit import approach1, approach2, approach3, blocks, interpolation, is
 from sweep.fit.best import BY_COMPUTE, exponents, fixed_inputs
 from sweep.fit.interval import ADJUSTED, PERCENTILE, Doubt
 from sweep.fit.objective import Objective
+from sweep.fit.profile import one_sided
 from sweep.fit.result import optimum, standard_error
 from sweep.laws import Law
 from sweep.tables.load import Runs
@@ -55,6 +56,7 @@ def record_of(
     residuals, k, fixed = points(law, runs, solution.predicted), flops_per_param_token(runs), fixed_inputs(law, runs)
     a, b = exponents(law, solution.coefficients, target, k, fixed)
     alone = law_alone(law, runs)
+    at_bound = one_sided(law, runs, objective, solution, level) if doubt.resamples else {}
     record: dict[str, Any] = {
         "law": law.id,
         "formula": law.formula,
@@ -69,14 +71,15 @@ def record_of(
         "n": len(runs),
         "groups": doubt.groups,
         **{key: settings[key] for key in ("level", "bootstrap", "seed", "where", "despite")},
-        "se": {name: standard_error(v) for name, v in lanes.items()},
-        "interval": {name: doubt.interval(v, level) for name, v in lanes.items()},
+        "se": {name: standard_error(v, doubt.least) for name, v in lanes.items()},
+        "interval": {name: doubt.interval(v, level) for name, v in lanes.items()} | at_bound,
         "interval_method": ADJUSTED,
-        "percentile_interval": {name: doubt.interval(v, level, PERCENTILE) for name, v in lanes.items()},
+        "percentile_interval": {name: doubt.interval(v, level, PERCENTILE) for name, v in lanes.items()} | at_bound,
+        "one_sided": list(at_bound),
         "allocation": {"a": a, "b": b},
         "approach1": blocks.approach1_block(found.envelope, level, alone),
         "approach2": isoflop_block.approach2_block(
-            found.isoflop, found.interpolated, runs, solution, level, target, alone
+            found.isoflop, found.interpolated, law, runs, solution, level, target, alone
         ),
         "approach3": blocks.approach3_block(law, solution, found.resamples, doubt, level, (target, k, fixed)),
         "source": runs.source,
@@ -125,7 +128,7 @@ def ranges(law: Law, runs: Runs) -> dict[str, list[float]]:
 
 
 def points(law: Law, runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
-    """One entry a run, its loss or what else the law predicts under the name of that column.
+    """One entry a run in the order of the table, its loss or what else the law predicts by the name of that column.
 
     residual = ln loss - ln predicted: positive where the run lies above the law.
     """
@@ -135,4 +138,6 @@ def points(law: Law, runs: Runs, predicted: np.ndarray) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
     ]
-    return [{"trial": t, **row} for t, row in zip(runs.trial, rows, strict=True)] if runs.trial else rows
+    if runs.trial:
+        rows = [{"trial": t, **row} for t, row in zip(runs.trial, rows, strict=True)]
+    return [rows[i] for i in np.argsort(runs.row, kind="stable")]

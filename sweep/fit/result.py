@@ -21,6 +21,7 @@ from sweep.tables import io
 __all__ = ["Fit", "Optimum", "Prediction", "coefficients_of", "optimum", "plain", "warning"]
 
 USABLE = ("converged", "at_bound")  # an optimum at a bound is an answer too
+NOT_RUN = "not_run"  # cut off by an interrupt
 FIT_FILE, LANES_FILE = "fit.json", "lanes.parquet"
 COUNTS = np.dtype("<u2")  # of `drawn` on disk
 
@@ -74,7 +75,8 @@ class Fit:
     @property
     def doubt(self) -> Doubt:
         """What turns values on the usable resamples into intervals."""
-        return Doubt(self.drawn[self.usable], self.record["groups"], self.record["n"], len(self.law.names))
+        made = int(np.sum(self.verdict != NOT_RUN))
+        return Doubt(self.drawn[self.usable], self.record["groups"], self.record["n"], len(self.law.names), made)
 
     def interval(self, name: str, level: float | None = None, method: str = ADJUSTED) -> list[float | None]:
         """Interval [low, high] of a parameter, or of the exponents `a` and `b` of N* and D*.
@@ -86,6 +88,9 @@ class Fit:
         Raises:
             InputError: no such quantity, level or method.
         """
+        if name in self.record.get("one_sided", ()):  # of the profile, which takes the table to make
+            own = self.at_level(level)["level"] == self.record["level"] and method == ADJUSTED
+            return self.record["interval"][name] if own else [None, None]
         values = {**self.params, **self.exponents(self.coefficients)}
         if name not in values:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(values)}")
@@ -162,7 +167,7 @@ class Fit:
         columns = {
             "name": [name for name, *_ in rows],
             "value": [plain(float(value)) for _, value, *_ in rows],
-            "se": [standard_error(np.asarray(drawn)) for _, _, drawn, _ in rows],
+            "se": [standard_error(np.asarray(drawn), self.doubt.least) for _, _, drawn, _ in rows],
             "low": [pair[0] for *_, pair in rows],
             "high": [pair[1] for *_, pair in rows],
             "verdict": [self.status] * len(rows),
@@ -247,10 +252,10 @@ def damaged(file: Path, error: Exception) -> InputError:
     return InputError(f"{file}: not a fit that this version can read ({why}); fit again with `sweep fit TABLE --out …`")
 
 
-def standard_error(values: np.ndarray) -> float | None:
-    """Standard deviation over the resamples [lanes]; None with fewer than 20 that are finite."""
+def standard_error(values: np.ndarray, least: int) -> float | None:
+    """Standard deviation over the resamples [lanes]; None with fewer than `least` that are finite."""
     finite = values[np.isfinite(values)]
-    return float(finite.std()) if len(finite) >= 20 else None
+    return float(finite.std()) if len(finite) >= least else None
 
 
 def coefficients_of(law: laws.Law, values: Mapping[str, Any]) -> Any:

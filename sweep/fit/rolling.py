@@ -19,6 +19,7 @@ from sweep.fit.diagnostics.backtest import Backtest, backtest, origins
 from sweep.fit.diagnostics.fitted import Fitted
 from sweep.fit.fit import check_loss
 from sweep.fit.objective import Objective
+from sweep.fit.order import in_order
 from sweep.fit.record import flops_per_param_token
 from sweep.laws import Law
 from sweep.tables import further
@@ -126,7 +127,7 @@ def attempt(
     units: Mapping[str, Any],
 ) -> tuple[Fitted | None, Refusal | None]:
     """A law fitted to the whole table, or why it is refused."""
-    runs = load(source, columns, where, law=law, **units)
+    runs = in_order(load(source, columns, where, law=law, **units))
     try:
         enforce(refusals(runs, law), ())
         solution = fit_law(law, runs, objective)

@@ -21,6 +21,7 @@ CURES = {
     "starts_disagree": "compare --objective log_mse; more runs",
     "lanes_at_bound": "add a larger budget and wider families",
     "extrapolation": "train a larger budget, or ask for a nearer --compute",
+    "interval_withheld": "add budgets and sizes until most resamples have an optimum; do not plan on this one",
     "wide": "add budgets; repeat runs with other seeds",
     "few_groups": "more sizes and budgets",
     "families_without_minimum": "widen the families toward the side of the least loss",
@@ -139,6 +140,9 @@ def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if reach > 10.001:
         found.append(warning("extrapolation", f"the target is {reach:.3g} x the largest fitted compute"))
     low, high = target["approach3"]["params_interval"]
+    if target["approach3"]["params"] is not None and low is None and record["bootstrap"]:
+        message = "no interval of N* at the target: fewer than half of the resamples, or fewer than 20, have one"
+        found.append(warning("interval_withheld", message))
     if low and high and high > 10 * low:
         message = f"N* at the target is known to a factor {high / low:.2g} only: {low:.2g} to {high:.2g}"
         found.append(warning("wide", message))

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from sweep import laws
-from sweep.fit.interval import LEAST
 from sweep.fit.predict import backtest_widening
 from sweep.fit.result import plain
 from sweep.plan.known import MODELS
@@ -73,7 +72,7 @@ def present(powers: Powers) -> dict[str, float]:
 def lanes_block(source: Source) -> dict[str, Any] | None:
     """The resamples, and what the intervals need of them; None where there are too few for any."""
     lanes, doubt, level = source.lanes, source.doubt, source.level
-    if lanes is None or doubt is None or level is None or doubt.groups < 2 or len(doubt.drawn) < LEAST:
+    if lanes is None or doubt is None or level is None or doubt.groups < 2 or len(doubt.drawn) < doubt.least:
         return None
     count, groups = doubt.drawn.shape
     columns = {name: value for name, value in exported(lanes)._asdict().items() if value is not None}
@@ -86,6 +85,7 @@ def lanes_block(source: Source) -> dict[str, Any] | None:
         else None,
         "level": level,
         "reach": doubt.reach(level),
+        "least": doubt.least,
         "widening": backtest_widening(source.record),
         "largest": source.record["range"]["flops"][1],
     }

@@ -11,7 +11,9 @@ def under_parabolas(record: dict[str, Any], row: Callable[[str, dict[str, Any], 
     lines = []
     if variant["status"] == "ok":
         lines.append(row("  or interpolated", variant, variant["target"]))
-    if block.get("bias") is not None:
-        tokens = "tokens the other way"
-        lines.append(f"  a parabola's own bias, about (alpha - beta) h^2 / 10: N* {block['bias']:+.1%}, {tokens}")
+    off = block.get("bias_at_target") or {}
+    if off.get("params") is not None and off.get("tokens") is not None:
+        lines.append(
+            f"  parabolas' own bias on these sizes, by the law below: N* {off['params']:+.1%}, D* {off['tokens']:+.1%}"
+        )
     return lines

@@ -21,12 +21,28 @@ def describe(found: Fit) -> str:
         f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln {found.law.target}",
         r["units"]["statement"],
         "",
-        f"{r['formula']}     {r['level']:.0%} interval of {r['bootstrap']} resamples",
+        f"{r['formula']}     {intervals(r)}",
     ]
     wide = max(6, *map(len, r["params"]))
-    law = [f"  {name:{wide}s} {show(value):>11s}   {span(r['interval'][name])}" for name, value in r["params"].items()]
+    law = [
+        f"  {name:{wide}s} {show(value):>11s}   {span(r['interval'][name])}{side(r, name)}".rstrip()
+        for name, value in r["params"].items()
+    ]
     approaches = ["", *side_by_side(r)] if found.law.target == "loss" else []
     return "\n".join([*head, *law, *approaches, *diagnosed(r, found.law.target), *notes(r)])
+
+
+def intervals(r: dict[str, Any]) -> str:
+    """What the intervals are, or that there are none."""
+    if not r["bootstrap"]:
+        return "no resamples, so no intervals"
+    return f"{r['level']:.0%} interval of {r['bootstrap']} resamples"
+
+
+def side(r: dict[str, Any], name: str) -> str:
+    """What is special about the interval of a coefficient at its bound."""
+    known = name in r.get("one_sided", ()) and r["interval"][name][0] is not None
+    return " one-sided: from its bound, by its profile" if known else ""
 
 
 def side_by_side(r: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sweep.fit import approach2
-from sweep.fit.approach2 import bias, families, isoflop, line_weights, lines, vertices
+from sweep.fit.approach2 import families, isoflop, line_weights, lines, vertices
 from sweep.laws import additive
 from sweep.laws.additive import Additive
 from sweep.tables.load import load
@@ -133,21 +133,6 @@ def parabola_error(surface, grid, span):
 def test_published_bias_of_noise_free_parabolas(surface, grid, errors):
     found = [parabola_error(SURFACES[surface], grid, span) for span in SPANS]
     assert found == pytest.approx(errors, abs=0.02)
-
-
-@pytest.mark.parametrize("surface", SURFACES)
-def test_bias_formula(simulate, surface):
-    law = SURFACES[surface]
-    for span in (2, 4):
-        found = alone(load(simulate(BUDGETS, law=law, sizes=15, span=span)))
-        shift = found.vertices[0].ln_params[0] - np.log(additive.optimum(law, BUDGETS[0])[0])
-        assert shift == pytest.approx(bias(law.alpha, law.beta, np.log(span), 15), rel=0.02, abs=1e-9)
-    assert bias(0.34, 0.28, np.log(4)) == pytest.approx(0.06 * np.log(4) ** 2 / 10)
-    sizes = [bias(0.34, 0.28, np.log(4), 15), bias(0.34, 0.28, np.log(4))]
-    assert sizes[0] == pytest.approx(
-        0.013100, abs=2e-6
-    )  # worked example at the printed coefficients of Hoffmann et al.
-    assert bias(0.34, 0.28, np.log(4), 10**6) == pytest.approx(sizes[1], rel=1e-5)
 
 
 def test_exponents_of_noise_free_families(simulate, law):

@@ -22,6 +22,7 @@ REACHES = (
     100.0,
 )  # largest compute over that of the origin; the first is the largest budget alone
 WITHIN = 1.05  # FLOPs of one budget
+EXACT = 1 + 1e-4  # a budget at 3 times another's is that, whatever products of rounded sizes and horizons make of it
 HELD_OUT = 3  # at least
 RESAMPLES = 48  # of each origin: the spread is known to 10 %
 
@@ -76,7 +77,7 @@ def origins(fitted: Fitted) -> np.ndarray:
             first = c
     chosen: list[float] = []
     for reach in REACHES:
-        edge = next((c for c in edges[1:] if c * reach <= level.max() and np.sum(level > c) >= HELD_OUT), None)
+        edge = next((c for c in edges[1:] if c * reach <= EXACT * level.max() and np.sum(level > c) >= HELD_OUT), None)
         if edge is None or edge in chosen or np.sum(level <= edge) < 2 * len(fitted.law.names):
             continue
         if identifiable(fitted, level <= edge):
@@ -109,14 +110,22 @@ def backtest(fitted: Fitted, seed: int = 0, kept: np.ndarray | None = None, coun
         residual = np.log(runs.loss) - predicted[i]
         widen = np.sqrt(rows.sum() / max(rows.sum() - len(fitted.law.names), 1))
         noise = widen * np.quantile(np.abs(residual[rows]), fitted.level) / z
-        low, high = np.nanquantile(resampled[i][:, out], [0.16, 0.84], axis=0)  # a lane that ran away moves no quantile
-        spread = (high - low) / 2
+        spread = half_width(resampled[i][:, out])
         same = np.full(len(out), cuts[i])
         parts.append(
             (out, same, runs.flops[out] / cuts[i], residual[out], np.exp(predicted[i][out]), spread,
              np.maximum(np.hypot(spread, noise), ROUNDING), resampled[i][:, out].T)
         )  # fmt: skip
     return Backtest(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def half_width(values: np.ndarray) -> np.ndarray:
+    """Half of the central 68 percent of the finite values of each column [lanes, m]; infinite where there are none.
+
+    A lane that ran away moves no quantile.
+    """
+    columns = (column[np.isfinite(column)] for column in values.T)
+    return np.array([np.ptp(np.quantile(x, [0.16, 0.84])) / 2 if len(x) else np.inf for x in columns])
 
 
 def backtest_block(fitted: Fitted, found: Backtest | None) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def trend(x: np.ndarray, residual: np.ndarray, group: np.ndarray, fitted: Fitted
     columns = [np.ones_like(u), u]
     if len(np.unique(np.round(u, 2))) > 2:
         columns.append(u**2)
-    design, _ = np.linalg.qr(np.stack(columns, axis=1))  # slope and bend apart: each beside the lower orders
+    design, upper = np.linalg.qr(np.stack(columns, axis=1))  # slope and bend apart: each beside the lower orders
+    design = design * np.where(np.diag(upper) < 0, -1.0, 1.0)  # signs of a QR are arbitrary: rising, and open upward
     amount = design.T @ residual
     left = residual - design @ amount
     score = np.zeros((len(clusters), len(columns)))

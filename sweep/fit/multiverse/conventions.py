@@ -9,6 +9,7 @@ import numpy as np
 from sweep.errors import InputError
 from sweep.fit.best import BY_COMPUTE
 from sweep.fit.multiverse.axes import Axes, choose, is_expression
+from sweep.fit.order import in_order, ordered
 from sweep.fit.result import warning
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 from sweep.tables.load import Runs, load, read_source
@@ -68,9 +69,11 @@ def read(source: Any, columns: Mapping[str, str], options: Mapping[str, Any], ax
         return counted(source, columns, options, text, runs) if known else None
 
     params = choose("counts", found, axes.counts, {}, widen)
-    order = canonical(runs)
-    params = {name: values[order] for name, values in params.items()}
-    runs = ordered(runs, order)
+    whole, runs = runs, in_order(runs)
+    told += [warning(p.code, p.message) for p in runs.remarks if p not in whole.remarks]
+    number = {row: i for i, row in enumerate(whole.row.tolist())}
+    place = [number[row] for row in runs.row.tolist()]
+    params = {name: values[place] for name, values in params.items()}
     column = runs.convention["flops"].removeprefix("column ")
     flops = choose("flops", {"6nd": SIX, column: runs.flops} if column != "6nd" else {"6nd": SIX}, axes.flops, {}, none)
     per = {(count, name): per_token(values, runs, p) for count, p in params.items() for name, values in flops.items()}
@@ -104,23 +107,6 @@ def with_further(runs: Runs, more: Runs) -> Runs:
     if not np.array_equal(runs.row, more.row):
         raise InputError(f"{runs.source}: laws that read points of curves cannot be fitted beside laws of whole runs")
     return replace(runs, further={**runs.further, **more.further})
-
-
-def canonical(runs: Runs) -> np.ndarray:
-    """An order of the rows that does not depend on how the table lists them."""
-    return np.lexsort((runs.flops, runs.loss, runs.tokens, runs.params))
-
-
-def ordered(runs: Runs, order: np.ndarray) -> Runs:
-    """The runs in another order, their groups numbered as they come."""
-    names = ("params", "tokens", "flops", "loss", "budget", "row")
-    labels = runs.group[order]
-    _, first, group = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
-    trial = [runs.trial[i] for i in order.tolist()] if runs.trial else None
-    kept = {name: getattr(runs, name)[order] for name in names}
-    further = {name: values[..., order] for name, values in runs.further.items()}
-    return replace(runs, **kept, further=further, group=rank[group], trial=trial, curves=None)
 
 
 def taken(runs: Runs, kept: np.ndarray, params: np.ndarray) -> Runs:

@@ -1,6 +1,5 @@
 // Intervals from the resamples of a fit: the `adjusted` method of sweep/fit/interval.py, whose docstring explains it.
 
-const LEAST = 20; // values without which there is no interval
 
 /** Distribution function of the normal distribution, by its power series (Marsaglia 2004); for |z| below 7. */
 function normalCdf(z) {
@@ -19,7 +18,8 @@ function normalQuantile(p) {
 
 /** What turns values on the lanes into intervals. */
 class Doubt {
-  /** given: {lanes, groups, level, reach, drawn: Uint8Array [lanes, groups] or null}. */
+  /** given: {lanes, groups, level, reach, least: values without which there is no interval,
+   *  drawn: Uint8Array [lanes, groups] or null}. */
   constructor(given) {
     Object.assign(this, given);
     this.scores = new Map();
@@ -27,11 +27,11 @@ class Doubt {
     this.products = null;
   }
 
-  /** [low, high] of values on the lanes; nulls without 20 that are finite. */
+  /** [low, high] of values on the lanes; nulls without `least` that are finite. */
   interval(values) {
     const good = [];
     for (let i = 0; i < values.length; i++) if (Number.isFinite(values[i])) good.push(i);
-    if (good.length < LEAST) return [null, null];
+    if (good.length < this.least) return [null, null];
     const order = Uint32Array.from(good).sort((i, j) => values[i] - values[j]);
     const z = Math.sqrt(this.share(values, good, order)) * this.reach;
     const sorted = Float64Array.from(order, i => values[i]);
