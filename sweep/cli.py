@@ -68,7 +68,16 @@ def listed(verbs: Iterable[str]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. Messages speak of options meanwhile, not of arguments."""
+    before, SweepError.on_command_line = SweepError.on_command_line, True
+    try:
+        return respond(argv)
+    finally:
+        SweepError.on_command_line = before
+
+
+def respond(argv: list[str] | None) -> int:
+    """The output of one command, or its problem as one line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
     words = [w for w in words if w != "--json"]

@@ -4,11 +4,26 @@ Exit codes of the command line: 0 done, 1 the user's input is wrong, 2 refused b
 fault of ours.
 """
 
+from typing import ClassVar
+
+from sweep.wording import as_arguments
+
 
 class SweepError(Exception):
-    """A problem to report to the user in one line, without a traceback."""
+    """A problem to report to the user in one line, without a traceback.
+
+    Messages are written in the words of the command line; to who calls a function they speak of its arguments.
+
+    Attributes:
+        on_command_line: whether the command line is at work.
+    """
 
     exit_code = 1
+    on_command_line: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if SweepError.on_command_line else as_arguments(text)
 
 
 class InputError(SweepError):

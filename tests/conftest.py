@@ -20,6 +20,14 @@ DATASETS = Path(os.environ.get("SWEEP_DATASETS", Path(__file__).parents[2] / "sh
 MOST_MAPS = 20_000  # regions of memory; Linux grants a process 65,530, and a program of XLA's takes about ten
 
 
+@pytest.fixture(scope="session", autouse=True)
+def options_are_spoken_of() -> None:
+    """Messages are tested in the words of the command line; tests/test_wording.py has those of Python."""
+    from sweep.errors import SweepError
+
+    SweepError.on_command_line = True
+
+
 @pytest.fixture(scope="module", autouse=True)
 def few_programs() -> Iterator[None]:
     """Let go of compiled programs before a worker has so many that the next one cannot be mapped and breaks it."""

@@ -94,7 +94,7 @@ def where(text: str, runs: Runs) -> np.ndarray | None:
     try:
         return select(text, columns(runs))
     except InputError as error:
-        raise InputError(str(error).replace("--where", "--subsets", 1)) from None
+        raise InputError(str(error.args[0]).replace("--where", "--subsets", 1)) from None
 
 
 def weight(text: str, runs: Runs) -> np.ndarray | None:
@@ -104,7 +104,7 @@ def weight(text: str, runs: Runs) -> np.ndarray | None:
     try:
         values = compute(text, columns(runs))
     except InputError as error:
-        raise InputError(str(error).replace("--columns", "--weights", 1)) from None
+        raise InputError(str(error.args[0]).replace("--columns", "--weights", 1)) from None
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise InputError(f"--weights {text!r}: every weight must be a positive number")
     return values
