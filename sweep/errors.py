@@ -9,6 +9,11 @@ from typing import ClassVar
 from sweep.wording import as_arguments
 
 
+def one_line(text: str) -> str:
+    """`text` with line breaks and whatever else a terminal would act on as escapes: a file's own names stand in it."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 class SweepError(Exception):
     """A problem to report to the user in one line, without a traceback.
 
@@ -24,6 +29,9 @@ class SweepError(Exception):
     def __str__(self) -> str:
         text = super().__str__()
         return text if SweepError.on_command_line else as_arguments(text)
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 class InputError(SweepError):

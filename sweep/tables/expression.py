@@ -235,10 +235,10 @@ def compare(op: ast.cmpop, left, right, columns: Columns, label: str) -> Answer:
     if isinstance(op, ast.In | ast.NotIn):
         if not isinstance(right, list) or not isinstance(left, np.ndarray):
             raise InputError(f"{label}: `in` needs a column and a list, as in budget in [1e18, 1e19]")
-        here = present(left)
-        yes = some([compare(ast.Eq(), left, x, columns, label).yes for x in right] or [np.zeros(left.shape, bool)])
-        answer = Answer(yes & here, ~yes & here)
-        return Answer(answer.no, answer.yes) if isinstance(op, ast.NotIn) else answer
+        equal = [compare(ast.Eq(), left, item, columns, label) for item in right]
+        nothing = Answer(np.zeros(left.shape, bool), present(left))
+        yes, no = (some([a.yes for a in equal]), every([a.no for a in equal])) if equal else nothing
+        return Answer(no, yes) if isinstance(op, ast.NotIn) else Answer(yes, no)
     if type(op) not in COMPARISONS or isinstance(left, list) or isinstance(right, list):
         raise InputError(f"{label}: {KNOWN}")
     left, right = alike(left, right, label)

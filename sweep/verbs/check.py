@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.errors import one_line
 from sweep.fit.look import look
 from sweep.verbs.output import Output
 from sweep.verbs.table import TableArgs
@@ -50,7 +51,12 @@ def describe(args: Args, data: dict[str, Any]) -> str:
     lines += [f"{'refused' if of[0]['level'] == 'refusal' else 'error':12s} {stated(of)}" for of in kinds(wrong)]
     if not wrong:
         lines.append(f"{'next':12s} {command(args)}")
-    return "\n".join(filter(None, lines))
+    return "\n".join(filter(None, map(printable, lines)))
+
+
+def printable(text: str) -> str:
+    """A topic, of one line or several, without what a terminal would act on."""
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 def command(args: Args) -> str:

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from sweep import laws
-from sweep.fit.quick import differences, quick, sample
+from sweep.fit.quick import differences, quick, sample, solve
 from sweep.laws import additive
 from sweep.tables.load import load
 
@@ -22,6 +22,12 @@ def test_planted_rows_stand_out(simulate):
     assert set(np.flatnonzero(np.abs(away) > 6)) == {4, 30}
     assert away[4] > 0 > away[30]
     assert found.weak == []
+
+
+def test_a_singular_step_is_the_shortest_one():
+    for matrix, moment in ((np.zeros((3, 3)), np.zeros(3)), (np.ones((3, 3)), np.arange(3.0)), (np.eye(3), np.ones(3))):
+        step = solve(matrix, moment)
+        np.testing.assert_allclose(step, np.linalg.lstsq(matrix, moment, rcond=None)[0], atol=1e-12)
 
 
 def test_it_reaches_the_optimum_of_scipy(simulate, law):

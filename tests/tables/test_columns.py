@@ -16,6 +16,39 @@ def test_tokens_from_flops():
     assert runs.convention == {"params": "column N", "flops": "column C"}
 
 
+def test_names_with_blanks_and_brackets():
+    """As headers of published tables: the whole name, or quoted within an expression."""
+    table = {"N (M)": [1.0, 2.0, 4.0], "tok-ens": [1e8, 2e8, 4e8], "val loss": ["4.0", "3.5", "3.1"]}
+    runs = load(table, {"params": "'N (M)'*1e6", "tokens": "tok-ens", "loss": "val loss"}, where="'N (M)' > 1")
+    assert (runs.params.tolist(), runs.loss.tolist()) == ([2e6, 4e6], [3.5, 3.1])
+    assert load(table, {"params": "`N (M)`*1e6", "tokens": "tok-ens", "loss": "'val loss'"}).loss.tolist() == [
+        4,
+        3.5,
+        3.1,
+    ]
+    for params, message in (
+        ("N (m)", r"no column 'N \(m\)'; did you mean 'N \(M\)'"),
+        ("'N'*1e6", "'N'.* is not a number"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load(table, {"params": params, "tokens": "tok-ens", "loss": "val loss"})
+
+
+def test_all_missing_columns_are_named_at_once():
+    with pytest.raises(
+        InputError, match=r"no columns 'params', 'tokens', 'loss'; columns: x, C \(name them: --columns params=… tokens"
+    ):
+        load({"x": [1.0], "C": [1e15]})
+    with pytest.raises(InputError, match=r"no columns 'N', 'L'; .*--columns params=… loss=val_loss\)"):
+        load({"x": [1.0], "D": [1e9], "val_loss": [3.0]}, {"params": "N", "tokens": "D", "loss": "L"})
+
+
+def test_many_errors_are_counted():
+    table = {"params": ["a", "b", "3e6"], "tokens": [1e8, None, 3e8], "loss": [3.0, 2.9, 2.8]}
+    with pytest.raises(InputError, match=r"row 1, column params: 'a' is not a number \(and 2 more: sweep check lists"):
+        load(table)
+
+
 def test_scaled_and_written_inputs():
     table = {"N": ["1M", "2M", "4M"], "D": [0.1, 0.2, 0.4], "loss": [4.0, 3.5, 3.1]}
     runs = load(table, {"params": "N", "tokens": "D*1e9"})

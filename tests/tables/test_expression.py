@@ -58,6 +58,51 @@ def test_what_is_not_a_filter(expression, message):
         select(expression, COLUMNS)
 
 
+TEXTS = {
+    "loss": np.array(["3.5", "OOM", None, "2.5"], object),
+    "size": np.array(["350M", "1.2B", "70k", "big"], object),
+    "N (M)": np.array([70.0, 150.0, np.nan, 400.0]),
+    "my data": np.array(["c4", "c4", "pile", None], object),
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "rows"),
+    [
+        ("loss > 0", [0, 3]),  # a cell that is no number satisfies nothing
+        ("loss <= 0", []),
+        ("not loss > 3", [3]),  # nor does it satisfy a negation
+        ("not (loss > 3 and size > 0)", [3]),  # false and unknown is false
+        ("loss > 3 or size > 1e8", [0, 1]),
+        ("size > 1e8", [0, 1]),
+        ("0.06e6 < size < 1e9", [0, 2]),
+        ("size == 3.5e8", [0]),
+        ("size == '350M'", [0]),  # beside text it is text
+        ("loss in [3.5, 2.5]", [0, 3]),
+        ("loss not in [3.5]", [3]),
+        ("size / 1e6 > loss", [0]),
+        ("'N (M)' > 100", [1, 3]),
+        ("`N (M)` > 100", [1, 3]),
+        ("100 < 'N (M)'", [1, 3]),
+        ("'my data' == 'c4'", [0, 1]),
+        ("'my data' in ['c4']", [0, 1]),
+        ("`my data` != 'c4' and 1 == 1", [2]),
+        ("'N (M)' * 1e7 > size", [0, 1]),
+    ],
+)
+def test_text_beside_numbers_and_quoted_names(expression, rows):
+    assert np.flatnonzero(select(expression, TEXTS)).tolist() == rows
+
+
+def test_quoted_names_in_computed_columns():
+    np.testing.assert_array_equal(compute("'N (M)'*1e6", TEXTS), [7e7, 1.5e8, np.nan, 4e8])
+    np.testing.assert_array_equal(compute("log(`N (M)`)", TEXTS), np.log(TEXTS["N (M)"]))
+    np.testing.assert_array_equal(compute("size", TEXTS), [3.5e8, 1.2e9, 7e4, np.nan])
+    with pytest.raises(InputError, match=r"'N \(B\)'.* is not a number; did you mean 'N \(M\)'"):
+        compute("'N (B)'*1e9", TEXTS)
+    assert names_in("'N (M)' > 1 and `my data` == 'c4' or -'a' < log('b')") == {"N (M)", "my data", "a", "b", "log"}
+
+
 def test_computed_columns():
     np.testing.assert_allclose(compute("6 * epochs * (epochs + 1)", COLUMNS), [12, 4.5, 120, 12])
     np.testing.assert_allclose(compute("log(epochs)", COLUMNS), np.log(COLUMNS["epochs"]))

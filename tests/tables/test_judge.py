@@ -60,6 +60,16 @@ def test_collinear_by_another_slope_and_within_a_scatter():
     assert codes(ladder(1.0, scatter=0.03)) == ["collinear"]
 
 
+@pytest.mark.parametrize("key", ["params", "tokens"])
+def test_a_law_of_other_inputs_where_one_of_the_two_does_not_vary(key):
+    """FLOPs and tokens per parameter both vary, along one line."""
+    grid = {name: np.geomspace(1e8, 1e10, 9) for name in ("params", "tokens")}
+    runs = load({**ARRAYS, **grid, key: np.full(9, 1e9)})
+    (problem,) = refusals(runs, laws.get("overtrain"))
+    assert problem.code == "collinear"
+    assert f"same {key}; flops and tokens_per_param follow from each other: vary {key}" in problem.message
+
+
 def test_intervals_of_six_rows():
     runs = load({k: v[:6] for k, v in ARRAYS.items()})
     assert codes(runs, "additive_tied", 1000) == ["few_for_intervals"]
