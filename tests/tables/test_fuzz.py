@@ -9,9 +9,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ from sweep.tables.expression import compute, select
 from sweep.tables.load import load
 from sweep.tables.read import TableFile
 from sweep.verbs import check
+from tests.tables.kinds import KINDS, column
 
 SLOWEST = 5.0  # CPU seconds
 EXAMPLES = int(os.environ.get("SWEEP_FUZZ", "50"))
@@ -60,7 +60,7 @@ NAMES = st.one_of(
 )
 
 
-def answer(ask: Callable[[], object]) -> object:
+def answer(ask: Callable[[], object]) -> Any:
     """What `ask` returns, or the one line with which it stops."""
     began = time.process_time()
     try:
@@ -163,7 +163,7 @@ def python_reads(text: str, counts: bool) -> float:
 @fuzz
 @given(
     st.sampled_from(["t.csv", "t.json", "t.jsonl", "t.md", "t.csv.gz"]),
-    st.lists(st.tuples(WRITTEN, WRITTEN, WRITTEN), min_size=1, max_size=8),
+    st.lists(st.tuples(WRITTEN, WRITTEN, WRITTEN.filter(lambda text: text[-1:] not in "MB")), min_size=1, max_size=8),
 )
 def test_no_number_but_those_in_the_cells(form, rows):
     """What passes is what Python reads in that row; what Python reads and is a run's value passes."""
@@ -186,7 +186,7 @@ def test_no_number_but_those_in_the_cells(form, rows):
         file.write_bytes(text)
         runs = answer(lambda: load(file, {"params": "params", "tokens": "tokens"}, where, units="nats"))
     if isinstance(runs, str):
-        assert not good or "did you mean" in runs or "curves" in runs, runs
+        assert not good or any(word in runs for word in ("did you mean", "look", "fewer")), runs
         return
     assert [*zip(runs.params, runs.tokens, runs.loss, strict=True)] == good
 
@@ -206,49 +206,6 @@ JSON = st.recursive(
 )
 def test_any_json(value):
     look_at("t.json", json.dumps(value).encode())
-
-
-KINDS = [
-    pa.date32(), pa.date64(), pa.timestamp("ns"), pa.timestamp("s"), pa.timestamp("us", "Europe/Berlin"),
-    pa.timestamp("ms", "Mars/Olympus"), pa.time32("s"), pa.time64("us"), pa.duration("ms"), pa.binary(), pa.binary(4),
-    pa.large_binary(), pa.string(), pa.large_string(), pa.int8(), pa.uint64(), pa.float16(), pa.float32(), pa.bool_(),
-    pa.null(), pa.decimal128(20, 3), pa.decimal256(60, 0), pa.list_(pa.float64()), pa.list_(pa.timestamp("s")),
-    pa.dictionary(pa.int32(), pa.string()), pa.struct([("a", pa.timestamp("s"))]), pa.map_(pa.string(), pa.int64()),
-]  # fmt: skip
-
-
-def column(kind: pa.DataType, seed: int) -> pa.Array:
-    """Twelve values of a kind, extreme ones among them."""
-    rng = np.random.default_rng(seed)
-    whole = rng.choice([0, 1, -1, 7, 2**31 - 1, -(2**31), 2**52, 10**9], 12)
-    gaps = rng.random(12) < 0.2
-    if pa.types.is_nested(kind):
-        inner = {"list": [[1e9]] * 12, "map": [[("k", 1)]] * 12, "struct": [{"a": None}] * 12}
-        values = next(v for k, v in inner.items() if str(kind).startswith(k))
-        return pa.array([[]] * 12 if kind == pa.list_(pa.timestamp("s")) else values, kind)
-    if pa.types.is_null(kind):
-        return pa.nulls(12)
-    if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = rng.choice(["a", "1e9", "", "ü", "nan", "diverged", "3.5"], 12).tolist()
-        return pa.array(texts, pa.string(), mask=gaps).cast(kind)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return pa.array([bytes(rng.integers(0, 256, 4, dtype=np.uint8)) for _ in range(12)], kind, mask=gaps)
-    if pa.types.is_decimal(kind):
-        return pa.array([None if gap else Decimal(int(x) % 127) for x, gap in zip(whole, gaps, strict=True)], kind)
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return pa.array(np.abs(whole) % (2 if pa.types.is_boolean(kind) else 127), mask=gaps).cast(kind)
-    if pa.types.is_floating(kind):
-        return pa.array(rng.choice([0.0, 1.0, np.nan, np.inf, -1.0, 3e4], 12), mask=gaps).cast(kind)
-    if kind == pa.date32():
-        return pa.array(whole.clip(-(2**31), 2**31 - 1), pa.int32(), mask=gaps).cast(kind)
-    if pa.types.is_time(kind):
-        return pa.array(np.abs(whole) % 86_400, pa.int32() if kind.bit_width == 32 else pa.int64()).cast(kind)
-    days = pa.array(whole, pa.int64(), mask=gaps)
-    return (
-        days.view(kind)
-        if kind != pa.date64()
-        else pa.array([date(2026, 11, 30) + timedelta(i) for i in range(12)], kind)
-    )
 
 
 @fuzz
