@@ -105,7 +105,7 @@ def compare_arms(
             "target": at,
             "shared": shared,
             "pairs": pairs,
-            "warnings": warnings(arms, at, high),
+            "warnings": [*warnings(arms, at, high), *chosen(runs)],
             "verdict": "; ".join(p["verdict"] for p in pairs),
         }
     )
@@ -237,6 +237,11 @@ def described(law: Law, arm: Arm, coefficients: Any) -> dict[str, Any]:
         "status": arm.solution.status,
         "params": dict(zip(law.names, coefficients, strict=True)),
     }
+
+
+def chosen(runs: Runs) -> list[dict[str, str]]:
+    """What the runs were chosen from, if they were."""
+    return [warning(p.code, p.message) for p in runs.remarks if p.code == "best_of"]
 
 
 def warnings(arms: Sequence[Arm], at: float, high: float) -> list[dict[str, str]]:

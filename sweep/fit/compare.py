@@ -49,6 +49,7 @@ def compare(rolled: Sequence[Rolled], objective: Objective, level: float, seed: 
             "groups": len(np.unique(runs.group)),
             "objective": {"kind": objective.kind, "delta": objective.delta if objective.kind == "huber" else None},
             "units": runs.units.statement,
+            "best_of": runs.choice.statement if runs.choice else None,
             "level": level,
             "seed": seed,
             "criterion": f"BIC: {LIKELIHOOD[objective.kind]}; rows of one group count as one run",

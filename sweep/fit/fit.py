@@ -43,6 +43,7 @@ def fit(
     target_compute: float | int | None = None,
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
+    best_of: Sequence[str] = (),
     despite: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     diagnostics: bool = True,
@@ -64,6 +65,8 @@ def fit(
         target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times
             the largest fitted.
         units, bytes_per_token: of the loss, see sweep.tables.units.
+        best_of: columns of settings, such as ("lr", "batch"): the best of each configuration is fitted, and intervals
+            resample configurations (sweep.tables.choice).
         despite: codes of refusals to override; every output that follows says so.
         progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
             the resampling, or the diagnostics: the answer then holds what is finished, with the warning `partial`.
@@ -85,7 +88,10 @@ def fit(
     check_law(form)
     if target_compute is not None and form.target != "loss":
         raise InputError(f"fit: --compute is of laws of the loss; law {law} gives {form.output}")
-    runs = load(source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite, law=form)
+    runs = load(
+        source, columns, where,
+        units=units, bytes_per_token=bytes_per_token, best_of=best_of, despite=despite, law=form,
+    )  # fmt: skip
     runs = in_order(runs)
     judged = [*runs.remarks, *refusals(runs, form, bootstrap)]
     enforce(judged, despite)

@@ -89,11 +89,13 @@ def least(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def noise_of(runs: Runs, sizes: list[tuple[np.ndarray, ...]]) -> tuple[float, str]:
     """(sd of one run's loss, nats/token, where it comes from) of a table, in order of preference.
 
-    `repeats`: scatter of runs of equal params and tokens. `roughness`: how far a size's loss lies off the cubic through
-    its two neighbours on either side, robustly; wide grids that no cubic follows make it too large, never too small.
-    `assumed`: the published noise of seeds, where families have fewer than five sizes.
+    `repeats`: scatter of runs of equal params, tokens and settings. `roughness`: how far a size's loss lies off the
+    cubic through its two neighbours on either side, robustly; wide grids that no cubic follows make it too large, never
+    too small. `assumed`: the published noise of seeds, where families have fewer than five sizes.
     """
-    _, cell, count = np.unique(np.stack([runs.params, runs.tokens]), axis=1, return_inverse=True, return_counts=True)
+    setting = np.zeros(len(runs)) if runs.setting is None else runs.setting
+    keys = np.stack([runs.params, runs.tokens, setting])
+    _, cell, count = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
     freedom = len(runs) - len(count)
     if freedom >= MIN_REPEATS:
         mean = np.bincount(cell, runs.loss) / count

@@ -32,7 +32,7 @@ def look(
 
     Args:
         source, columns, where: as in sweep.tables.load.
-        units: `units`, `bytes_per_token`, as in sweep.tables.load.
+        units: `units`, `bytes_per_token`, `best_of`, as in sweep.tables.load.
 
     Returns:
         `rows` read; `verdict` (`ok`, `error`, `refused`); `problems` [{row, column, code, message, level}];
@@ -143,11 +143,13 @@ def family(runs: Runs, budget: float | None, rows: np.ndarray) -> dict[str, Any]
 def repeats(runs: Runs) -> tuple[list[list[int]], dict[str, Any]]:
     """(groups of row numbers that are copies, what repeated configurations say of the noise of ln loss).
 
-    Rows of one (params, tokens), to 0.1 percent: copies where losses agree within 1e-6, seeds or settings otherwise.
+    Rows of one (params, tokens), to 0.1 percent, and of equal settings: copies where losses agree within 1e-6, seeds
+    otherwise.
     """
     ln_loss = np.log(runs.loss)
-    keys = np.round(np.log(np.stack([runs.params, runs.tokens])) * 1e3)
-    order = np.lexsort((ln_loss, keys[1], keys[0]))
+    setting = np.zeros(len(runs)) if runs.setting is None else runs.setting
+    keys = np.vstack([np.round(np.log(np.stack([runs.params, runs.tokens])) * 1e3), setting])
+    order = np.lexsort((ln_loss, *keys[::-1]))
     same = np.all(np.diff(keys[:, order], axis=1) == 0, axis=0)
     copy = same & (np.diff(ln_loss[order]) <= SAME)
     starts = np.flatnonzero(np.concatenate([[True], ~copy]))
@@ -155,7 +157,7 @@ def repeats(runs: Runs) -> tuple[list[list[int]], dict[str, Any]]:
     several = np.flatnonzero(ends - starts > 1)
     copies = [sorted(runs.row[order[starts[i] : ends[i]]].tolist()) for i in several]
     kept = order[starts]  # one row of each set of copies
-    cell = np.unique(keys[0, kept] * 1e7 + keys[1, kept], return_inverse=True)[1]
+    cell = np.unique(keys[:, kept], axis=1, return_inverse=True)[1].ravel()
     count = np.bincount(cell)
     mean = np.bincount(cell, ln_loss[kept]) / count
     freedom = len(kept) - len(count)

@@ -84,6 +84,7 @@ def record_of(
         "approach3": blocks.approach3_block(law, solution, found.resamples, doubt, level, (target, k, fixed)),
         "source": runs.source,
         "convention": runs.convention,
+        "best_of": runs.choice.record if runs.choice else None,
         "units": runs.units.record,
         "flops_per_param_token": k,
         "inputs": list(law.inputs),

@@ -19,6 +19,7 @@ from sweep.tables.problem import Problem, enforce
 from sweep.tables.request import INPUTS, NEEDED, SWEEP_NAMES, Names, Request, map_columns
 from sweep.tables.runs import Runs
 from sweep.tables.source import Source, open_source, read_source
+from sweep.tables.tuning import tuned
 from sweep.tables.units import doubt
 from sweep.tables.values import Values, in_unit, origin_of_unit, read_values
 
@@ -43,6 +44,7 @@ def load(
     despite: Sequence[str] = (),
     law: Law | None = None,
     by: str | None = None,
+    best_of: Sequence[str] = (),
 ) -> Runs:
     """Read, filter and check.
 
@@ -57,6 +59,7 @@ def load(
         despite: codes of refusals to override; `loss_not_positive` leaves those rows out.
         law: whose further inputs are read (sweep.tables.further), and whose target; None for params, tokens, loss.
         by: column of the arms of a comparison: its several values are meant.
+        best_of: columns of settings of which the best is kept in each configuration (sweep.tables.choice).
 
     Raises:
         InputError: an unreadable source, a missing column, or a value that no run has (row and column).
@@ -64,7 +67,7 @@ def load(
     """
     runs, problems, _ = examine(
         source, columns, where, units=units, bytes_per_token=bytes_per_token, despite=despite,
-        law=law, by=by,
+        law=law, by=by, best_of=best_of,
     )  # fmt: skip
     enforce(problems, despite)
     assert runs is not None  # only errors leave none
@@ -81,13 +84,14 @@ def examine(
     despite: Sequence[str] = (),
     law: Law | None = None,
     by: str | None = None,
+    best_of: Sequence[str] = (),
 ) -> Seen:
     """`load`, with what is wrong as a list.
 
     Raises:
         InputError: where the table has no such columns, or cannot be read at all.
     """
-    request = Request(dict(columns or {}), where, units, bytes_per_token, tuple(despite), law, by)
+    request = Request(dict(columns or {}), where, units, bytes_per_token, tuple(despite), law, by, tuple(best_of))
     request.check()
     origin = open_source(source)
     names = map_columns(origin, request)
@@ -106,7 +110,9 @@ def examine(
     if any(p.level == "error" for p in problems):
         return Seen(None, problems, len(values.rows))
     runs = assemble(origin, names, request, values, how, group, problems, points)
-    return Seen(runs, problems, len(runs))
+    if not points:
+        runs = tuned(origin, names, request, runs)
+    return Seen(runs, list(runs.remarks), len(runs))
 
 
 def stops(problems: Sequence[Problem], despite: Sequence[str]) -> bool:

@@ -28,6 +28,7 @@ class Request:
     despite: tuple[str, ...] = ()
     law: Law | None = None
     by: str | None = None
+    best_of: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sweep.laws import Law
 from sweep.laws import inputs as laws_inputs
+from sweep.tables.choice import Choice
 from sweep.tables.curves import Curves
 from sweep.tables.problem import Problem
 from sweep.tables.units import Units
@@ -31,6 +32,9 @@ class Runs:
         units: how losses were read.
         remarks: what a reader should know of the table, and refusals that were overridden.
         further: the other columns that the law reads, by name: [n], of a schedule [f, n].
+        setting: number of the hyper-parameters of each run; rows of one configuration and setting are repeats. None
+            where the table shows no settings.
+        choice: what the runs were chosen from, where only the best setting of each configuration was kept.
     """
 
     params: np.ndarray
@@ -48,6 +52,8 @@ class Runs:
     units: Units = field(default_factory=Units)
     remarks: tuple[Problem, ...] = ()
     further: Mapping[str, np.ndarray] = field(default_factory=dict)
+    setting: np.ndarray | None = None
+    choice: Choice | None = None
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -58,7 +64,19 @@ class Runs:
         kept = {name: getattr(self, name)[rows] for name in arrays}
         further = {name: x[..., rows] for name, x in self.further.items()}
         trial = None if self.trial is None else [self.trial[i] for i in rows]
-        return replace(self, **kept, further=further, trial=trial, curves=None)
+        setting = None if self.setting is None else self.setting[rows]
+        return replace(self, **kept, further=further, trial=trial, setting=setting, curves=None)
+
+    def with_curves(self, rows: np.ndarray) -> "Runs":
+        """The runs of these rows [m], with their curves."""
+        kept, curves = self.take(rows), self.curves
+        if curves is None:
+            return kept
+        number = np.full(len(self), -1)
+        number[rows] = np.arange(len(rows))
+        run = number[curves.run]
+        mine = run >= 0
+        return replace(kept, curves=Curves(run[mine], curves.tokens[mine], curves.flops[mine], curves.loss[mine]))
 
     def inputs(self, law: Law) -> list[np.ndarray]:
         """What `law` reads, in the order of the arguments of its `loss`: [n] each, of a schedule [f, n].

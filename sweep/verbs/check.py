@@ -11,7 +11,7 @@ from sweep.verbs.table import TableArgs
 
 WIDTH = 105  # of a line, without its topic
 SHOWN = 5  # rows, families or problems named in a line
-SAID = ("settings", "usual_names", "flops_unread")  # remarks that no other line shows
+SAID = ("settings", "usual_names", "flops_unread", "best_of")  # remarks that no other line shows
 CODES = {"ok": 0, "error": 1, "refused": 2}
 
 
@@ -62,7 +62,8 @@ def printable(text: str) -> str:
 def command(args: Args) -> str:
     """The fit of what was looked at, as it is typed."""
     options = (
-        ("wide", args.wide), ("where", args.where), ("units", args.units), ("bytes-per-token", args.bytes_per_token)
+        ("wide", args.wide), ("where", args.where), ("units", args.units), ("bytes-per-token", args.bytes_per_token),
+        ("best-of", args.best_of),
     )  # fmt: skip
     words = ["sweep", "fit", args.table, *(["--columns", *args.columns] if args.columns else [])]
     words += [word for name, value in options if value is not None for word in (f"--{name}", value)]

@@ -17,6 +17,7 @@ def describe(data: dict[str, Any]) -> str:
         [
             data["verdict"],
             f"{data['source']}: {data['rows']} rows in {data['groups']} groups; {data['units']}",
+            *filter(None, [data["best_of"]]),
             "",
             *errors_table(data["laws"]),
             *(["", f"difference of the mean error, {data['level']:.0%} interval of paired resamples"] if pairs else []),

@@ -27,6 +27,8 @@ class TableArgs:
     stated."""
     bytes_per_token: str | None = None
     """A number or a column: turns bpb into nats/token, and nats or bits (per token) into bits/byte."""
+    best_of: str | None = None
+    """Columns of settings, such as lr,batch: keep the best of them in each configuration (params, tokens)."""
     wide: str | None = None
     """Columns that become rows: "budget=loss" where they are named by numbers, "Step, {run} - eval/loss" where each
     is a run."""
@@ -44,7 +46,8 @@ class TableArgs:
     def reading(self) -> Mapping[str, Any]:
         """Keywords of everything that reads a table. Raises InputError for a pair of --columns without two sides."""
         units = {"units": self.units, "bytes_per_token": self.bytes_per_token}
-        return {"columns": parse_columns(self.columns), "where": self.where, **units}
+        best_of = tuple(name.strip() for name in (self.best_of or "").split(",") if name.strip())
+        return {"columns": parse_columns(self.columns), "where": self.where, "best_of": best_of, **units}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def multiverse(
     columns: Mapping[str, str] | None = None,
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
+    best_of: Sequence[str] = (),
     despite: Sequence[str] = (),
     seed: int = 0,
     level: float = 0.9,
@@ -39,7 +40,7 @@ def multiverse(
     """Fit a table in every way that the axes allow, and say how much the answer moves.
 
     Args:
-        source, where, columns, units, bytes_per_token, despite: as in sweep.fit.fit.
+        source, where, columns, units, bytes_per_token, best_of, despite: as in sweep.fit.fit.
         target_compute: FLOPs at which the fits answer; default: the sweep's own target, else ten times the largest.
         axes: choices to try (sweep.fit.multiverse.axes); default: all.
         level: share of the specifications, and of resamples, inside an interval.
@@ -56,11 +57,13 @@ def multiverse(
         )
     began, axes = time.perf_counter(), axes or Axes()
     least = min(axes.chosen_laws, key=lambda law: len(law.names))
-    options = {"where": where, "units": units, "bytes_per_token": bytes_per_token, "despite": despite}
+    options = {"where": where, "units": units, "bytes_per_token": bytes_per_token, "best_of": best_of}
+    options |= {"despite": despite}
     counted = read(source, dict(columns or {}), options, axes)
     judged = [*counted.runs.remarks, *refusals(counted.runs, least, axes.resamples)]
     enforce(judged, despite)
     told = [*stamps(judged, despite, counted.runs.source), *counted.warnings]
+    told += [warning(p.code, p.message) for p in counted.runs.remarks if p.code == "best_of"]
     resamples = min(axes.resamples, max(FEWEST, ROWS // len(counted.runs)))
     if resamples < axes.resamples:
         told.append(warning("fewer_resamples", f"{resamples} resamples of every fit: the table is large"))
