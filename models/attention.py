@@ -34,13 +34,13 @@ def choose(platform: str, dtype: str, heads: int, head_dim: int, seq_len: int) -
     if platform == "gpu":
         illegal = refusal_of_cudnn(dtype, head_dim, seq_len)
         if not illegal:
-            return Choice("cudnn", "GPU, 16 bits")
+            return Choice("cudnn", f"the fastest on a GPU that takes {dtype} and head_dim {head_dim}")
     elif platform == "tpu":
         illegal = refusal_of_splash(head_dim, seq_len)
         if not illegal:
-            return Choice("splash", f"TPU, blocks of {block_of(seq_len)}")
+            return Choice("splash", f"the fastest on a TPU; blocks of {block_of(seq_len)} tokens")
     else:
-        illegal = "CPU"
+        illegal = "no kernel of attention is made for CPUs"
     if heads * seq_len**2 > SQUARE_AT_ONCE:
         return Choice("chunked", f"{illegal}; {heads} heads x {seq_len}^2 scores are too many at once")
     return Choice("xla", illegal)

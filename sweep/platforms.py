@@ -5,6 +5,7 @@ asks for three quarters. So a verb says by its `device(args)` what it may start,
 CPU, whatever JAX_PLATFORMS asks for.
 """
 
+import contextlib
 import importlib.util
 import os
 import pkgutil
@@ -19,7 +20,7 @@ from sweep.errors import InputError
 Device = Literal["cpu", "gpu", "any"]  # what a verb may start: the CPU, a GPU, or whatever JAX finds
 Platform = Literal["cpu", "gpu", "tpu"]
 
-DEV, PROC = Path("/dev"), Path("/proc")
+DEV, PROC, GROUPS = Path("/dev"), Path("/proc"), Path("/sys/fs/cgroup")
 LOCK = Path("/tmp/libtpu_lockfile")  # held open by the process in which libtpu runs
 NODES = {  # what the drivers of JAX's platforms put under /dev, in the order in which JAX prefers the platforms
     "cuda": ("nvidia[0-9]*", "nvidiactl", "dxg"),
@@ -181,3 +182,32 @@ def open_files(folder: Path) -> Iterator[str]:
 def is_device(path: str) -> bool:
     """Whether a path is a device of an accelerator or libtpu's lock."""
     return path.startswith(tuple(f"{DEV}/{name}" for name in HELD)) or path == str(LOCK)
+
+
+def host_memory() -> int:
+    """Bytes that this process may take: the memory of the machine, or less where a container or SLURM limits it."""
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *group_limits()])
+
+
+def group_limits() -> Iterator[int]:
+    """Limits in bytes of the control groups (Linux) that this process is in, of either version.
+
+    A process in a container may see its group under another path than the host does; the limit then stands at the root.
+    """
+    try:
+        lines = (PROC / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, name = (GROUPS / "memory", "memory.limit_in_bytes") if controllers else (GROUPS, "memory.max")
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            with contextlib.suppress(OSError):
+                limit = (folder / name).read_text().strip()
+                if limit.isdigit():  # else "max"
+                    yield int(limit)
+            if folder == root:
+                break

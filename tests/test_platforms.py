@@ -436,3 +436,56 @@ def test_verbs_say_what_they_may_start():
     for verb in ("fit", "multiverse"):
         args = modules[verb].Args
         assert [cli.device_of(modules[verb], args("t.csv", device=d)) for d in ("cpu", "gpu")] == ["cpu", "gpu"]
+
+
+# Memory
+
+
+@pytest.fixture
+def groups(tmp_path, monkeypatch):
+    """groups(lines of /proc/self/cgroup, {file below /sys/fs/cgroup: text}) -> the least limit, or None."""
+
+    def limit(lines: str, files: dict[str, str]) -> int | None:
+        (tmp_path / "proc" / "self").mkdir(parents=True)
+        (tmp_path / "proc" / "self" / "cgroup").write_text(lines)
+        for name, text in files.items():
+            (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "cgroup" / name).write_text(text)
+        monkeypatch.setattr(platforms, "PROC", tmp_path / "proc")
+        monkeypatch.setattr(platforms, "GROUPS", tmp_path / "cgroup")
+        return min(platforms.group_limits(), default=None)
+
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("lines", "files", "least"),
+    [
+        ("0::/\n", {"memory.max": "4294967296\n"}, 2**32),  # docker, version 2: the container's group is the root
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        (
+            "0::/job/step\n",
+            {"job/step/memory.max": "max\n", "job/memory.max": "1073741824\n"},
+            2**30,
+        ),  # SLURM: the job's
+        (
+            "4:memory:/docker/abc\n3:cpuset:/docker/abc\n0::/\n",  # version 1, from inside: the root alone
+            {"memory/memory.limit_in_bytes": "2147483648\n", "cpuset/memory.limit_in_bytes": "1\n"},
+            2**31,
+        ),
+        ("0::/gone\n", {}, None),
+    ],
+)
+def test_limits_of_control_groups(groups, lines, files, least):
+    assert groups(lines, files) == least
+
+
+def test_memory_of_the_host_is_cut_to_the_limit(groups):
+    groups("0::/\n", {"memory.max": "123456789\n"})
+    assert platforms.host_memory() == 123456789
+
+
+def test_without_control_groups_it_is_all_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(platforms, "PROC", tmp_path)
+    with open("/proc/meminfo") as file:
+        assert platforms.host_memory() == pytest.approx(1024 * int(file.readline().split()[1]), rel=0.01)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from sweep import platforms
 from sweep.devices import PARTS
 from sweep.errors import InputError
 
@@ -43,7 +44,7 @@ def memory_bytes(device: Device) -> int:
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // max(1, len(jax.local_devices()))
+    return platforms.host_memory() // max(1, len(jax.local_devices()))
 
 
 def platform() -> str:

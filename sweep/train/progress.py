@@ -100,7 +100,8 @@ class Progress(Quiet):
         self.began = time.monotonic()
         todo = [c for c in cohorts if c.hash not in done]
         note = f", {len(done)} programs done before" if done else ""
-        self.console.print(f"training {sum(len(c.trials) for c in todo)} trials in {len(todo)} compiled programs{note}")
+        trials = sum(len(c.trials) for c in todo)
+        self.console.print(f"training {trials} trials in {len(todo)} compiled programs{note}", soft_wrap=True)
         if self.console.is_terminal:
             with Live(get_renderable=self.render, console=self.console, refresh_per_second=4, transient=True):
                 yield
@@ -114,12 +115,12 @@ class Progress(Quiet):
         finally:
             ended.set()
             lines.join()
-        self.console.print(self.line(), highlight=False)
+        self.console.print(self.line(), highlight=False, soft_wrap=True)
 
     def tell(self, ended: threading.Event) -> None:
         """A line an interval, also while nothing but a compiler is at work."""
         while not ended.wait(LINE_EVERY):
-            self.console.print(self.line(), highlight=False)
+            self.console.print(self.line(), highlight=False, soft_wrap=True)
 
     def prepared(self, run: CohortRun) -> None:
         with self.lock:
@@ -175,7 +176,7 @@ class Progress(Quiet):
                 f"{finished}/{len(cells)} trials",
                 f"{self.tokens / seconds:,.0f} tokens/s",
                 f"{clock(seconds)} so far",
-                "time left not known before the first program trains" if left is None else f"about {clock(left)} left",
+                "time left not known before a program trains" if left is None else f"about {clock(left)} left",
             ]
             return ", ".join(words) + "".join(f"; {text}" for text in self.compiling(now)[:2])
 

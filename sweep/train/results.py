@@ -41,7 +41,7 @@ def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) ->
     status, reason = verdict(cursor, run.rows, r, result)
     steps = trial.steps if status == "done" else max(0, cursor.step[r])
     tokens = steps * trial.shape.batch_tokens
-    loss = result.get("loss") if status == "done" else None
+    loss, se = result.get("loss") if status == "done" else None, result.get("loss_se", math.nan)
     per_byte = origin.bytes_per_token
     return {
         **planned(trial),
@@ -53,7 +53,7 @@ def trial_row(run: CohortRun, r: int, row: Row, trial: Trial, origin: Origin) ->
         "flops_6nd": counting.flops_6nd(trial.shape, float(tokens)),
         "steps": steps,
         "loss": loss,
-        "loss_se": result.get("loss_se") if status == "done" else None,
+        "loss_se": se if status == "done" and math.isfinite(se) else None,  # one validation window has none
         "bits_per_byte": loss / math.log(2) / per_byte if loss is not None and per_byte else None,
         "train_loss": result.get("train_loss"),
         "unique_tokens": origin.unique_tokens,

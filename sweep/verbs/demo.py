@@ -102,10 +102,8 @@ def summary(out: Path, page: Path, outcome: dict[str, Any]) -> Output:
         told = f"outcome   the run ended as {outcome['status']}; nothing to score"
     else:
         place = {True: "inside the interval", False: "outside the interval", None: "no interval"}[outcome["inside"]]
-        told = (
-            f"outcome   {outcome['loss']:.4f} nats/token (validation s.e. {outcome['loss_se']:.4f}): "
-            f"{outcome['error']:+.4f} from the forecast, {place}"
-        )
+        error = "" if outcome["loss_se"] is None else f" (validation s.e. {outcome['loss_se']:.4f})"
+        told = f"outcome   {outcome['loss']:.4f} nats/token{error}: {outcome['error']:+.4f} from the forecast, {place}"
     lines = [
         statuses.text.rsplit("\n", 1)[0],
         "",

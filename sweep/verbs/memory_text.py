@@ -1,8 +1,8 @@
 """What each program takes of a device's memory, as `sweep preview` tells it, and what does not fit."""
 
-import os
 from collections.abc import Sequence
 
+from sweep import platforms
 from sweep.config import Memory
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.cost import Axes
@@ -26,7 +26,7 @@ def memory_of(platform: str, devices: int, *, probed: bool) -> int | None:
 
         return memory_bytes(jax.local_devices()[0])
     if platform == "cpu":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // devices
+        return platforms.host_memory() // devices
     return None
 
 

@@ -16,9 +16,9 @@ from sweep.errors import InputError, Refusal
 from sweep.models import counting
 from sweep.verbs import memory_text, placement_text
 from sweep.verbs.output import Output
+from sweep.verbs.preview_text import EPOCHS_LIKE_NEW, check_text, families_text, short, totals_text
 
 CONFIG = True
-EPOCHS_LIKE_NEW = 4  # up to here repeated text is worth almost as much as new text (Muennighoff et al., 2305.16264)
 
 
 @dataclass(frozen=True)
@@ -255,97 +255,3 @@ def speed_data(speed: estimate.Speed) -> dict:
         "params_with_head": counting.params(speed.shape).with_head,
         "flops_per_second": speed.flops_per_second,
     }
-
-
-# Text
-
-
-HEADER = "    params  width depth   tokens  tokens/param  batch   steps  warm-up  cooldown        lr      FLOPs  runs"
-
-
-def families_text(data: dict) -> str:
-    """One line a cell; learning rates and seeds of a cell are counted."""
-    lines = []
-    rows = {r["trial"]: r for r in data["trials"]}
-    for family in data["families"]:
-        best = family["optimum"]
-        lines.append(
-            f"budget {family['budget']:.3g} FLOPs   expected optimum {short(best['params'])} params on "
-            f"{short(best['tokens'])} tokens, loss {best['loss']:.3f}"
-        )
-        lines.append(HEADER)
-        cells: dict[tuple[int, int], list[dict]] = {}
-        for trial in family["trials"]:
-            cells.setdefault((rows[trial]["width"], rows[trial]["steps"]), []).append(rows[trial])
-        lines += [cell_text(cell) for cell in cells.values()]
-        lines += [f"    dropped  {reason}" for reason in family["dropped"]]
-        lines += [f"    note     {note}" for note in family["notes"]]
-        lines.append("")
-    return "\n".join(lines).rstrip()
-
-
-def cell_text(cell: list[dict]) -> str:
-    row = min(cell, key=lambda r: r["lr"])
-    rates = f"{row['lr']:.3g}"
-    if (top := max(r["lr"] for r in cell)) > row["lr"]:
-        rates = f"{row['lr']:.1g}-{top:.1g}"
-    return (
-        f"  {short(row['params_with_head']):>8} {row['width']:>6} {row['depth']:>5} {short(row['tokens']):>8} "
-        f"{row['tokens_per_param']:>13,.0f} {row['batch_tokens']:>6} {row['steps']:>7,} {row['warmup']:>8} "
-        f"{row['cooldown']:>9,} {rates:>9} {row['flops_exact']:>10.4g} {len(cell):>5}"
-    )
-
-
-def totals_text(total: dict) -> str:
-    lines = [
-        f"total    {total['trials']} trials in {total['cohorts']} programs, {total['flops_exact']:.3g} FLOPs",
-        f"trunks   save {total['trunk_saving']:.0%} of {total['flops_without_trunks']:.3g} FLOPs"
-        if total["trunk_saving"] > 0
-        else "trunks   none",
-        f"data     {short(total['unique_tokens'])} unique tokens, {total['epochs']:.2g} epochs at the longest horizon",
-        memory_text.text_of(total),
-    ]
-    if total["trials_repeating"]:
-        lines.append(
-            f"warning  {total['trials_repeating']} trials pass over the text more than {EPOCHS_LIKE_NEW} times: a law "
-            "without repetition does not hold there; use more text or smaller budgets"
-        )
-    if total["hours"] is None:
-        return "\n".join([*lines, "time     not probed"])
-    return "\n".join(
-        [*lines, f"time     {clock(total['hours'])} of training (estimate, from the probe), and compiling"]
-    )
-
-
-def check_text(design: dict) -> str:
-    """Expected standard deviations, or that the grid says nothing."""
-
-    def sd(doubt: dict, key: str) -> str:
-        return "unknown" if doubt[key] is None else f"{doubt[key]:.2g}"
-
-    def line(doubt: dict) -> str:
-        factor = "unknown" if doubt["log_optimum"] is None else f"x{math.exp(min(doubt['log_optimum'], 99)):.3g}"
-        return f"alpha {sd(doubt, 'alpha')}, beta {sd(doubt, 'beta')}, N* {factor}, loss {sd(doubt, 'loss')}"
-
-    low, high = design["tokens_per_param"]
-    return (
-        f"check    expected sd at {design['target']:.3g} FLOPs: {line(design['sd'])}\n"
-        f"         worst of {len(design['laws'])} laws: {line(design['worst'])}\n"
-        f"         if the law has this form and each run its own noise of {design['noise']:g} in ln(loss); "
-        f"{design['points']} runs at {low:.3g} to {high:.3g} tokens a parameter"
-    )
-
-
-def short(number: int | float) -> str:
-    """1234 as 1.23k: three digits and a letter."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return f"{number:.0f}"
-
-
-def clock(hours: float) -> str:
-    """Hours, minutes or seconds, whichever reads best."""
-    if hours >= 1:
-        return f"{hours:.1f} hours"
-    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else f"{hours * 3600:.0f} seconds"

@@ -20,7 +20,7 @@ from sweep.train.ahead.planned import Corpus, Planned
 from sweep.train.ahead.targets import Target, roomy, target
 from sweep.train.rows import rows_of
 from sweep.verbs.output import Output
-from sweep.verbs.preview import clock, short
+from sweep.verbs.preview_text import clock, short, tick
 
 ASSUMED = "assumed"  # fingerprint of a corpus that does not exist yet
 LARGEST_VOCAB = 2**31  # ids are int32 in the program
@@ -278,8 +278,8 @@ def cohort_text(row: dict) -> tuple[str, ...]:
         collectives_text(row),
         str(row["crossing"]),
         "-" if row["flops_ratio"] is None else f"x{row['flops_ratio']:.2f}",
-        f"{row['compile_s']:.0f} s",
-        "-" if best is None else f"{best:.2f} s" if best >= 1 else f"{1e3 * best:.3g} ms",
+        tick(row["compile_s"]),
+        "-" if best is None else tick(best),
     )
 
 
@@ -300,7 +300,7 @@ def time_text(to: Target, data: dict, price: float) -> list[str]:
     number = f"{len(to.devices)} device{'s' * (len(to.devices) > 1)}"
     cost = f", ${data['dollars']:,.2f} at ${price:g} a device-hour" if price else ""
     return [
-        f"time     at least {data['hours']:.3g} hours on {number}{cost}: a bound and no forecast,",
+        f"time     at least {clock(data['hours'])} on {number}{cost}: a bound and no forecast,",
         "         with every device at its peak and nothing lost in passing data between devices",
     ]
 

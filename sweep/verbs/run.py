@@ -67,6 +67,11 @@ def summary(out: Path, losses: pa.Table) -> Output:
             f"loss {family['loss']:.4f} nats/token{where}"
         )
     lines += [f"  {r['trial']} {r['status']}: {r['reason']}" for r in rows if r["status"] != "done"]
+    if any(r["status"] == "done" and r["loss_se"] is None for r in rows):
+        lines.append(
+            "note: the held-out text is one validation window, so losses have no standard error (loss_se is empty); "
+            "raise data.val_tokens or data.val_fraction, or give more text"
+        )
     lines.append(f"next: sweep fit {out} && sweep report {out}")
     return Output({"dir": str(out), "statuses": dict(counts), "families": families_found}, "\n".join(lines))
 

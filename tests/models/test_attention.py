@@ -87,10 +87,10 @@ def test_chunks_hold_no_square():
 @pytest.mark.parametrize(
     ("platform", "dtype", "heads", "head_dim", "seq_len", "expected", "reason"),
     [
-        ("cpu", "float32", 4, 64, 1024, "xla", "CPU"),
-        ("cpu", "bfloat16", 4, 128, 1024, "xla", "CPU"),
-        ("cpu", "float32", 17, 64, 1024, "chunked", "CPU; 17 heads x 1024^2 scores are too many at once"),
-        ("gpu", "bfloat16", 64, 64, 1024, "cudnn", "GPU"),
+        ("cpu", "float32", 4, 64, 1024, "xla", "no kernel of attention is made for CPUs"),
+        ("cpu", "bfloat16", 4, 128, 1024, "xla", "no kernel of attention is made for CPUs"),
+        ("cpu", "float32", 17, 64, 1024, "chunked", "for CPUs; 17 heads x 1024^2 scores are too many at once"),
+        ("gpu", "bfloat16", 64, 64, 1024, "cudnn", "takes bfloat16 and head_dim 64"),
         ("gpu", "bfloat16", 4, 256, 1024, "cudnn", "GPU"),
         ("gpu", "float32", 4, 64, 1024, "xla", "no float32 kernel"),
         ("gpu", "float32", 8, 64, 2048, "chunked", "no float32 kernel"),

@@ -80,7 +80,7 @@ def test_a_line_says_share_speed_and_time_left(monkeypatch):
     now, made = Clock(monkeypatch), Progress(console(terminal=False))
     with made.showing([COHORT], {}, {}):
         made.turn(COHORT)
-        assert "time left not known before the first program trains" in made.line()
+        assert "time left not known before a program trains" in made.line()
         now.now = 4.0
         made.begun(run_at())
         now.now = 22.0

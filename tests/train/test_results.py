@@ -10,7 +10,7 @@ from sweep.tables.schema import COLUMNS
 from sweep.train.cohort import CohortRun
 from sweep.train.cursor import Cursor
 from sweep.train.program import Execution
-from sweep.train.results import Origin, curve_rows, loss_rows, planned, verdict
+from sweep.train.results import Origin, curve_rows, ended_rows, loss_rows, planned, verdict
 from sweep.train.rows import rows_of
 from tests.train.tiny import TINY, cohort_of, make_trial
 
@@ -91,6 +91,19 @@ def test_a_branch_that_never_started_has_no_speed():
     )
     assert [found[k] for k in ("tokens_per_s", "mfu", "loss", "steps", "tokens")] == [None, None, None, 0, 0]
     assert "trunk" in found["reason"]
+
+
+def test_one_validation_window_has_no_standard_error():
+    result = {trial.id: RESULT | {"loss_se": math.nan} for trial in TRIALS}
+    found = row(cursor(results=result))
+    assert (found["status"], found["loss"], found["loss_se"]) == ("done", 2.0, None)
+
+
+def test_a_branch_whose_trunk_still_trains_has_not_ended():
+    """Rows are written while a cohort trains: those that wait are not taken for rows of a broken trunk."""
+    made = cursor(forked=[True, True, False], step=[16, 20, 0], results={TRIALS[0].id: RESULT})
+    ended = ended_rows(run_of(made), Origin("s", "1", 6400, 4.0))
+    assert [(row["trial"], row["status"]) for row in ended] == [(TRIALS[0].id, "done")]
 
 
 def test_unknown_bytes_give_no_bits():

@@ -10,7 +10,7 @@ from sweep.config import load
 from sweep.design import families, placement
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.errors import InputError
-from sweep.verbs import placement_text, preview
+from sweep.verbs import placement_text, preview, preview_text
 
 
 def planned(path: str, vocab: int, platform: str) -> list[Cohort]:
@@ -36,7 +36,7 @@ def test_data_is_the_schedule_in_shares_of_its_length():
 
 def test_text_has_a_line_for_every_cohort_with_its_devices():
     data = placement_text.data_of(placement.place(planned("configs/pod.py", 32_768, "tpu"), 8, "tpu"))
-    head, _, *lines = placement_text.text_of(data, preview.short).splitlines()
+    head, _, *lines = placement_text.text_of(data, preview_text.short).splitlines()
     assert f"on 8 devices, busy {data['utilisation']:.0%}" in head
     assert len(lines) == len(data["cohorts"])
     assert any(line.split()[1:3] == ["1x4", "4-7"] for line in lines)

@@ -145,18 +145,6 @@ def test_a_bracket_is_one_line_a_cell():
     assert "0.01-0.06" in line
 
 
-@pytest.mark.parametrize(
-    ("number", "text"), [(999, "999"), (1234, "1.23k"), (2.5e6, "2.5M"), (3e9, "3B"), (12.4e12, "12.4T")]
-)
-def test_short_numbers(number, text):
-    assert preview.short(number) == text
-
-
-@pytest.mark.parametrize(("hours", "text"), [(2.25, "2.2 hours"), (0.5, "30.0 minutes"), (0.005, "18 seconds")])
-def test_times(hours, text):
-    assert preview.clock(hours) == text
-
-
 # On the real corpus
 
 

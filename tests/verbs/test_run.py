@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def row(budget: float, params: int, loss: float | None, status: str = "done") -> dict:
     reason = None if status == "done" else "it broke"
     return {"trial": f"{budget}{params}", "budget": budget, "params_with_head": params, "tokens": 10 * params,
-            "loss": loss, "status": status, "reason": reason}  # fmt: skip
+            "loss": loss, "loss_se": 0.01, "status": status, "reason": reason}  # fmt: skip
 
 
 def table(*rows: dict) -> pa.Table:
@@ -45,6 +45,14 @@ def test_the_best_of_each_family_and_what_failed():
 
 def test_a_size_alone_is_at_no_edge():
     assert "at the edge" not in run.summary(Path("runs/x"), table(row(1e9, 100, 3.0))).text
+
+
+def test_losses_without_a_standard_error_are_said():
+    said = "one validation window"
+    assert said not in run.summary(Path("runs/x"), table(row(1e9, 100, 3.0), row(1e9, 200, None, "diverged"))).text
+    text = run.summary(Path("runs/x"), table(row(1e9, 100, 3.0) | {"loss_se": None})).text
+    assert said in text
+    assert text.splitlines()[-1].startswith("next: ")
 
 
 def test_a_family_without_a_finished_trial_is_told_and_is_json():
