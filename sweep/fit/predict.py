@@ -38,8 +38,10 @@ class Prediction:
         interval: [low, high] for one new run: the doubt about the law and the scatter of runs around it, together;
             nulls without resamples.
         extrapolation: `compute`, FLOPs over the largest fitted; `tokens_per_param`, and further inputs of the law,
-            factor outside the fitted range, 1 inside. None where compute or tokens per parameter are not known.
-        warnings: {code, message}, empty inside the fitted range of a fit that was not refused.
+            factor outside the fitted range, 1 inside; `compute_below`, the smallest fitted FLOPs over these, where they
+            are fewer; `epochs`, passes over unique tokens over the most fitted. None where compute or tokens per
+            parameter are not known.
+        warnings: {code, message}, empty inside the fitted range of a fit that stands (`standing`).
     """
 
     value: float
@@ -88,6 +90,8 @@ def asked(law: laws.Law, given: Mapping[str, float | int | None], k: float | Non
     if {"params", "tokens"} <= values.keys():
         values = {"flops": (k or FLOPS_PER_PARAM_TOKEN) * values["params"] * values["tokens"]} | values
         values["tokens_per_param"] = values["tokens"] / values["params"]
+    if values.get("tokens") and values.get("unique_tokens"):
+        values["epochs"] = values["tokens"] / values["unique_tokens"]
     for name in law.inputs:
         if name not in values:
             ways = f"--input {name}=NUMBER" + (", or params and tokens" if name in BY_COMPUTE else "")
@@ -120,7 +124,7 @@ def predict(
         pair = bootstrap.interval(np.exp(spread) * noise(record, len(spread)), level)
     extrapolation = {name: far[name] for name in ("compute", "tokens_per_param")}
     extrapolation |= {name: factor for name, factor in far.items() if factor is not None}
-    return Prediction(value, pair, extrapolation, [*despite(record), *about_reach(record, question, far)])
+    return Prediction(value, pair, extrapolation, [*standing(record), *about_reach(record, question, far)])
 
 
 def reach(law: laws.Law, record: Mapping[str, Any], question: Mapping[str, float]) -> dict[str, float | None]:
@@ -132,7 +136,10 @@ def reach(law: laws.Law, record: Mapping[str, Any], question: Mapping[str, float
     span = record["range"]
     known = "flops" in question and "flops" in span
     far: dict[str, float | None] = {"compute": question["flops"] / span["flops"][1] if known else None}
-    for name in dict.fromkeys(["tokens_per_param", *(x for x in law.inputs if x not in BY_COMPUTE or not known)]):
+    if known and question["flops"] < span["flops"][0]:
+        far["compute_below"] = span["flops"][0] / question["flops"]
+    others = [x for x in law.inputs if x not in BY_COMPUTE or not known]
+    for name in dict.fromkeys(["tokens_per_param", *others, *(["epochs"] if "epochs" in span else [])]):
         low, high = span.get(name, (math.nan, math.nan))
         positive = name in question and low > 0
         far[name] = max(low / question[name], question[name] / high, 1.0) if positive else None
@@ -146,20 +153,33 @@ def about_reach(
     found = []
     for name, factor in far.items():
         if name == "compute" and factor is not None and factor > FAR:
-            message = f"extrapolation {factor:.3g}x in C beyond the largest fitted run"
+            message = f"extrapolation {times(factor)}x in C beyond the largest fitted run"
             found.append(warning("extrapolation", message))
-        if name == "compute" or factor is None or factor <= 1.001:
+        if name == "compute_below" and factor is not None and factor > FAR:
+            message = f"extrapolation {times(factor)}x in C below the smallest fitted run"
+            found.append(warning("extrapolation", message))
+        if name.startswith("compute") or factor is None or factor <= 1.001:
             continue
         low, high = record["range"][name]
         above = question[name] > high
         if name == "tokens_per_param":
             edge = f"largest D/N seen, {high:.3g}" if above else f"smallest D/N seen, {low:.3g}"
-            message = f"{question[name]:.3g} tokens a parameter, {factor:.3g}x beyond the {edge}"
+            message = f"{question[name]:,.4g} tokens a parameter, {times(factor)}x beyond the {edge}"
             found.append(warning("tokens_per_param", message))
+        elif name == "epochs":
+            message = (
+                f"{times(question[name])} passes over the unique tokens, {times(factor)}x the most seen, {high:,.4g}"
+            )
+            found.append(warning("epochs", message))
         else:
             edge = f"largest seen, {high:.3g}" if above else f"smallest seen, {low:.3g}"
             found.append(warning("input_range", f"{name} {question[name]:.3g}, {factor:.3g}x beyond the {edge}"))
     return found
+
+
+def times(factor: float) -> str:
+    """A factor in three digits and without a power of ten: 4.63, 310, 2,150,000."""
+    return f"{float(f'{factor:.3g}'):,.0f}" if factor >= 100 else f"{factor:.3g}"
 
 
 def noise(record: Mapping[str, Any], count: int) -> np.ndarray:
@@ -192,12 +212,23 @@ def optimum(
     of_n, of_d, of_loss = (doubt.interval(np.asarray(lane), level) for lane in drawn)
     if flops > record["range"].get("flops", (0, math.inf))[1]:
         of_loss = widened(of_loss, float(loss), backtest_widening(record))
-    return Optimum(float(params), float(tokens), float(loss), of_n, of_d, of_loss, warnings=despite(record))
+    return Optimum(float(params), float(tokens), float(loss), of_n, of_d, of_loss, warnings=standing(record))
 
 
 def despite(record: Mapping[str, Any]) -> list[dict[str, str]]:
     """One warning for each refusal that the fit was made despite: it goes with everything made from the fit."""
     return [warning(code, f"the fit was refused ({code}) and made despite it") for code in record.get("despite", [])]
+
+
+def standing(record: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What goes with every answer of a fit: the refusals it was made despite, an optimum that the solver did not reach,
+    and a backtest that missed."""
+    found = despite(record)
+    if record["status"] == "not_converged":
+        message = "the fit did not converge: its coefficients are where the solver stopped, and so is this answer"
+        found.append(warning("not_converged", message))
+    missed = (w for w in record.get("warnings", []) if w["code"] == "backtest_missed")
+    return [*found, *(warning(w["code"], f"of the fit: {w['message']}") for w in missed)]
 
 
 def backtest_widening(record: Mapping[str, Any]) -> float:

@@ -125,6 +125,8 @@ def ranges(law: Law, runs: Runs) -> dict[str, list[float]]:
         law.target: runs.loss,
     }
     values |= {name: x for name, x in zip(law.inputs, runs.inputs(law), strict=True) if x.ndim == 1}
+    if "unique_tokens" in values:
+        values["epochs"] = runs.tokens / values["unique_tokens"]
     return {name: [float(v.min()), float(v.max())] for name, v in values.items() if not np.isnan(v).any()}
 
 

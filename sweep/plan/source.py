@@ -12,7 +12,7 @@ from sweep import laws
 from sweep.config import nearest
 from sweep.errors import InputError, Refusal
 from sweep.fit.interval import Doubt, widened
-from sweep.fit.predict import backtest_widening, despite, warning
+from sweep.fit.predict import backtest_widening, standing, warning
 from sweep.fit.result import USABLE, Fit
 from sweep.plan.known import EVIDENCE, Evidence, evidence_of
 from sweep.plan.surface import UNIQUE, Surface
@@ -133,10 +133,8 @@ def of_fit(found: Fit, given: dict[str, float], level: float | None, overridden:
     law, record = found.law, found.at_level(level)
     check_law(law, given)
     refused = list(record.get("despite", []))
-    told = despite(record)
     if found.status not in USABLE:
         refused.append("not_converged")
-        told.append(warning("not_converged", "the fit did not converge; planned despite it"))
     for code in refused:
         if code not in overridden:
             raise Refusal(
@@ -152,7 +150,7 @@ def of_fit(found: Fit, given: dict[str, float], level: float | None, overridden:
         record,
         record["level"],
         evidence_of(record["range"], f"the {record['n']} fitted runs"),
-        tuple(told),
+        tuple(standing(record)),
         tuple(refused),
     )
 

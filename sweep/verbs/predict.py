@@ -8,9 +8,10 @@ import tyro
 
 from sweep import laws, quantity
 from sweep.errors import InputError, Refusal
-from sweep.fit.predict import Prediction, asked, warning
+from sweep.fit.predict import Prediction, about_reach, asked, reach, times, warning
 from sweep.fit.result import Fit
 from sweep.laws import inputs as laws_inputs
+from sweep.plan.known import EVIDENCE
 from sweep.tables.units import PER_TOKEN, unit_of
 from sweep.verbs.output import Output
 
@@ -58,7 +59,7 @@ def run(args: Args) -> Output:
         answer = of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further})
         (law, entry), level = published()[args.fit], None
         name = entry.source
-        extrapolation, unit = {"compute": None, "tokens_per_param": None}, PER_TOKEN
+        extrapolation, unit = answer.extrapolation, PER_TOKEN
     data = {
         "interval": answer.interval,
         "extrapolation": extrapolation,
@@ -99,13 +100,21 @@ def parse_inputs(pairs: tuple[str, ...]) -> dict[str, float]:
 
 
 def of_published(id: str, given: dict[str, float | None]) -> Prediction:
-    """The point that published coefficients give: they come without resamples and without a fitted range."""
+    """The point that published coefficients give: they come without resamples, and often without a fitted range."""
     law, entry = published()[id]
     if not entry.verified:
         raise Refusal("unverified", f"{id}: {entry.source}; nobody could check these numbers")
-    message = f"{id} is a published point: no interval and no fitted range are known; fit your own table for both"
-    value = float(laws_inputs.predict(law, entry.coefficients, asked(law, given, None)))
-    return Prediction(value, [None, None], {}, [warning("no_interval", message)])
+    question, evidence = asked(law, given, None), EVIDENCE.get(id)
+    value = float(laws_inputs.predict(law, entry.coefficients, question))
+    if evidence is None:
+        message = f"{id} is a published point: no interval and no fitted range are known; fit your own table for both"
+        far: dict[str, float | None] = {"compute": None, "tokens_per_param": None}
+        return Prediction(value, [None, None], far, [warning("no_interval", message)])
+    message = f"{id} is a published point: no interval is known; fit your own table for one"
+    record = {"range": {name: ends for name, ends in evidence._asdict().items() if name != "source" and ends}}
+    far = reach(law, record, question)
+    told = [warning("no_interval", message), *about_reach(record, question, far)]
+    return Prediction(value, [None, None], {k: x for k, x in far.items() if x is not None}, told)
 
 
 def describe(data: dict[str, Any], target: str) -> str:
@@ -120,12 +129,21 @@ def describe(data: dict[str, Any], target: str) -> str:
         f"{data['law']}: {', '.join([' on '.join(sizes)] * bool(sizes) + further)}",
         f"{target} {data[target]:{digits}} {unit}{between}",
     ]
-    reach = data["extrapolation"]
-    if reach["compute"] is not None and reach["tokens_per_param"] is not None:
-        inside = reach["compute"] <= 1 and reach["tokens_per_param"] <= 1.001
-        where = "inside" if inside else "beyond"
-        lines.append(
-            f"{where} the fitted range: {reach['compute']:.3g}x its largest compute, "
-            f"{reach['tokens_per_param']:.3g}x outside its tokens per parameter"
-        )
+    if any(x is not None for x in data["extrapolation"].values()):
+        lines.append(where(data["extrapolation"]))
     return "\n".join([*lines, *(f"warning {w['code']}: {w['message']}" for w in data["warnings"])])
+
+
+BEYOND = {
+    "compute": "{} times its largest compute",
+    "compute_below": "{} times below its smallest compute",
+    "tokens_per_param": "{} times outside its tokens per parameter",
+    "epochs": "{} times its most passes over unique tokens",
+}
+
+
+def where(extrapolation: dict[str, float | None]) -> str:
+    """Whether a run lies inside the fitted range, or by how many times beyond which end of it."""
+    factors = {name: x for name, x in extrapolation.items() if x is not None and x > 1.001}
+    parts = [BEYOND.get(name, f"{{}} times outside its {name}").format(times(x)) for name, x in factors.items()]
+    return f"beyond the fitted range: {', '.join(parts)}" if parts else "inside the fitted range"

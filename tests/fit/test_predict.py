@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sweep import laws
 from sweep.fit import fit
+from sweep.fit import predict as ask
 from sweep.fit.predict import backtest_widening, widening_of
 from sweep.laws import additive
 
@@ -76,3 +78,27 @@ def test_without_resamples_there_is_a_point_and_no_interval(simulate):
     bare = fit(simulate([1e18, 1e19, 1e20], noise=0.005), bootstrap=0, diagnostics=False)
     assert bare.predict(1e9, 2e10).interval == [None, None]
     assert bare.optimum(1e21).loss_interval == [None, None]
+
+
+def test_a_fit_that_does_not_stand_says_so_with_every_answer(found):
+    """That it did not converge, and that its backtest missed: in predictions and in optima."""
+    missed = {"code": "backtest_missed", "message": "held-out larger runs miss their prediction", "cure": "trust less"}
+    record = {**found.record, "status": "not_converged", "warnings": [missed]}
+    other = dataclasses.replace(found, record=record)
+    inside = found.record["points"][0]
+    for answer in (other.predict(inside["params"], inside["tokens"]), other.optimum(1e20)):
+        assert [w["code"] for w in answer.warnings][:2] == ["not_converged", "backtest_missed"]
+        assert "where the solver stopped" in answer.warnings[0]["message"]
+        assert "held-out larger runs miss" in answer.warnings[1]["message"]
+    assert found.predict(inside["params"], inside["tokens"]).warnings == []
+
+
+def test_passes_over_the_text_beyond_those_fitted_are_said():
+    """A law of repeated text: one epoch to eight were fitted, sixteen are asked for."""
+    law = laws.get("data_constrained")
+    span = {"flops": [1e18, 1e21], "tokens_per_param": [1.0, 1e4], "unique_tokens": [1e9, 1e11], "epochs": [1.0, 8.0]}
+    question = ask.asked(law, {"params": 1e8, "tokens": 3.2e10, "unique_tokens": 2e9}, 6.0)
+    far = ask.reach(law, {"range": span}, question)
+    assert far["epochs"] == pytest.approx(2.0)
+    told = {w["code"]: w["message"] for w in ask.about_reach({"range": span}, question, far)}
+    assert told == {"epochs": "16 passes over the unique tokens, 2x the most seen, 8"}

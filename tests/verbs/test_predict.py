@@ -47,8 +47,35 @@ def test_published_coefficients_give_a_point_and_say_so(capsys):
     assert code == 0
     assert data["loss"] == pytest.approx(additive.loss(law, 7e9, 2e12), rel=1e-12)
     assert data["interval"] == [None, None]
-    assert data["extrapolation"] == {"compute": None, "tokens_per_param": None}
+    assert data["extrapolation"] == pytest.approx(
+        {"compute": 6 * 7e9 * 2e12 / 1.3e22, "tokens_per_param": 1.0}, rel=0.01
+    )
     assert [w["code"] for w in data["warnings"]] == ["no_interval"]
+    code, data = ask(capsys, "kaplan", "--params", 7e9, "--tokens", 2e12)  # nobody has said on which runs
+    assert data["extrapolation"] == {"compute": None, "tokens_per_param": None}
+    assert "no fitted range" in data["warnings"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("law", "words", "line"),
+    [
+        ("besiroglu", ["100M", "20B"], "inside the fitted range"),
+        ("besiroglu", ["8B", "15T"], "beyond the fitted range: 55.4 times its largest compute, 5.5 times outside its"),
+        ("besiroglu", ["1e4", "1e6"], "beyond the fitted range: 23,300,000 times below its smallest compute"),
+        (
+            "muennighoff_repeated",
+            ["7B", "2e11", "--input", "unique_tokens=1e7"],
+            "beyond the fitted range: 2.22 times its most passes over unique tokens",
+        ),
+    ],
+)
+def test_how_far_a_run_lies_is_said_in_times(capsys, law, words, line):
+    params, tokens, *rest = words
+    assert main(["predict", law, "--params", params, "--tokens", tokens, *rest]) == 0
+    text = capsys.readouterr().out
+    assert line in text
+    assert "e+0" not in text.split("\n")[2]
+    assert "e-0" not in text.split("\n")[2]
 
 
 @pytest.mark.parametrize(
