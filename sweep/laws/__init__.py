@@ -35,8 +35,13 @@ def ids() -> list[str]:
     return list(LAWS)
 
 
+CALLED = {"chinchilla": "additive"}  # by people
+
+
 def get(id: str) -> Law:
-    """The law named `id`. Raises InputError for a name that is not in the registry."""
+    """The law named `id`, or called so by people. Raises InputError for a name that is not in the registry."""
+    if id in CALLED:
+        return LAWS[CALLED[id]]
     if id not in LAWS:
         raise InputError(f"unknown law {id!r}{nearest(id, LAWS)}; `sweep laws` lists them")
     return LAWS[id]
@@ -50,6 +55,10 @@ def published(name: str) -> tuple[Law, Published]:
     for law in LAWS.values():
         if name in law.published:
             return law, law.published[name]
+    if name in LAWS or name in CALLED:
+        law = get(name)
+        sets = ", ".join(law.published) or "none"
+        raise InputError(f"{name} is a law ({law.id}), not a set of published coefficients; its sets: {sets}")
     known = [key for law in LAWS.values() for key in law.published]
     raise InputError(f"no published coefficients called {name!r}{nearest(name, known)}; `sweep laws ID` lists a law's")
 

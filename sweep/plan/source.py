@@ -112,6 +112,8 @@ def source_of(
         if str(law) in names and not Path(law).exists():
             return of_published(str(law), dict(given or {}))
         if not Path(law).exists():
+            if str(law) in (*laws.LAWS, *laws.CALLED):
+                laws.published(str(law))  # says which sets of coefficients the law has
             raise InputError(f"{law}: no such fit, and no published coefficients of that id{nearest(str(law), names)}")
         law = Fit.load(law)
     return of_fit(law, dict(given or {}), level, overridden)

@@ -7,6 +7,8 @@ import numpy as np
 import tyro
 
 from sweep import laws
+from sweep.config import nearest
+from sweep.errors import InputError
 from sweep.laws.law import GRADES, Law, Parameter
 from sweep.verbs.output import Output
 
@@ -18,10 +20,12 @@ class Args:
     Example: sweep laws
 
     Example: sweep laws data_constrained
+
+    Example: sweep laws besiroglu
     """
 
     law: tyro.conf.Positional[str | None] = None
-    """Id of a law."""
+    """Id of a law, what people call it (chinchilla), or the id of published coefficients, which are then shown."""
 
 
 def run(args: Args) -> Output:
@@ -29,8 +33,27 @@ def run(args: Args) -> Output:
     if args.law is None:
         records = [record(law) for law in laws.LAWS.values()]
         return Output({"laws": records}, listing(records))
-    found = record(laws.get(args.law))
-    return Output({"laws": [found]}, page(found))
+    found = sets().get(args.law)
+    if found is None or args.law in laws.LAWS:
+        known = record(law_of(args.law))
+        return Output({"laws": [known]}, page(known))
+    known = record(found)
+    entry = next(x for x in known["published"] if x["name"] == args.law)
+    return Output({"laws": [known], "coefficients": entry}, set_page(known, entry))
+
+
+def sets() -> dict[str, Law]:
+    """Id of published coefficients -> their law."""
+    return {name: law for law in laws.LAWS.values() for name in law.published}
+
+
+def law_of(name: str) -> Law:
+    """The law of a name. Raises InputError for one that neither a law nor a set of coefficients has."""
+    try:
+        return laws.get(name)
+    except InputError:
+        close = nearest(name, [*laws.LAWS, *laws.CALLED, *sets()])
+        raise InputError(f"unknown law {name!r}{close}; `sweep laws` lists them") from None
 
 
 def record(law: Law) -> dict[str, Any]:
@@ -77,8 +100,22 @@ def summary(r: dict[str, Any]) -> str:
     """Inputs, output, and how much is published."""
     verified = sum(x["verified"] for x in r["published"])
     rest = len(r["published"]) - verified
-    sets = f"{verified} published" + (f", {rest} unverified" if rest else "")
-    return f"{', '.join(r['inputs'])} -> {r['output']}; {sets}"
+    count = f"{verified} published" + (f", {rest} unverified" if rest else "")
+    return f"{', '.join(r['inputs'])} -> {r['output']}; {count}"
+
+
+def set_page(r: dict[str, Any], given: dict[str, Any]) -> str:
+    """One set of published coefficients: each with its meaning, who published them, and what can be done with them."""
+    meanings = {p["name"]: p["meaning"] for p in r["parameters"]}
+    lines = [f"{given['name']}: published coefficients of the law {r['id']}", "", f"  {r['formula']}", ""]
+    lines += [f"  {name:9s}{value:<14.6g}{meanings[name]}" for name, value in given["coefficients"].items()]
+    lines += ["", f"{given['source']} [{given['grade']}: {GRADES[given['grade']]}]"]
+    others = [x["name"] for x in r["published"] if x["name"] != given["name"]]
+    if others:
+        lines.append(f"other sets of this law: {', '.join(others)}")
+    uses = [f"sweep predict {given['name']}"] + [f"sweep plan {given['name']}"] * bool(r["optimum"])
+    told = f"use it: {', '.join(uses)}; " if given["verified"] else "not for planning; "
+    return "\n".join([*lines, f"{told}all about the law: sweep laws {r['id']}"])
 
 
 def page(r: dict[str, Any]) -> str:
@@ -92,8 +129,7 @@ def page(r: dict[str, Any]) -> str:
     if r["limits"]:
         lines += ["", "limits"] + [f"  {name} without bound: {what}" for name, what in r["limits"].items()]
     lines += ["", f"compute-optimal params and tokens: {r['optimum'] or 'not from this law'}"]
-    if r["published"]:
-        lines += ["", "published coefficients"]
+    lines += ["", "published coefficients" if r["published"] else "no published coefficients"]
     for given in r["published"]:
         lines.append(f"  {given['name']}: " + ", ".join(f"{k} {v:.6g}" for k, v in given["coefficients"].items()))
         lines.append(f"      {given['source']} [{given['grade']}: {GRADES[given['grade']]}]")

@@ -84,6 +84,8 @@ def published() -> dict[str, tuple[Any, Any]]:
 def check_source(source: str) -> None:
     """InputError for what is neither a path nor an id."""
     if not Path(source).exists():
+        if source in (*laws.LAWS, *laws.CALLED):
+            laws.published(source)  # says which sets of coefficients the law has
         known = ", ".join(published())
         raise InputError(f"{source}: no such fit, and no published coefficients of that id; published: {known}")
 

@@ -18,6 +18,7 @@ from sweep.laws.inputs import columns
 from sweep.laws.power_compute import PowerCompute
 from sweep.laws.tied import Tied
 from sweep.tables.load import load
+from tests.laws.conftest import example
 
 RANGES = {
     "params": (1e7, 1e10),
@@ -46,7 +47,7 @@ FITTED = [id for id, law in laws.LAWS.items() if law.target == "loss" and law.po
 
 def truth(law):
     """Coefficients to be found."""
-    return TRUTHS[law.id] if law.id in TRUTHS else next(iter(law.published.values())).coefficients
+    return TRUTHS[law.id] if law.id in TRUTHS else example(law)
 
 
 def curves():

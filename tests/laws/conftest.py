@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sweep import laws
+from sweep.fit.result import coefficients_of
 from sweep.laws import schedules
 from sweep.laws.law import Law
 from sweep.laws.power_compute import PowerCompute
@@ -34,7 +35,15 @@ MINE = {"additive_tied": Tied(1.8, 520.0, 1480.0, 0.35), "power_compute": PowerC
 
 def example(law: Law):
     """A point in the middle of a law's domain; unverified numbers serve as one too, never as a truth."""
-    return MINE[law.id] if law.id in MINE else next(iter(law.published.values())).coefficients
+    if law.id in MINE:
+        return MINE[law.id]
+    return next((entry.coefficients for entry in law.published.values()), None) or middle(law)
+
+
+def middle(law: Law):
+    """The middle of where the starts of every coefficient are looked for: for a law that nobody has published."""
+    ends = {name: parameter.start for name, parameter in law.parameters.items()}
+    return coefficients_of(law, {x: (a * b) ** 0.5 if a * b > 0 else (a + b) / 2 for x, (a, b) in ends.items()})
 
 
 def sample(law: Law, n: int = 7, seed: int = 0) -> list[np.ndarray]:
@@ -43,7 +52,9 @@ def sample(law: Law, n: int = 7, seed: int = 0) -> list[np.ndarray]:
     if law.inputs == ("lr_history",):
         rates = schedules.two_stage(200, 2400, 3e-4, 1500, 9e-5)
         return [schedules.compress(rates, np.linspace(300, 2399, n).astype(int))]
-    return [low * (high / low) ** rng.uniform(size=n) for low, high in (RANGES[name] for name in law.inputs)]
+    return [
+        low * (high / low) ** rng.uniform(size=n) for low, high in (RANGES.get(name, (0.1, 0.9)) for name in law.inputs)
+    ]
 
 
 @pytest.fixture(params=laws.ids())

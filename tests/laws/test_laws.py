@@ -11,6 +11,7 @@ from sweep import laws
 from sweep.errors import InputError
 from sweep.fit import fit
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN, GRADES
+from sweep.verbs.laws import listing, page, record
 from tests.laws.conftest import RANGES, example, sample
 
 
@@ -229,3 +230,22 @@ def test_optimum_against_brute_force(law):
         a, b = law.allocation(example(law), flops, 6.0, **fixed)
         assert a == pytest.approx(np.log(up / down) / (2 * np.log(1.1)), abs=0.02)
         assert a + b == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_law_without_published_values_passes_what_is_asked_of_every_law():
+    """As CONTRIBUTING.md shows one: a file of its own, documented, that nobody has published numbers for."""
+    names: dict = {"__name__": "unpublished"}
+    exec(
+        TOY.format(id="unpublished", name="none").split("    published=")[0].replace('"here"', '"arXiv 1"') + ")", names
+    )
+    law = names["LAW"]
+    assert law.published == {}
+    for asked in (
+        test_published_coefficients_predict_something,
+        test_floats_numpy_and_jax_agree,
+        test_theta_is_the_coefficients_in_other_coordinates,
+        test_jacobians_against_differences,
+    ):
+        asked(law)
+    assert "no published coefficients" in page(record(law))
+    assert listing([record(law)]).count("0 published") == 1

@@ -73,3 +73,32 @@ def test_predicting_from_published_sets(capsys, id, code, message):
     said = capsys.readouterr()
     assert message in said.err
     assert ("loss 2.7552" in said.out) == (code == 0)
+
+
+@pytest.mark.parametrize("name", ["besiroglu", "hoffmann"])
+def test_a_set_of_coefficients_by_its_id(capsys, name):
+    law, entry = laws.published(name)
+    text = said(capsys, name)
+    assert text.startswith(f"{name}: published coefficients of the law {law.id}\n")
+    for part in (law.formula, f"{entry.coefficients.A:.6g}", entry.source, "nats/token, irreducible loss", "sardana"):
+        assert part in text
+    assert f"sweep plan {name}; all about the law: sweep laws additive" in text
+    data = json.loads(said(capsys, name, "--json"))
+    assert [r["id"] for r in data["laws"]] == ["additive"]
+    assert data["coefficients"]["coefficients"] == pytest.approx(entry.coefficients._asdict())
+
+
+def test_unverified_coefficients_are_not_for_planning(capsys):
+    assert "not for planning" in said(capsys, "farseer_recalled")
+
+
+def test_chinchilla_is_the_additive_law(capsys):
+    assert said(capsys, "chinchilla") == said(capsys, "additive")
+    for verb in (
+        ["plan", "chinchilla", "--compute", "1e22"],
+        ["predict", "additive", "--params", "1e9", "--tokens", "1e10"],
+    ):
+        assert cli.main(verb) == 1
+        error = capsys.readouterr().err
+        assert f"{verb[1]} is a law (additive), not a set of published coefficients; its sets: hoffmann, bes" in error
+    assert "no published coefficients" in said(capsys, "power_compute")
