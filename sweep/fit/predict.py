@@ -139,7 +139,8 @@ def reach(law: laws.Law, record: Mapping[str, Any], question: Mapping[str, float
     if known and question["flops"] < span["flops"][0]:
         far["compute_below"] = span["flops"][0] / question["flops"]
     others = [x for x in law.inputs if x not in BY_COMPUTE or not known]
-    for name in dict.fromkeys(["tokens_per_param", *others, *(["epochs"] if "epochs" in span else [])]):
+    names = ["tokens_per_param", *others, *(["epochs"] if "epochs" in span else [])]
+    for name in dict.fromkeys(names):
         low, high = span.get(name, (math.nan, math.nan))
         positive = name in question and low > 0
         far[name] = max(low / question[name], question[name] / high, 1.0) if positive else None

@@ -7,8 +7,8 @@ from sweep.report import theme
 from sweep.report.markup import Markup, escape, tag
 
 
-def document(name: str, date: str, sentences: Sequence[str], parts: Sequence[Markup]) -> str:
-    """A page as one string: the first of the sentences large, the others below it, then the parts."""
+def document(name: str, date: str, sentences: Sequence[str], parts: Sequence[Markup], of: str = "sweep") -> str:
+    """A page as one string: the first of the sentences large, the others below it, then the parts; `of` what it is."""
     style = importlib.resources.files("sweep.report").joinpath("style.css").read_text(encoding="utf-8")
     style += f"\n@media screen and (prefers-color-scheme: dark) {{\n{theme.dark_style()}\n}}\n"
     head = tag(
@@ -16,7 +16,7 @@ def document(name: str, date: str, sentences: Sequence[str], parts: Sequence[Mar
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{name} – scaling-law sweep"),
+        tag("title", f"{name} – scaling-law {of}"),
         tag("link", rel="icon", href="data:,"),
         tag("style", Markup(style)),
     )

@@ -1,4 +1,5 @@
-"""A run directory as the report sees it: files only, and what is not there is absent rather than invented."""
+"""A run directory, or a fit of a table, as the report sees it: files only, and what is not there is absent rather than
+invented."""
 
 import json
 import math
@@ -14,6 +15,7 @@ from sweep.errors import InputError
 from sweep.plan import chain, forecast
 
 Row = dict[str, Any]
+FIT_FILE = "fit.json"
 PARAM_CONVENTIONS = ("total", "non_embedding", "with_head")
 
 
@@ -22,15 +24,16 @@ class Run:
     """Everything the page is made from.
 
     Attributes:
-        path: the run directory.
-        sweep: `sweep.json`.
-        losses: rows of the loss table, one a trial.
+        path: the run directory, or that of the fit.
+        sweep: `sweep.json`; empty for the fit of a table.
+        losses: rows of the loss table, one a trial; of the fit of a table the runs that were fitted.
         curves: rows of `curves.parquet`.
         fit: `fit/fit.json`, empty before a fit.
         lanes: bootstrap lanes of the fit.
         ledger: lines of `forecast.jsonl`.
         multiverse: `fit/multiverse.json`, empty where none was made.
         edited: numbers of its lines that were edited (sweep.plan.chain).
+        trained: a sweep trained the runs; else they came as a table.
     """
 
     path: Path
@@ -42,6 +45,12 @@ class Run:
     ledger: list[Row]
     multiverse: Row
     edited: list[int]
+    trained: bool = True
+
+    @property
+    def again(self) -> str:
+        """The command that fits again."""
+        return f"sweep fit {self.path}" if self.trained else f"sweep fit {self.fit.get('source')} --out {self.path}"
 
     @property
     def config(self) -> Row:
@@ -49,19 +58,27 @@ class Run:
 
     @property
     def name(self) -> str:
+        if not self.trained:
+            return f"fit of {Path(str(self.fit.get('source') or self.path.resolve().name)).name}"
         return str(self.config.get("name") or self.path.resolve().name)
 
 
 def load(path: Path) -> Run:
-    """Read a run directory.
+    """Read a run directory, or the directory of a fit of a table.
 
     Raises:
-        InputError: no such directory, not a run directory, nothing trained yet, or a file that cannot be read.
+        InputError: no such directory, neither kind of directory, nothing trained yet, or a file that cannot be read.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such directory; give the one that `sweep run CONFIG --out DIR` wrote")
+        raise InputError(f"{path}: no such directory; give the one that `sweep run` or `sweep fit` wrote with --out")
+    home = path.parent if path.name == FIT_FILE else path
+    if (home / FIT_FILE).is_file() and not (home.parent / "sweep.json").exists():
+        return fit_of_table(home)
     if not path.is_dir() or not (path / "sweep.json").exists():
-        raise InputError(f"{path}: not a run directory, it has no sweep.json; give the one that `sweep run` wrote")
+        raise InputError(
+            f"{path}: not a run directory (no sweep.json) and not a fit (no {FIT_FILE}); give the one that `sweep run` "
+            "or `sweep fit` wrote with --out"
+        )
     sweep = read_json(path / "sweep.json")
     losses = read_parquet(path / "losses.parquet")
     if all(row.get("status") == "pending" for row in losses):
@@ -80,6 +97,32 @@ def load(path: Path) -> Run:
         ledger=[finite(line) for line in ledger.records],
         edited=[line.number for line in ledger.broken],
     )
+
+
+def fit_of_table(home: Path) -> Run:
+    """The fit of a table that no sweep has trained. Raises InputError for a file that cannot be read."""
+    fit, ledger = fit_of_losses(home / FIT_FILE), chain.read(home / forecast.FILE)
+    return Run(
+        path=home,
+        sweep={},
+        losses=[fitted_row(i, point) for i, point in enumerate(fit.get("points") or [], start=1)],
+        curves=[],
+        fit=fit,
+        lanes=read_parquet(home / "lanes.parquet"),
+        multiverse=read_json(home / "multiverse.json") if (home / "multiverse.json").exists() else {},
+        ledger=[finite(line) for line in ledger.records],
+        edited=[line.number for line in ledger.broken],
+        trained=False,
+    )
+
+
+def fitted_row(number: int, point: Row) -> Row:
+    """A fitted run as a row of a loss table, in the one way of counting that its table has."""
+    counts = {f"params_{name}": point.get("params") for name in PARAM_CONVENTIONS}
+    counts |= {f"flops_{name}": point.get("flops") for name in ("exact", "6nd")}
+    shared = {name: point.get(name) for name in ("budget", "tokens", "loss", "predicted", "residual")}
+    name = point.get("trial") or f"run {number}"
+    return {**shared, **counts, "bits_per_byte": point.get("loss"), "status": "done", "trial": name}
 
 
 def fit_of_losses(path: Path) -> Row:

@@ -29,13 +29,15 @@ def write(record: Row, path: Path) -> Path:
 
 def multiverse(run: Run) -> Markup:
     """The section of a run's report."""
+    table = str(run.path) if run.trained else f"{run.fit.get('source')} --out {run.path}"
+    again = f"sweep multiverse {table}"
     if not run.multiverse:
         text = "How far the answer depends on choices of the analysis has not been asked."
-        return section("multiverse", TITLE, missing(text, f"sweep multiverse {run.path}"))
+        return section("multiverse", TITLE, missing(text, again))
     try:
         return section("multiverse", TITLE, tag("p", run.multiverse["verdict"]), *pieces(run.multiverse))
     except (KeyError, TypeError, IndexError, ValueError, AttributeError):
-        return section("multiverse", TITLE, missing("multiverse.json is incomplete.", f"sweep multiverse {run.path}"))
+        return section("multiverse", TITLE, missing("multiverse.json is incomplete.", again))
 
 
 def pieces(record: Row) -> list[Piece]:

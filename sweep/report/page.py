@@ -4,7 +4,7 @@ import datetime
 from pathlib import Path
 
 from sweep import files
-from sweep.report import record, sections
+from sweep.report import record, sections, table_record
 from sweep.report.document import document
 from sweep.report.load import Run, load
 from sweep.report.markup import Markup
@@ -14,14 +14,14 @@ from sweep.report.verdict import verdict
 
 
 def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
-    """Write the report of a run directory and return its path.
+    """Write the report of a run directory, or of a fit of a table, and return its path.
 
     Args:
-        run_dir: the directory that `sweep run` wrote; only its files are read.
-        out: where to write, `report.html` in the run directory unless given.
+        run_dir: the directory that `sweep run` or `sweep fit --out` wrote; only its files are read.
+        out: where to write, `report.html` in that directory unless given.
 
     Raises:
-        InputError: no such directory, not a run directory, nothing trained yet, a broken file, or nowhere to write.
+        InputError: no such directory, neither kind, nothing trained yet, a broken file, or nowhere to write.
     """
     run = load(Path(run_dir))
     target = Path(out) if out is not None else run.path / "report.html"
@@ -31,11 +31,23 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
 
 def html(run: Run, date: str) -> str:
     """The page of a run as one string, dated `date`."""
-    return document(run.name, date, verdict(run), chapters(run, date))
+    return document(run.name, date, verdict(run), chapters(run, date), "sweep" if run.trained else "fit")
 
 
 def chapters(run: Run, date: str) -> list[Markup]:
-    """The sections in reading order."""
+    """The sections in reading order; those of training only where something was trained."""
+    if not run.trained:
+        return [
+            sections.isoflop(run),
+            sections.frontier(run),
+            sections.forecast(run),
+            sections.law(run),
+            sections.bootstrap(run),
+            trust(run),
+            multiverse(run),
+            table_record.runs(run),
+            table_record.provenance(run, date),
+        ]
     return [
         sections.isoflop(run),
         sections.frontier(run),

@@ -42,7 +42,7 @@ def key(run: Run) -> Markup:
         tag("span", dot(color), numbers.flops(budget), class_="key-item")
         for budget, color in budget_colors(run).items()
     ]
-    return tag("p", "Budgets in FLOPs: ", *items, class_="key")
+    return tag("p", "Budgets in FLOPs: ", *items, class_="key") if items else Markup("")
 
 
 def size_key(shown: list[Point]) -> Markup:
@@ -65,14 +65,15 @@ def isoflop(run: Run) -> Markup:
     shown = points(run)
     families = (run.fit.get("approach2") or {}).get("families") or []
     if not any(p.budget and p.loss is not None for p in shown):
-        return section("isoflop", title, missing("No trial of a budget has a loss yet."))
+        none = "No trial of a budget has a loss yet." if run.trained else "The table has no families of equal compute."
+        return section("isoflop", title, missing(none))
     caption = "Loss against model size at fixed training FLOPs, one colour a budget. "
     caption += "Diamonds: minima of the parabolas, with their intervals. " if families else ""
     caption += f"Filled: {'used by the fit' if run.fit else 'finished'}. {HOLLOW}"
     unit = unit_of(run.fit)
     drawing = figure("isoflop", lambda width: charts.isoflop(shown, families, width, unit), caption, full=True)
     if not families:
-        note = missing("The parabolas and their minima have not been fitted.", f"sweep fit {run.path}")
+        note = missing("The parabolas and their minima have not been fitted.", run.again)
         return section("isoflop", title, drawing, note)
     rows = [
         (
@@ -118,7 +119,7 @@ def frontier(run: Run) -> Markup:
     """The compute-optimal frontier and the three approaches side by side."""
     title = "The compute-optimal frontier, three ways"
     if not any(run.fit.get(f"approach{k}") for k in (1, 2, 3)):
-        return section("frontier", title, missing("No approach has been fitted.", f"sweep fit {run.path}"))
+        return section("frontier", title, missing("No approach has been fitted.", run.again))
     keys = [tag("span", dot(theme.APPROACH[k - 1]), f"{k} {NAMES[k]}", class_="key-item") for k in (1, 2, 3)]
     figures = [
         figure(
@@ -165,7 +166,7 @@ def law(run: Run) -> Markup:
     title = "The parametric law and its residuals"
     values = run.fit.get("params") or {}
     if not values:
-        return section("law", title, missing("No law has been fitted.", f"sweep fit {run.path}"))
+        return section("law", title, missing("No law has been fitted.", run.again))
     errors, ends = run.fit.get("se") or {}, run.fit.get("interval") or {}
     rows = [
         (

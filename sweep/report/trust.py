@@ -19,7 +19,7 @@ def trust(run: Run) -> Markup:
     title = "How far to trust it"
     found = run.fit.get("diagnostics")
     if not found:
-        return section("trust", title, missing("The fit was not diagnosed.", f"sweep fit {run.path}"))
+        return section("trust", title, missing("The fit was not diagnosed.", run.again))
     parts = (said, functools.partial(moves, run), floor, backtest, residuals, odd_runs)
     return section("trust", title, *(piece for part in parts for piece in whole(part, found)))
 

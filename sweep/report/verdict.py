@@ -25,7 +25,7 @@ def stamp(run: Run) -> str:
 def answer(run: Run) -> str:
     """N* and D* at the target, or why there is no answer."""
     if not run.fit:
-        return f"No fit yet: sweep fit {run.path} makes one."
+        return f"No fit yet: {run.again} makes one."
     _, at = chosen(run.fit)
     if not at:
         return f"The fit gives no compute-optimal size; its status is {run.fit.get('status') or 'not recorded'}."
@@ -45,7 +45,8 @@ def source(run: Run) -> str:
     text = f"This is by the {NAMES[k]}"
     text += f", with {numbers.percent(run.fit.get('level'))} intervals" if bounded else ", without intervals"
     if budgets(run):
-        text += f", at {numbers.times(run.fit['target']['flops'] / max(budgets(run)))} the largest budget"
+        edge = "the largest budget" if run.trained else "the largest fitted compute"
+        text += f", at {numbers.times(run.fit['target']['flops'] / max(budgets(run)))} {edge}"
     text += "."
     if at.get("loss"):
         loss = numbers.with_interval(at["loss"], at.get("loss_interval"), numbers.loss)
@@ -65,7 +66,10 @@ def chosen(fit: Row) -> tuple[int, Row]:
 
 
 def budgets(run: Run) -> list[float]:
-    """The sweep's budgets in FLOPs."""
+    """The sweep's budgets in FLOPs; of the fit of a table those of its families, else its least and most compute."""
+    if not run.trained:
+        families = sorted({float(row["budget"]) for row in run.losses if row["budget"]})
+        return families or [float(end) for end in (run.fit.get("range") or {}).get("flops") or []]
     return [float(b) for b in run.config.get("budgets") or [] if b]
 
 

@@ -13,22 +13,26 @@ from sweep.verbs.output import Output
 class Args:
     """Write one self-contained HTML page of a sweep: the verdict, the charts, every trial, and where it came from.
 
-    Works on a half-finished sweep too, and says what is missing.
+    Works on a half-finished sweep too, and says what is missing. Of the fit of a table it is the same page without
+    the parts about training.
 
-        sweep report runs/demo
+    Example: sweep report runs/demo
+
+    Example: sweep report fit/
     """
 
     dir: Annotated[Path, tyro.conf.Positional]
-    """The run directory."""
+    """The directory of a sweep, or that which `sweep fit TABLE --out DIR` wrote."""
     out: Path | None = None
-    """Where to write the page; report.html in the run directory unless given."""
+    """Where to write the page; report.html in that directory unless given."""
 
 
 def run(args: Args) -> Output:
     """Write the page.
 
     Raises:
-        InputError: no such directory, not a run directory, nothing trained yet, a broken file, or nowhere to write.
+        InputError: no such directory, or neither of a sweep nor of a fit; nothing trained yet; a broken file; nowhere
+            to write.
     """
     from sweep.report import report  # here, so that other verbs do not wait for the chart library
 
