@@ -169,14 +169,10 @@ def prepare_jax(device: platforms.Device) -> None:
     """
     import jax
 
-    from sweep.train.data.build import cache
-
     platforms.take(device)
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(cache() / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    platforms.keep_programs()
 
 
 def entry() -> None:

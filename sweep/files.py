@@ -108,3 +108,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def cache() -> Path:
+    """Where tokens of embedded corpora and compiled programs are kept: it may be deleted at any time."""
+    if chosen := os.environ.get("SWEEP_CACHE"):
+        return local(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sweep"

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sweep.errors import InputError
+from sweep.files import cache
 
 Device = Literal["cpu", "gpu", "any"]  # what a verb may start: the CPU, a GPU, or whatever JAX finds
 Platform = Literal["cpu", "gpu", "tpu"]
 
+KEEP_SECONDS = 0.5  # of compiling, from which a program is worth a file
 DEV, PROC, GROUPS = Path("/dev"), Path("/proc"), Path("/sys/fs/cgroup")
 LOCK = Path("/tmp/libtpu_lockfile")  # held open by the process in which libtpu runs
 NODES = {  # what the drivers of JAX's platforms put under /dev, in the order in which JAX prefers the platforms
@@ -130,6 +132,30 @@ def no_gpu(there: dict[str, list[str]], installed: dict[str, str]) -> str:
         return f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')} hides {there['cuda'][0]}"
     have = f"JAX's plugin for one is installed ({installed['cuda']})" if "cuda" in installed else EXTRAS["cuda"]
     return f"no GPU on this machine (no {DEV}/nvidia*); where there is one: {have}"
+
+
+def keep_programs() -> None:
+    """Compiled programs are kept on disk for the next process: compiling takes a fit most of its first minute.
+
+    Nothing where JAX keeps them already (JAX_COMPILATION_CACHE_DIR), is told not to (JAX_ENABLE_COMPILATION_CACHE=0),
+    or the folder cannot be written: it is `xla` in sweep.files.cache.
+    """
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    chosen = jax.config.values
+    if chosen["jax_compilation_cache_dir"] or not chosen["jax_enable_compilation_cache"]:
+        return
+    folder = cache() / "xla"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if not os.access(folder, os.W_OK):
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", KEEP_SECONDS)
+    compilation_cache.reset_cache()  # JAX looks once, at its first program, whether there is one
 
 
 def fitting_devices() -> list[Any]:

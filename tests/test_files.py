@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep import files
 from sweep.errors import InputError
 from sweep.files import Growth, extend, local, whole, write_text
 
@@ -113,3 +114,13 @@ def test_growth_beneath_a_file_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         extend(tmp_path / "file" / "t", lambda held: Growth(0, b"x"))
+
+
+def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SWEEP_CACHE", "/a")
+    assert files.cache() == Path("/a")
+    monkeypatch.delenv("SWEEP_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
+    assert files.cache() == Path("/b/sweep")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert files.cache() == Path.home() / ".cache" / "sweep"

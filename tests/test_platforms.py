@@ -489,3 +489,32 @@ def test_without_control_groups_it_is_all_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(platforms, "PROC", tmp_path)
     with open("/proc/meminfo") as file:
         assert platforms.host_memory() == pytest.approx(1024 * int(file.readline().split()[1]), rel=0.01)
+
+
+KEEPS = """
+import jax, jax.numpy as jnp, os
+jax.jit(lambda x: x + 1)(jnp.ones(3))  # a program of the user's, before anything of ours
+from sweep import platforms
+platforms.KEEP_SECONDS = 0.0
+platforms.keep_programs()
+jax.jit(lambda x: x * 2)(jnp.ones(3))
+print(len([f for _, _, files in os.walk(os.environ["SWEEP_CACHE"]) for f in files]))
+"""
+
+
+@pytest.mark.parametrize(("extra", "kept"), [({}, True), ({"JAX_ENABLE_COMPILATION_CACHE": "0"}, False)])
+def test_programs_are_kept_for_users_of_the_library(tmp_path, extra, kept):
+    environment = {**os.environ, "SWEEP_CACHE": str(tmp_path), "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", **extra}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    found = subprocess.run([sys.executable, "-c", KEEPS], env=environment, capture_output=True, text=True, check=True)
+    assert (int(found.stdout) > 0) == kept
+
+
+def test_a_place_that_is_set_stays(monkeypatch, tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+        platforms.keep_programs()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)

@@ -4,12 +4,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sweep import config, laws
+from sweep import config, interrupt, laws
 from sweep.errors import InputError
 from sweep.fit import approach1, approach2, approach3, bootstrap, interpolation
 from sweep.fit.conditioning import unidentified
@@ -23,12 +24,13 @@ from sweep.fit.warn import warnings_of
 from sweep.laws import Law
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load
-from sweep.tables.problem import enforce, overridden, stamps
+from sweep.tables.problem import Problem, enforce, overridden, stamps
 
 WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fewer resamples than asked, and say so
 FEWEST = 100
 
 
+@interrupt.remembered()
 def fit(
     source: Any,
     *,
@@ -103,25 +105,59 @@ def fit(
     if not overridden(judged):  # else the answer is stamped already
         judged += filter(None, [unidentified(form, runs, solution)])
         enforce(judged, despite)
-    found = answer(form, runs, goal, solution, count, seed, progress)
-    record = record_of(form, runs, goal, found, settings | {"despite": overridden(judged)})
-    record["target"]["approach3"] = at_target(form, found, record)
+    begun = Begun(form, runs, goal, solution, tuple(judged), (began, read))
+    found = finished(begun, settings | {"despite": overridden(judged)}, despite, progress, diagnostics)
+    if count < bootstrap:
+        text = f"{count} resamples, not {bootstrap}: {len(runs)} rows fill the memory"
+        found.record["warnings"].append(warning("fewer_resamples", text))
+    return found
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A table whose law is solved; `judged` are its remarks and overridden refusals, `clock` its first two times."""
+
+    law: Law
+    runs: Runs
+    objective: Objective
+    solution: approach3.Solution
+    judged: tuple[Problem, ...]
+    clock: tuple[float, float]
+
+
+@interrupt.held()
+def finished(
+    begun: Begun,
+    settings: Mapping[str, Any],
+    despite: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+    diagnostics: bool,
+) -> Fit:
+    """Resamples, approaches 1 and 2, diagnostics and warnings of a solved law.
+
+    From here on there is an answer, and an interrupt ends the step under way, never the answer.
+    """
+    law, runs, solution = begun.law, begun.runs, begun.solution
+    found = answer(law, runs, begun.objective, solution, settings["bootstrap"], settings["seed"], progress)
+    record = record_of(law, runs, begun.objective, found, settings)
+    record["target"]["approach3"] = at_target(law, found, record)
     interrupted = []
     if diagnostics:
-        fitted = Fitted(form, runs, goal, solution, target, record["flops_per_param_token"], level, record["fixed"])
+        k, level = record["flops_per_param_token"], settings["level"]
+        fitted = Fitted(law, runs, begun.objective, solution, settings["target"], k, level, record["fixed"])
         try:
-            record["diagnostics"] = diagnose(fitted, record, seed)
+            interrupt.check()
+            record["diagnostics"] = diagnose(fitted, record, settings["seed"])
         except KeyboardInterrupt:
+            interrupt.met()
             interrupted = [warning("partial", "interrupted before the diagnostics were made")]
-        record["target"]["approach3"] = at_target(form, found, record)
-    told = [*stamps(judged, despite, runs.source), *interrupted, *warnings_of(plain(record), runs)]
-    if count < bootstrap:
-        told.append(warning("fewer_resamples", f"{count} resamples, not {bootstrap}: {len(runs)} rows fill the memory"))
-    record["warnings"] = told
-    done = time.perf_counter()
+        record["target"]["approach3"] = at_target(law, found, record)
+    told = [*stamps(begun.judged, despite, runs.source), *interrupted]
+    record["warnings"] = [*told, *warnings_of(plain(record), runs)]
+    (began, read), done = begun.clock, time.perf_counter()
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
     resamples = found.resamples
-    lanes = {name: np.asarray(v) for name, v in zip(form.names, resamples.coefficients, strict=True)}
+    lanes = {name: np.asarray(v) for name, v in zip(law.names, resamples.coefficients, strict=True)}
     return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict], found.drawn)
 
 

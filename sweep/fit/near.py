@@ -139,6 +139,7 @@ def program(
     (start [k], share [n], delta [lanes], weight [lanes, n], target [lanes, n] or [n], features [f, n], passes over the
     expansion [levels], over the exact law [levels]) -> End.
     """
+    platforms.keep_programs()
     mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,), devices=platforms.fitting_devices())
     split, shared = PartitionSpec("lane"), PartitionSpec()
     specs = (shared, shared, split, split, split if own_target else shared, shared, shared, shared)

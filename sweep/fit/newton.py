@@ -277,6 +277,7 @@ def program(
     (theta [lanes, k], damping [lanes], kept [lanes, k (k + 1) / 2], delta [lanes], weight [lanes, n], target [lanes, n]
     or [n], features [f, n], passes [levels]) -> End.
     """
+    platforms.keep_programs()
     mesh = jax.make_mesh((devices,), ("lane",), axis_types=(AxisType.Auto,), devices=platforms.fitting_devices())
     split, shared = PartitionSpec("lane"), PartitionSpec()
     specs = (split, split, split, split, split, split if own_target else shared, shared, shared)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sweep import platforms
+from sweep import interrupt, platforms
 from sweep.fit import near, newton
 from sweep.fit.newton import CERTIFIED, End
 from sweep.fit.programs import CHUNK, padded
@@ -181,6 +181,7 @@ def solve(
         record(end, state, stage, part, End(*(np.asarray(x)[slots] for x in reached)))
         if progress:
             progress(int(end.finished.sum()), lanes)
+        interrupt.check()  # of one that a callback of JAX's has swallowed, or that is held back
 
     with jax.enable_x64(True):
         try:
@@ -189,6 +190,7 @@ def solve(
         except KeyboardInterrupt:
             if not partial:
                 raise
+            interrupt.met()
     return end
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from sweep import platforms
+from sweep.files import cache
 from sweep.train import devices, store
-from sweep.train.data.build import cache
 from sweep.train.sharding import make_mesh
 from sweep.verbs.output import Output
 

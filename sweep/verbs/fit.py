@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from sweep import platforms, quantity
+from sweep import interrupt, platforms, quantity
 from sweep.errors import Partial
-from sweep.fit import fit
+from sweep.fit import Fit, fit
 from sweep.fit.result import FIT_FILE
 from sweep.verbs.fit_text import describe
 from sweep.verbs.meter import Meter
@@ -62,8 +62,9 @@ def device(args: Args) -> platforms.Device:
     return args.device
 
 
+@interrupt.remembered()
 def run(args: Args) -> Output:
-    """Fit, save where asked to, and describe."""
+    """Fit, save and describe; an interrupt from when there is an answer on does not take it away."""
     with Meter(Console(stderr=True)) as meter:
         found = fit(
             args.source,
@@ -79,6 +80,12 @@ def run(args: Args) -> Output:
             progress=meter,
             **args.reading,
         )
+    with interrupt.held():
+        return kept(args, found)
+
+
+def kept(args: Args, found: Fit) -> Output:
+    """Save where asked to, and describe."""
     own = Path(args.table).is_dir() and found.law.target == "loss"  # where reports and plans look for that of the loss
     out = args.out or (str(Path(args.table) / "fit") if own else None)
     text = describe(found)

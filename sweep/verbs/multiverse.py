@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from sweep import platforms, quantity
+from sweep import interrupt, platforms, quantity
 from sweep.errors import InputError, Partial
-from sweep.fit.multiverse import Axes, multiverse
+from sweep.fit.multiverse import Axes, Multiverse, multiverse
 from sweep.verbs.meter import Meter
 from sweep.verbs.multiverse_text import describe
 from sweep.verbs.output import Output
@@ -69,8 +69,9 @@ def device(args: Args) -> platforms.Device:
     return args.device
 
 
+@interrupt.remembered()
 def run(args: Args) -> Output:
-    """Fit, save where asked to, and describe."""
+    """Fit, save and describe; an interrupt from when there is an answer on does not take it away."""
     with Meter(Console(stderr=True)) as meter:
         found = multiverse(
             args.source,
@@ -82,6 +83,12 @@ def run(args: Args) -> Output:
             progress=meter,
             **args.reading,
         )
+    with interrupt.held():
+        return kept(args, found)
+
+
+def kept(args: Args, found: Multiverse) -> Output:
+    """Save where asked to, and describe."""
     record = found.to_json()
     out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
     saved = found.save(out) if out else []

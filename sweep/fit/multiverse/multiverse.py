@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sweep import interrupt
 from sweep.errors import InputError, Refusal
 from sweep.fit.fit import target_of
 from sweep.fit.multiverse.answers import answers
@@ -22,6 +23,7 @@ from sweep.tables.problem import enforce, overridden, stamps
 ROWS = 2**25  # resamples x rows that are drawn at once: larger tables get fewer resamples, and say so
 
 
+@interrupt.remembered()
 def multiverse(
     source: Any,
     *,
@@ -76,17 +78,19 @@ def multiverse(
     except KeyboardInterrupt:
         if not work.full:
             raise
+        interrupt.met()
         told.insert(0, warning("partial", f"interrupted: {work.done:,} of {work.of:,} lanes are finished"))
     took = time.perf_counter() - began
-    record = record_of(answers(work, target, level), made.duplicates, {
-        "target": target, "level": level, "seed": seed, "resamples": resamples, "where": where,
-        "source": counted.runs.source, "n": len(counted.runs), "despite": overridden(judged),
-        "units": counted.runs.units.record,
-        "flops_per_param_token": {" / ".join(key): k for key, k in counted.flops_per.items()},
-        "timing": {"total_s": took, "lanes": work.done, "lanes_per_s": work.done / took},
-        "compiled": {"programs": programs() - before, "at_most": most_programs(made)},
-        "warnings": told,
-    })  # fmt: skip
+    with interrupt.held():  # the work is done: an interrupt no longer takes the answer with it
+        record = record_of(answers(work, target, level), made.duplicates, {
+            "target": target, "level": level, "seed": seed, "resamples": resamples, "where": where,
+            "source": counted.runs.source, "n": len(counted.runs), "despite": overridden(judged),
+            "units": counted.runs.units.record,
+            "flops_per_param_token": {" / ".join(key): k for key, k in counted.flops_per.items()},
+            "timing": {"total_s": took, "lanes": work.done, "lanes_per_s": work.done / took},
+            "compiled": {"programs": programs() - before, "at_most": most_programs(made)},
+            "warnings": told,
+        })  # fmt: skip
     if not record["passed"]:
         reasons = "; ".join(f"{f['n']:,} {f['code']} ({f['reason']})" for f in record["failed"])
         raise Refusal(

@@ -238,7 +238,7 @@ def open_data(config: Data, progress: Progress = silent) -> Corpus:
     if not embedded:
         key += [str(path.resolve()), config.text_field, config.allow_skips]
     name = config.path.replace(":", "-") if embedded else path.resolve().name
-    folder = cache() / "data" / f"{name}-{content_hash(key)}"
+    folder = files.cache() / "data" / f"{name}-{content_hash(key)}"
     if not (folder / MANIFEST).exists():
         try:
             build(
@@ -265,10 +265,3 @@ def holds_text(path: Path) -> bool:
     return path.is_file() or (
         path.is_dir() and not any((path / name).exists() for name in shards) and any(path.iterdir())
     )
-
-
-def cache() -> Path:
-    """Where tokens of embedded corpora are kept."""
-    if chosen := os.environ.get("SWEEP_CACHE"):
-        return files.local(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sweep"

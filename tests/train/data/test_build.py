@@ -343,16 +343,6 @@ def test_a_cache_that_cannot_be_written_is_named(library: Path, tmp_path: Path, 
         open_data(Data(path="python:stdlib"))
 
 
-def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SWEEP_CACHE", "/a")
-    assert module.cache() == Path("/a")
-    monkeypatch.delenv("SWEEP_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert module.cache() == Path("/b/sweep")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert module.cache() == Path.home() / ".cache" / "sweep"
-
-
 def test_unknown_corpora_and_empty_folders_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match="there are python:stdlib and python:site"):
         open_data(Data(path="python:stlib"))
