@@ -17,10 +17,12 @@ from sweep.design import families
 from sweep.design.cohorts import cohorts
 from sweep.design.placement import place
 from sweep.models import attention, counting
+from sweep.models.shape import Shape
 from sweep.train import program
 from sweep.train.ahead import gpus, planned
 from sweep.train.ahead.targets import compiling, target
 from sweep.train.effort import QUICK
+from sweep.train.program import Execution
 from sweep.train.sharding import make_mesh
 from tests.tpu import needs_libtpu
 
@@ -30,6 +32,21 @@ CORPUS = planned.Corpus(60_000_000_000, pod.SWEEP.data.val_tokens)
 def places(devices: int, memory: int | None):
     plan = families.plan(pod.SWEEP, vocab=32_768, data="assumed", unique_tokens=CORPUS.tokens, platform="tpu")
     return place(cohorts(plan.trials), devices, "tpu", memory).places
+
+
+@needs_libtpu
+@pytest.mark.parametrize("trial", [4, 1])
+def test_branching_holds_one_row_beside_the_states(trial):
+    """Eight rows on eight chips: the states stay where they are, and rows travel one at a time."""
+    to: Any = target("v5e:2x4")
+    shape = Shape(256, width=256, depth=2, heads=4, kv_heads=4, head_dim=64, ffn=512, seq_len=256, batch=16)
+    mesh = make_mesh(list(to.devices), trial)
+    machine = planned.machine_of(shape, mesh, Execution("map"), planned.Corpus(10**5, 4096), to.limit)
+    with compiling(to):
+        memory: Any = machine.branching(8).memory_analysis()
+    row = machine.state_bytes(8) / (8 / trial)
+    assert memory.alias_size_in_bytes >= machine.state_bytes(8)
+    assert memory.temp_size_in_bytes < 1.5 * row
 
 
 @needs_libtpu
