@@ -33,12 +33,17 @@ def plain(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column whose values stand in it, and not in a dictionary or a buffer beside it."""
+    """A column whose values stand in it, not in a dictionary or a buffer beside it; text that is not UTF-8 as bytes."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return decoded(column.cast(kind.value_type))
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
+        return decoded(column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary()))
+    if is_text(kind):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            return column.cast(pa.binary())
     return column
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sweep.config import nearest
 from sweep.errors import InputError
-from sweep.tables.numbers import parse
+from sweep.tables.numbers import decoded, parse, texts
 
 EXAMPLES = '"budget=loss" for columns named by numbers, "Step, {run} - eval/loss" for one column a run'
 FIELD = re.compile(r"\{(\w+)\}")
@@ -112,19 +112,19 @@ def is_count(text: str) -> bool:
 
 def cells_of(table: pa.Table, columns: Sequence[str], name: str) -> list[str | None]:
     """The cells of the columns as text, row by row; None where one is empty."""
-    texts = []
+    written = []
     for column in columns:
-        try:
-            texts.append(table[column].cast(pa.string()).to_pylist())
-        except (pa.ArrowException, UnicodeDecodeError) as error:
-            kind = table[column].type
-            raise InputError(f"{name}: column {column}: {kind} cells are no numbers; --wide wants losses") from error
-    return [None if cell is None or not cell.strip() else cell for row in zip(*texts, strict=True) for cell in row]
+        cells = decoded(table[column])
+        kind = cells.type
+        if pa.types.is_nested(kind) or pa.types.is_temporal(kind):
+            raise InputError(f"{name}: column {column}: {kind} cells are no numbers; --wide wants losses")
+        written.append(texts(cells))
+    return [None if cell is None or not cell.strip() else cell for row in zip(*written, strict=True) for cell in row]
 
 
-def typed(texts: list[str | None]) -> pa.Array:
+def typed(written: list[str | None]) -> pa.Array:
     """Texts as numbers where all of them are, else as they are."""
-    column = pa.chunked_array([pa.array(texts, pa.string())])
+    column = pa.chunked_array([pa.array(written, pa.string())])
     values, bad = parse(column, counts=False)
     return column.combine_chunks() if bad.any() or np.isnan(values).any() else pa.array(values)
 

@@ -106,8 +106,8 @@ def head(name: str, data: dict[str, Any]) -> str:
     r = data["ranges"]
     spans = (("N", "params"), ("D", "tokens"), ("D/N", "tokens_per_param"), ("C", "flops"))
     rows = f"{data['rows']:,} rows"
-    excluded = ", ".join(f"{e['n']} {e['status'].replace('_', ' ')} left out" for e in data["excluded"])
-    parts = [name, f"{rows} ({excluded})" if excluded else rows, *(f"{label} {span(r[key])}" for label, key in spans)]
+    excluded = ", ".join(f"{e['n']} {e['status'].replace('_', ' ')}" for e in data["excluded"])
+    parts = [name, f"{rows} (left out: {excluded})" if excluded else rows, *(f"{label} {span(r[key])}" for label, key in spans)]
     return "   ".join(parts)
 
 

@@ -49,7 +49,7 @@ def test_marks_for_losses_that_are_not_there(capsys):
     assert (code, "17 rows " in out[0]) == (0, True)
     code, out, _ = check(capsys, "missing_marks.csv", "--drop-unfinished")
     assert code == 0
-    assert "17 rows (1 OOM left out, 1 empty left out, 1 — left out)" in out[0]
+    assert "17 rows (left out: 1 OOM, 1 empty, 1 —)" in out[0]
     assert out[-1].endswith("--drop-unfinished")
 
 
