@@ -25,6 +25,7 @@ from sweep.laws import Law
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load
 from sweep.tables.problem import Problem, enforce, overridden, stamps
+from sweep.tables.read import TableFile
 
 WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fewer resamples than asked, and say so
 FEWEST = 100
@@ -206,6 +207,7 @@ def check_law(law: Law) -> None:
 
 def target_of(source: Any) -> float | None:
     """The target of the sweep whose directory `source` is, if it is one."""
+    source = source.path if isinstance(source, TableFile) else source
     saved = Path(source) / "sweep.json" if isinstance(source, str | Path) else None
     if saved is None or not saved.is_file():
         return None

@@ -16,7 +16,7 @@ from sweep.tables.records import read_json
 from sweep.tables.text import Text, read_csv, unpack
 from sweep.tables.wide import lengthen
 
-JSON, MARKDOWN, PACKED = (".json", ".jsonl", ".ndjson"), (".md", ".markdown"), (".gz", ".zst")
+JSON, MARKDOWN, PACKED = (".json", ".jsonl", ".ndjson"), (".md", ".markdown"), (".gz", ".zst", ".bz2")
 HEAD = 1 << 16  # bytes that are looked at to tell a format
 
 
@@ -48,7 +48,7 @@ def read(path: str | Path) -> pa.Table:
 
 
 def read_file(source: TableFile) -> Contents:
-    """A Parquet, JSON, Markdown, TSV or CSV file, by its ending or its first bytes; text also packed (gzip, Zstandard).
+    """A Parquet, JSON, Markdown, TSV or CSV file, by its ending or its first bytes; text may be packed.
 
     Raises:
         InputError: no such file, one that may not be read, an empty one, one with a header only, one that does not

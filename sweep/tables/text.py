@@ -11,11 +11,14 @@ import pyarrow.csv
 from sweep.errors import InputError
 from sweep.tables.numbers import NUMBER
 
-PACKED = {b"\x1f\x8b": ("gzip", "zcat"), b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat")}  # first bytes -> codec, its reader
+PACKED = {  # first bytes -> codec, the command that unpacks it
+    b"\x1f\x8b": ("gzip", "zcat"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat"),
+    b"BZh": ("bz2", "bzcat"),
+}
 FOREIGN = {  # first bytes -> what the file is, what to do
     b"PK\x03\x04": ("a ZIP file, as Excel workbooks are", "save the sheet as CSV UTF-8, or unzip it"),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save the sheet as CSV UTF-8"),
-    b"BZh": ("bzip2", "unpack it first: bunzip2"),
     b"\xfd7zXZ": ("xz", "unpack it first: unxz"),
     b"SQLite format": ("an SQLite database", "write the table as CSV"),
     b"\x89HDF": ("an HDF5 file", "write the table as CSV or Parquet"),

@@ -1,5 +1,6 @@
 """`sweep check`: is this table what it seems, and what can be fitted to it?"""
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,12 @@ def command(args: Args) -> str:
     )  # fmt: skip
     words = ["sweep", "fit", args.table, *(["--columns", *args.columns] if args.columns else [])]
     words += [word for name, value in options if value is not None for word in (f"--{name}", value)]
-    return shlex.join([*words, "--drop-unfinished"] if args.drop_unfinished else words)
+    return " ".join(map(typed, [*words, "--drop-unfinished"] if args.drop_unfinished else words))
+
+
+def typed(word: str) -> str:
+    """A word as a shell takes it; one with single quotes, as names with blanks have them, in double quotes."""
+    return f'"{word}"' if "'" in word and not re.search(r'["`$\\!]', word) else shlex.quote(word)
 
 
 def kinds(problems: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -107,7 +113,11 @@ def head(name: str, data: dict[str, Any]) -> str:
     spans = (("N", "params"), ("D", "tokens"), ("D/N", "tokens_per_param"), ("C", "flops"))
     rows = f"{data['rows']:,} rows"
     excluded = ", ".join(f"{e['n']} {e['status'].replace('_', ' ')}" for e in data["excluded"])
-    parts = [name, f"{rows} (left out: {excluded})" if excluded else rows, *(f"{label} {span(r[key])}" for label, key in spans)]
+    parts = [
+        name,
+        f"{rows} (left out: {excluded})" if excluded else rows,
+        *(f"{label} {span(r[key])}" for label, key in spans),
+    ]
     return "   ".join(parts)
 
 

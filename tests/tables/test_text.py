@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import lzma
 import os
 import shlex
 
@@ -31,6 +32,7 @@ def zstd(data):
     [
         ("t.csv.gz", gzip.compress(ROWS.encode())),
         ("t.csv.zst", zstd(ROWS.encode())),
+        ("t.csv.bz2", bz2.compress(ROWS.encode())),
         ("t.csv", gzip.compress(ROWS.encode())),  # by its first bytes, whatever its name
         ("t.csv.gz", gzip.compress(ROWS[:31].encode()) + gzip.compress(ROWS[31:].encode())),  # as pigz and cat write it
         ("t.tsv.gz", gzip.compress(ROWS.replace(",", "\t").encode())),
@@ -51,7 +53,7 @@ def test_packed_and_cut(tmp_path):
     ("content", "message"),
     [
         (b"PK\x03\x04" + bytes(99), "a ZIP file, as Excel workbooks are.*save the sheet as CSV UTF-8"),
-        (bz2.compress(ROWS.encode()), "bzip2.*bunzip2"),
+        (lzma.compress(ROWS.encode()), "xz.*unxz"),
         (b"\x89HDF\r\n", "an HDF5 file"),
     ],
 )
