@@ -18,7 +18,7 @@ from sweep.config import nearest
 from sweep.errors import InputError, Refusal
 from sweep.fit import bootstrap
 from sweep.fit.approach3 import Solution, fit_law, refit
-from sweep.fit.best import fixed_inputs
+from sweep.fit.best import fixed_inputs, of_compute
 from sweep.fit.diagnostics.curvature import moments
 from sweep.fit.efficiency import Arm, pair
 from sweep.fit.fit import check_loss
@@ -71,7 +71,7 @@ def compare_arms(
     """
     form, goal = laws.get(law), objective or Objective()
     check_loss(form)
-    if not (form.linear and form.shape and form.optimum_kind):
+    if not (form.linear and form.shape and (form.optimum_kind or of_compute(form))):
         raise InputError(f"compare: law {law} has no scales apart from its shape, or no optimum: try additive")
     runs = load(source, columns, where, law=form, by=by, **units)
     check_tokens(runs, by)

@@ -16,6 +16,11 @@ from sweep.tables.load import Runs
 BY_COMPUTE = ("params", "tokens", "flops", "tokens_per_param")  # what a budget and a split of it decide
 
 
+def of_compute(law: Law) -> bool:
+    """Whether a law is of compute alone: of the best runs of budgets, which it does not split."""
+    return law.inputs == ("flops",) and law.target == "loss"
+
+
 def fixed_inputs(law: Law, runs: Runs) -> dict[str, float]:
     """Each input that a budget does not decide, of the run of most compute; empty for a law without an optimum."""
     if not law.optimum_kind:
@@ -40,13 +45,15 @@ def best_run(
 ) -> tuple[Any, Any, Any]:
     """(params, tokens, loss) of the optimum for a budget in FLOPs, k N D = C; NaN of a law without one.
 
+    A law of compute alone has the loss of the best run, and no size.
+
     Args:
         coefficients: numbers, or [lanes] each.
         fixed: of `fixed_inputs`.
     """
     if not law.optimum_kind:
         none = nowhere(coefficients)
-        return none, none, none
+        return none, none, law.loss(coefficients, flops) if of_compute(law) else none
     fixed = fixed or {}
     with np.errstate(all="ignore"):  # a lane with an exponent at its bound has no optimum: not finite, left out
         params, tokens = law.optimum(coefficients, flops, k, **fixed)

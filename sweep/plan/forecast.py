@@ -119,5 +119,12 @@ def still_open(records: list[Record]) -> list[Record]:
     return [line for line in kinds(records, "forecast") if line["id"] not in known]
 
 
+def size_of(line: Record) -> str:
+    """The run that a forecast speaks of: its params and tokens, or its FLOPs."""
+    if line.get("params") is None:
+        return f"{line['flops']:.4g} FLOPs"
+    return f"{line['params']:.4g} params on {line['tokens']:.4g} tokens"
+
+
 def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,6 +1,7 @@
 """From a fit to a forecast of one run, before that run is trained: at a point that is named, or at the optimum."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from sweep.design.families import single_trial
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Refusal
 from sweep.fit import Fit
+from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 from sweep.plan.forecast import write_forecast
-from sweep.plan.match import near
-from sweep.plan.reach import reach
+from sweep.plan.match import NEAR, near
+from sweep.plan.reach import EXTRAPOLATION, INTERPOLATION, reach
 from sweep.tables.units import PER_TOKEN, unit_of
 
 IDENTITY = ("law", "objective", "params", "n", "level", "seed")  # of a fit: what its forecasts follow from
@@ -50,13 +52,15 @@ def foretell_run(
     directory: Path,
     *,
     name: str | None,
-    params: float | int,
-    tokens: float | int,
+    params: float | int | None = None,
+    tokens: float | int | None = None,
+    flops: float | int | None = None,
     level: float | None = None,
 ) -> dict[str, Any]:
     """The forecast of a run of `params` parameters on `tokens` tokens, written to the ledger of `directory`.
 
     Args:
+        flops: of the best run of a budget instead of both, by a law of compute alone.
         name: of the run, unique in the ledger; the forecast of that name that stands is returned.
 
     Raises:
@@ -65,8 +69,10 @@ def foretell_run(
     refuse_baseless(fitted, str(directory))
     if name is not None and any(point.get("trial") == name for point in fitted.record["points"]):
         raise InputError(f"forecast: {name} is a run of the fit, its loss is known; name a run that has none")
-    flops = fitted.record["flops_per_param_token"] * params * tokens
-    prediction = prediction_of(fitted, params, tokens, level)
+    if params is not None and tokens is not None:
+        flops = (fitted.record["flops_per_param_token"] or FLOPS_PER_PARAM_TOKEN) * params * tokens
+    assert flops is not None
+    prediction = prediction_of(fitted, params, tokens, level, flops)
     return write_forecast(directory, trial=name, flops=float(flops), prediction=prediction)
 
 
@@ -82,10 +88,18 @@ def refuse_baseless(fitted: Fit, where: str, optimum: float | int = 1) -> None:
         raise Refusal("no_forecast", f"{where}: the fit {why}; train more families before a forecast")
 
 
-def prediction_of(fitted: Fit, params: float | int, tokens: float | int, level: float | None = None) -> dict[str, Any]:
-    """What a forecast says, and from which fit: plain JSON types."""
+def prediction_of(
+    fitted: Fit,
+    params: float | int | None,
+    tokens: float | int | None,
+    level: float | None = None,
+    flops: float | int | None = None,
+) -> dict[str, Any]:
+    """What a forecast says, and from which fit: plain JSON types; `flops` counts where there are no params."""
     record, asked = fitted.record, {"params": params, "tokens": tokens}
-    predicted = fitted.predict(**asked, level=level)
+    further: dict[str, float | int] = {"flops": flops} if flops is not None and params is None else {}
+    predicted = fitted.predict(**asked, level=level, **further)
+    where, again = placed(record, params, tokens, flops)
     return {
         **asked,
         "loss": predicted.loss,
@@ -93,9 +107,23 @@ def prediction_of(fitted: Fit, params: float | int, tokens: float | int, level: 
         "level": level or record["level"],
         "law": record["law"],
         "fit": content_hash({key: record.get(key) for key in IDENTITY}),
-        "reach": reach(record["points"], params, tokens),
-        "repeats": sum(near((p["params"], p["tokens"]), asked) for p in record["points"]),
+        "reach": where,
+        "repeats": again,
         "extrapolation": predicted.extrapolation,
         "warnings": predicted.warnings,
         **({} if (unit := unit_of(record)) == PER_TOKEN else {"unit": unit}),  # the id of others is as it always was
     }
+
+
+def placed(
+    record: Mapping[str, Any], params: float | int | None, tokens: float | int | None, flops: float | int | None
+) -> tuple[str, int]:
+    """(`interpolation` or `extrapolation`, how many fitted runs are of this very size), by FLOPs where sizes lack."""
+    points = record["points"]
+    if params is not None and tokens is not None and all(p["params"] and p["tokens"] for p in points):
+        asked = {"params": params, "tokens": tokens}
+        return reach(points, params, tokens), sum(near((p["params"], p["tokens"]), asked) for p in points)
+    low, high = record["range"]["flops"]
+    inside = flops is not None and low <= flops <= high
+    same = sum(abs(p["flops"] - flops) <= NEAR * flops for p in points) if flops else 0
+    return INTERPOLATION if inside else EXTRAPOLATION, same

@@ -31,4 +31,4 @@ def decided(forecast: Record, rows: Sequence[Row]) -> tuple[Row | None, str]:
 def near(run: Sequence[Any], forecast: Mapping[str, Any]) -> bool:
     """Whether a run (params, tokens) is of the size that a forecast speaks of."""
     pairs = zip(run, (forecast["params"], forecast["tokens"]), strict=True)
-    return all(value is not None and abs(value - said) <= NEAR * said for value, said in pairs)
+    return all(None not in (value, said) and abs(value - said) <= NEAR * said for value, said in pairs)

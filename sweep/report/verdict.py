@@ -107,6 +107,8 @@ def outcome(run: Run) -> str:
     line, result = ((scored or found)[-1].line, (scored or found)[-1].outcome or {})
     text = numbers.with_interval(line["loss"], line.get("interval"), numbers.loss)
     size = f"{numbers.count(line.get('params'))} parameters on {numbers.count(line.get('tokens'))} tokens"
+    if line.get("params") is None:
+        size = numbers.flops(line["flops"])
     told = f"Forecast for {size}: {text} {line.get('unit', PER_TOKEN)}"
     if not scored:
         return f"{told}; its run has no outcome yet."

@@ -62,7 +62,8 @@ def side_by_side(r: dict[str, Any]) -> list[str]:
     loss = target["approach3"]
     if loss["loss"] is not None:
         about = span(loss["loss_interval"], 4)
-        lines.append(f"loss at that optimum by the law: {loss['loss']:.4f} {about} {unit_of(r)}")
+        where = "that optimum" if loss["params"] is not None else f"{target['flops']:.3g} FLOPs"
+        lines.append(f"loss at {where} by the law: {loss['loss']:.4f} {about} {unit_of(r)}")
     return lines
 
 

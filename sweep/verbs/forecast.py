@@ -9,6 +9,7 @@ import tyro
 
 from sweep import quantity
 from sweep.errors import InputError, Refusal
+from sweep.fit.best import of_compute
 from sweep.fit.result import Fit, record_at
 from sweep.plan import forecast as ledger
 from sweep.plan.foretell import foretell_run, refuse_baseless
@@ -27,7 +28,8 @@ class Args:
     """Write down what a fit says of a run before it is trained, in forecast.jsonl beside the fit.
 
     Lines are only appended, and each holds the hash of the one before: an edit of a past line shows. Give a run
-    (--params and --tokens) or a budget (--compute: the run at the optimum). A forecast is made once.
+    (--params and --tokens) or a budget (--compute: the run at the optimum, or the best one by a law of compute alone).
+    A forecast is made once.
 
     Example: sweep forecast fit/ --params 7e9 --tokens 2e12 --trial big
 
@@ -53,13 +55,12 @@ class Args:
 def run(args: Args) -> Output:
     """Predict, and append to the ledger."""
     fitted, home = Fit.load(args.fit), ledger_home(args.fit)
-    params, tokens = question(args, fitted)
-    line = foretell_run(fitted, home, name=args.trial, params=params, tokens=tokens, level=args.level)
-    stood = (line["params"], line["tokens"]) != (params, tokens)
-    if stood:
+    asked = question(args, fitted)
+    line = foretell_run(fitted, home, name=args.trial, level=args.level, **asked)
+    if any(line[key] != value for key, value in asked.items()):
         raise InputError(
-            f"{home / ledger.FILE}: {args.trial} stands since {line['date']} for {line['params']:.4g} params on "
-            f"{line['tokens']:.4g} tokens; a forecast is made once, choose another --trial"
+            f"{home / ledger.FILE}: {args.trial} stands since {line['date']} for {ledger.size_of(line)}; a forecast is "
+            "made once, choose another --trial"
         )
     found = ledger.ledger_of(home)
     number = next(x.number for x in found.lines if x.record.get("hash") == line.get("hash"))
@@ -67,8 +68,13 @@ def run(args: Args) -> Output:
     return Output(data, describe(data, args.fit))
 
 
-def question(args: Args, fitted: Fit) -> tuple[float, float]:
-    """(params, tokens) that are asked for. Raises InputError for none or too many of the options."""
+def question(args: Args, fitted: Fit) -> dict[str, float]:
+    """`params` and `tokens` that are asked for, or `flops` of a law of compute alone.
+
+    Raises:
+        InputError: none or too many of the options.
+        Refusal: `no_forecast`.
+    """
     given = [x is not None for x in (args.params, args.tokens, args.compute)]
     if given not in ([True, True, False], [False, False, True]):
         raise InputError("forecast: give --params and --tokens, or --compute alone")
@@ -77,12 +83,14 @@ def question(args: Args, fitted: Fit) -> tuple[float, float]:
     if args.compute is None:
         assert args.params is not None
         assert args.tokens is not None
-        return args.params, args.tokens
+        return {"params": args.params, "tokens": args.tokens}
+    if of_compute(fitted.law):
+        return {"flops": args.compute}
     best = fitted.optimum(args.compute)
     refuse_baseless(fitted, args.fit, best.params)
     if min(best.params, best.tokens) < 1 or not math.isfinite(best.tokens):
         raise Refusal("no_forecast", f"{args.fit}: no run at {args.compute:g} FLOPs; ask for a larger budget")
-    return float(round(best.params)), float(round(best.tokens))
+    return {"params": float(round(best.params)), "tokens": float(round(best.tokens))}
 
 
 def ledger_home(fit: str) -> Path:
@@ -102,15 +110,14 @@ def describe(data: dict[str, Any], fit: str) -> str:
     """The forecast for people."""
     low, high = data["interval"]
     between = f"   {data['level']:.0%} interval of one new run [{low:.4f}, {high:.4f}]" if low is not None else ""
-    beyond = data["extrapolation"]
+    beyond, ratio = data["extrapolation"], data["extrapolation"]["tokens_per_param"]
+    sizes = "" if data["params"] is None else f", {data['flops']:.3g} FLOPs"
     handle = f"--trial {data['trial']}" if data["trial"] else f"--id {data['id']}"
     lines = [
         f"forecast {data['id']}{' ' + data['trial'] if data['trial'] else ''}, {data['date']}",
         f"loss {data['loss']:.4f} {data.get('unit', PER_TOKEN)}{between}",
-        f"for {data['params']:.4g} params on {data['tokens']:.4g} tokens, {data['flops']:.3g} FLOPs: "
-        f"{beyond['compute']:.3g}x the largest fitted compute"
-        + f", {beyond['tokens_per_param']:.3g}x outside its tokens per parameter"
-        * (beyond["tokens_per_param"] > 1.001),
+        f"for {ledger.size_of(data)}{sizes}: {beyond['compute']:.3g}x the largest fitted compute"
+        + (f", {ratio:.3g}x outside its tokens per parameter" if (ratio or 1) > 1.001 else ""),
         SAYS[data["reach"]] + f"; the fit holds {data['repeats']} runs of this very size" * bool(data["repeats"]),
         *(f"warning {w['code']}: {w['message']}" for w in data["warnings"]),
     ]

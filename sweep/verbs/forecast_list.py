@@ -79,7 +79,7 @@ def outcome_text(line: Record, outcome: Record | None) -> str:
     between = f" [{low:.4f}, {high:.4f}]" if low is not None else ""
     who = f"{line['id']}{' ' + line['trial'] if line['trial'] else ''}"
     kind = f", {line['reach']}" if "reach" in line else ""
-    said = f"{line['date'][:10]} {who}: {line['params']:.4g} params, {line['tokens']:.4g} tokens{kind}: "
+    said = f"{line['date'][:10]} {who}: {ledger.size_of(line)}{kind}: "
     said += f"{line['loss']:.4f}{between}"
     if outcome is None:
         return f"{said}, open"

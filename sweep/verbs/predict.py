@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -29,6 +29,8 @@ class Args:
 
     Example: sweep predict step_law --params 1e9 --tokens 1e11
 
+    Example: sweep predict ladder/ --compute 1e23
+
     Example: sweep predict muennighoff_repeated --params 7e9 --tokens 2e11 --input unique_tokens=25e9
     """
 
@@ -38,6 +40,10 @@ class Args:
     """Parameters of the run, 7e9 or 7B, counted as in the table that was fitted."""
     tokens: float | None = field(default=None, metadata=quantity.TOKENS)
     """Tokens it trains on, 2e12 or 2T."""
+    compute: Annotated[float | None, tyro.conf.arg(aliases=("--flops",))] = field(
+        default=None, metadata=quantity.COMPUTE
+    )
+    """Training FLOPs, of a law that reads them, such as power_compute, instead of both."""
     input: tuple[str, ...] = ()
     """Further inputs of the law, such as unique_tokens=25e9 width=4096."""
     level: float | None = None
@@ -47,15 +53,19 @@ class Args:
 def run(args: Args) -> Output:
     """Ask the fit, or the published law."""
     further = parse_inputs(args.input)
+    if args.compute is not None:
+        further |= {"flops": args.compute}
     if Path(args.fit).exists() or args.fit not in published():
         check_source(args.fit)
         found = Fit.load(args.fit)
+        check_compute(args, found.law)
         answer = found.predict(args.params, args.tokens, args.level, **further)
         law, level = found.law, args.level or found.record["level"]
         name = f"{law.id} fitted to {found.record['source']}"
         extrapolation: dict[str, Any] = answer.extrapolation
         unit = unit_of(found.record)
     else:
+        check_compute(args, published()[args.fit][0])
         answer = of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further})
         (law, entry), level = published()[args.fit], None
         name = entry.source
@@ -74,6 +84,15 @@ def run(args: Args) -> Output:
         law.target: answer.value,  # the last: a law of tokens answers by that name
     }
     return Output(data, describe(data, law.target))
+
+
+def check_compute(args: Args, law: laws.Law) -> None:
+    """InputError for --compute where the law is not of FLOPs."""
+    if args.compute is not None and "flops" not in law.inputs and None in (args.params, args.tokens):
+        raise InputError(
+            f"predict: law {law.id} reads {' and '.join(law.inputs)}, not --compute alone; the best run of a budget is "
+            f"given by sweep plan {args.fit} --compute {args.compute:g}"
+        )
 
 
 def published() -> dict[str, tuple[Any, Any]]:
@@ -126,7 +145,8 @@ def describe(data: dict[str, Any], target: str) -> str:
     ends = f"[{low:{digits}}, {high:{digits}}]" if low is not None else ""
     between = f"   {data['level']:.0%} interval of one new run {ends}" if ends else ""
     sizes = [f"{data[name]:.4g} {name}" for name in ("params", "tokens") if data[name] is not None and name != target]
-    further = [f"{name} {value:.4g}" for name, value in data["inputs"].items()]
+    units = {"flops": "FLOPs"}
+    further = [f"{value:.4g} FLOPs" if k in units else f"{k} {value:.4g}" for k, value in data["inputs"].items()]
     lines = [
         f"{data['law']}: {', '.join([' on '.join(sizes)] * bool(sizes) + further)}",
         f"{target} {data[target]:{digits}} {unit}{between}",
