@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sweep.config import nearest
 from sweep.errors import InputError
-from sweep.tables.expression import compute, select
+from sweep.tables.expression import compute, select, spelled
 from sweep.tables.numbers import parse, plain, problems_of
 from sweep.tables.problem import Problem, enforce
 from sweep.tables.schema import STATUSES
@@ -111,22 +111,27 @@ def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name
         return InputError(f"{name}: no column {names[keys[0]]!r}; columns named by values become rows with {wide}")
     if len(keys) > 1:
         missed = ", ".join(repr(names[key]) for key in keys)
-        pairs = " ".join(f"{key}={alias(key, known) or '…'}" for key in keys)
+        pairs = " ".join(pair(key, alias(key, known) or "…") for key in keys)
         return InputError(f"{name}: no columns {missed}; columns: {listed(known)} (name them: --columns {pairs})")
     key, column = keys[0], names[keys[0]]
     other = alias(key, known)
     hint = nearest(column, known) or (f"; did you mean {other!r}?" if other else f"; columns: {listed(known)}")
-    way = f"name it with --columns, as in --columns {key}={other or 'N'}"
+    way = f"name it with --columns, as in --columns {pair(key, other or 'N')}"
     flops = next((names[x] for x in ("flops", "budget") if names.get(x) in known), None)
     if key == "tokens" and flops:
-        size = names["params"]
-        way = f'from FLOPs it is computed by --columns "tokens={flops}/(6*{size})", or name it with --columns'
+        size = spelled(names["params"]) if names["params"] in known else names["params"]
+        way = f'from FLOPs it is computed by --columns "tokens={spelled(flops)}/(6*{size})", or name it with --columns'
     return InputError(f"{name}: no column {column!r}{hint} ({way})")
+
+
+def pair(key: str, column: str) -> str:
+    """An argument of --columns as a shell takes it."""
+    return f'"{key}={column}"' if " " in column else f"{key}={column}"
 
 
 def alias(key: str, known: Iterable[str]) -> str | None:
     """The column that an input goes by elsewhere, if the table has it."""
-    return next((c for c in known if c.lower() in ALIASES.get(key, ()) or c.lower() == key), None)
+    return next((c for c in known if c.strip().lower() in (key, *ALIASES.get(key, ()))), None)
 
 
 def bytes_of(

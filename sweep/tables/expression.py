@@ -10,6 +10,7 @@ nor its negation.
 """
 
 import ast
+import keyword
 import operator
 import re
 import warnings
@@ -85,6 +86,13 @@ def compute(expression: str, columns: Columns) -> np.ndarray:
     if not np.ndim(result):
         raise InputError(f"{label}: not a number computed from columns; {KNOWN}")
     return np.asarray(result)
+
+
+def spelled(column: str) -> str:
+    """A column's name as an expression spells it: in quotes, or backticks, where it is no word of its own."""
+    if column.isidentifier() and not keyword.iskeyword(column):
+        return column
+    return f"`{column}`" if "'" in column else f"'{column}'"
 
 
 def names_in(expression: str | None) -> set[str]:

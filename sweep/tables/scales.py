@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.laws import additive
+from sweep.tables import expression
 from sweep.tables.units import LARGEST, SMALLEST
 
 KEYS = ("params", "tokens")
@@ -134,4 +135,4 @@ def spelled(column: str, known: Collection[str]) -> str:
     """A column, or an expression, as an expression spells it."""
     if column not in known:
         return f"({column})"
-    return column if column.isidentifier() else f"`{column}`" if "'" in column else f"'{column}'"
+    return expression.spelled(column)

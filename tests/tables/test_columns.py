@@ -34,6 +34,18 @@ def test_names_with_blanks_and_brackets():
             load(table, {"params": params, "tokens": "tok-ens", "loss": "val loss"})
 
 
+def test_hints_spell_names_so_that_they_can_be_typed():
+    """The expression that the message prints is read as it stands."""
+    table = {"my params": [1e8, 2e8], "lambda": [6e18, 2.4e19], "loss": [3.5, 3.1]}
+    named = {"params": "my params", "flops": "lambda"}
+    with pytest.raises(InputError, match=r"--columns \"tokens='lambda'/\(6\*'my params'\)\"") as caught:
+        load(table, named)
+    tokens = str(caught.value).partition('"tokens=')[2].partition('"')[0]
+    assert load(table, {**named, "tokens": tokens}).tokens.tolist() == [1e10, 2e10]
+    with pytest.raises(InputError, match=r"as in --columns \"loss=Loss \"\)"):
+        load({"params": [1e8], "tokens": [1e9], "Loss ": [3.0]}, {"loss": "perte"})
+
+
 def test_all_missing_columns_are_named_at_once():
     with pytest.raises(
         InputError, match=r"no columns 'params', 'tokens', 'loss'; columns: x, C \(name them: --columns params=… tokens"
