@@ -10,11 +10,11 @@ from sweep import config, files
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
 from sweep.plan.builder import Builder
-from sweep.plan.prices import DEVICES, FORWARD, Device
+from sweep.plan.memory import can_be_held, memory, too_large
+from sweep.plan.prices import FORWARD
 from sweep.plan.question import QUALITY, Question, Run
 from sweep.plan.source import Source
 
-FLOAT32 = 4  # bytes of a weight, of its gradient, and of each of its two moments
 SERVED = 2  # bytes of a number served in bfloat16
 
 
@@ -117,59 +117,6 @@ def tokens_for(source: Source, question: Question, run: Run, params: float | int
     return float(min(spend / params - question.load, source.surface.most_tokens))
 
 
-def memory(shape: Any, devices: int, question: Question, platform: str) -> dict[str, Any]:
-    """What training takes on each of `devices`, an estimate, by the fastest choice of what to compute again that fits.
-
-    `remat` and `micro_batches` are that choice, or the smallest there is where none fits or the device is not known;
-    `held_by` the fewest devices, a power of two up to the batch, that hold it: of the device meant, else of each known
-    one; null where no number of them does.
-    """
-    from sweep.design import estimate
-
-    rate = question.costs.train
-    meant = None if rate is None else {rate.device: rate.facts}
-    axes = mesh(shape, devices, platform)
-    found = needs(shape, axes.devices, platform, None if rate is None else rate.facts.memory)
-    held = FLOAT32 * estimate.held_params(shape, axes.data)
-    sums = 2 if found.choice.micro_batches > 1 else 1  # of gradients: of one micro-batch, and of those before it
-    parts = {"weights": held, "gradients": sums * held, "optimizer": 2 * held}
-    parts["activations"] = found.bytes - sum(parts.values())
-    held_by = {name: holding(shape, name, device) for name, device in (meant or DEVICES).items()}
-    return {
-        "memory_bytes": parts | {"total": found.bytes},
-        "remat": found.choice.remat,
-        "micro_batches": found.choice.micro_batches,
-        "fits": found.fits,
-        "held_by": held_by,
-        "devices_that_hold_it": None if rate is None else held_by[rate.device],
-    }
-
-
-def mesh(shape: Any, devices: int, platform: str) -> Any:
-    """How one model lies on `devices`: some are left over where they do not divide its batch."""
-    from sweep.design.placement import axes_of
-
-    return axes_of(rows=1, batch=shape.batch, seq_len=shape.seq_len, mode="map", devices=devices, platform=platform)
-
-
-def needs(shape: Any, devices: int, platform: str, memory: float | None) -> Any:
-    """What one model takes of each of `devices` with `memory` bytes: sweep.design.room.Room."""
-    from sweep.design.room import JAX_TAKES, SHARE, room
-
-    limit = None if memory is None else SHARE * JAX_TAKES.get(platform, 1.0) * memory
-    return room(shape, mesh(shape, devices, platform), platform=platform, limit=limit)
-
-
-def holding(shape: Any, name: str, device: Device) -> int | None:
-    """Fewest devices, a power of two up to the batch, whose memory holds the training; None where no number does, or
-    where nothing is known of their memory."""
-    if device.memory is None:
-        return None
-    platform = "tpu" if name.startswith("tpu") else "gpu"
-    counts = [2**k for k in range(shape.batch.bit_length()) if 2**k <= shape.batch]
-    return next((n for n in counts if needs(shape, n, platform, device.memory).fits), None)
-
-
 def serving(source: Source, shape: Any, counts: Any) -> dict[str, float | int]:
     """What one generated token takes at the end of a full context, attention included, and the memory that it needs.
 
@@ -221,6 +168,8 @@ def write_config(path: str, block: dict[str, Any], record: dict[str, Any], build
         raise Refusal(
             "not_buildable", f"--write {path}: {block['shapes'][0]['reason']} with the shapes of {block['recipe']}"
         )
+    if not can_be_held(best):
+        raise Refusal("too_large", f"--write {path}: {too_large(best)}; plan for a smaller size with --max-params")
     files.write_text(file, config_text(file.stem, best, record, builder))
     config.load(path)
 

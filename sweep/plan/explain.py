@@ -134,7 +134,8 @@ def right_interval(source: Source, model: Model, per_token: float) -> list[float
 
 def describe(r: dict[str, Any]) -> str:
     """The explanations for people: a sentence for one model, a table for several."""
-    from sweep.plan.words import line, short, span
+    from sweep.plan.short import line, short
+    from sweep.plan.words import span
 
     told = [line("warning", f"{w['code']}: {w['message']}") for w in r["warnings"]]
     head = f"{r['source']}: the demand under which each model is the right choice"
@@ -166,7 +167,8 @@ def describe(r: dict[str, Any]) -> str:
 
 def single(m: dict[str, Any]) -> list[str]:
     """One model in sentences."""
-    from sweep.plan.words import line, short, span
+    from sweep.plan.short import line, short
+    from sweep.plan.words import span
 
     served = m["inference_tokens"]
     right = (

@@ -13,6 +13,7 @@ from sweep.fit.result import Fit, plain
 from sweep.plan.answer import record_of, run_of
 from sweep.plan.buildable import buildable, write_config
 from sweep.plan.builder import builder_of
+from sweep.plan.memory import about_memory
 from sweep.plan.prices import costs
 from sweep.plan.question import FIXED, Question, target_of, unit_of
 from sweep.plan.source import Source, source_of
@@ -179,6 +180,7 @@ def plan(
         raise InputError(f"--devices {devices}: at least 1")
     builder = builder_of(places(law, record["table"]), recipe, vocab)
     record["buildable"] = buildable(source, question, run_of(record), builder, devices)
+    record["warnings"] += about_memory(record["buildable"])
     made = Plan(plain(record), source, question, tuple(sizes))
     if write is not None:
         write_config(write, made.record["buildable"], made.record, builder)

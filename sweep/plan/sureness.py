@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.fit.predict import warning
+from sweep.fit.predict import times, warning
 from sweep.plan import optimum, root
 from sweep.plan.prices import FLOPS, Costs
 from sweep.plan.question import SPENT, Question, Run
@@ -161,7 +161,7 @@ def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], li
         told.append(
             warning(
                 "extrapolation",
-                f"{run.flops:.3g} training FLOPs are {compute:.3g}x the largest run behind the law "
+                f"{run.flops:.3g} training FLOPs are {times(compute)}x the largest run behind the law "
                 f"({known.flops[1]:.3g})",
             )
         )
@@ -171,7 +171,7 @@ def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], li
         told.append(
             warning(
                 "tokens_per_param",
-                f"D/N = {ratio:,.4g}; the {name} D/N behind the law is {edge:,.3g}, {outside:.3g}x away: untested"
+                f"D/N = {ratio:,.4g}; the {name} D/N behind the law is {edge:,.3g}, {times(outside)}x away: untested"
                 + gain,
             )
         )

@@ -206,7 +206,7 @@ def break_even(made: Plan) -> theme.Chart | None:
 
 def made_of(params: float, r: dict[str, Any]) -> str:
     """A size, and whether it is the plan's."""
-    from sweep.plan.words import short
+    from sweep.plan.short import short
 
     return short(params) + (" (this plan)" if params == r["params"] else "")
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sweep.plan.words import LESS, cost, money, passes, question, short
+from sweep.plan.short import short
+from sweep.plan.words import LESS, cost, money, passes, question
 from sweep.report.markup import Markup, Piece, table
 from sweep.report.numbers import MISSING, fixed
 from sweep.tables.units import brief

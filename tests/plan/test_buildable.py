@@ -9,7 +9,7 @@ import pytest
 from sweep import config
 from sweep.cli import main
 from sweep.design import estimate, recipes
-from sweep.errors import InputError
+from sweep.errors import InputError, Refusal
 from sweep.laws import additive
 from sweep.models import counting
 from sweep.models.shape import Shape
@@ -187,3 +187,18 @@ def test_serving_with_attention_and_a_cache():
     assert serve["over_plan"] == pytest.approx(serve["flops_per_token"] / (2 * made["params"]["with_head"]))
     assert serve["cache_bytes"] == 2 * 2 * 2048 * made["depth"] * made["kv_heads"] * made["head_dim"]
     assert serve["weights_bytes"] == 2 * made["params"]["total"]
+
+
+def test_what_no_number_of_devices_holds_is_warned_about_and_not_written(tmp_path):
+    made = plan("besiroglu", compute=1e27)
+    told = {w["code"]: w["message"] for w in made.record["warnings"]}
+    shape = made.record["buildable"]["shapes"][0]
+    size = 12 * shape["params"]["total"] / 1e12
+    assert f"weights and moments of {size:.3g} TB fit no number of the devices known here" in told["too_large"]
+    assert " TB a device (weights " in made.text
+    with pytest.raises(Refusal, match="weights and moments of") as refusal:
+        plan("besiroglu", compute=1e27, write=str(tmp_path / "big.py"))
+    assert refusal.value.code == "too_large"
+    assert not (tmp_path / "big.py").exists()
+    modest = plan("besiroglu", compute=1e22).record["warnings"]
+    assert "too_large" not in {w["code"] for w in modest}

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sweep.plan import plan
-from sweep.plan.words import money, short, span
+from sweep.plan.short import short
+from sweep.plan.words import money, span
 
 RATES: dict[str, Any] = {"train": "h100:2.00@mfu=0.40", "serve": "h100:2.00@mfu=0.10"}
 

@@ -89,7 +89,9 @@ def repeated() -> list[tuple[str, dict[str, Any]]]:
 def answered(law: str, words: dict[str, Any]) -> dict[str, Any]:
     """The planner's record, or its refusal as {"code": ...}."""
     try:
-        with mock.patch.object(sys.modules["sweep.plan.plan"], "buildable", return_value=None):  # not on the page
+        with mock.patch.object(
+            sys.modules["sweep.plan.plan"], "buildable", return_value={"shapes": []}
+        ):  # not on the page
             return plan(small_fit() if law == "own" else law, **words).record
     except (Refusal, InputError) as error:
         return {"code": getattr(error, "code", "input") if isinstance(error, Refusal) else "input"}
