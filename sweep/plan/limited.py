@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from sweep.fit.predict import warning
+from sweep.fit.predict import times, warning
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source
 from sweep.plan.surface import UNIQUE, UNLIMITED
@@ -52,7 +52,7 @@ def epochs_seen(source: Source, run: Run) -> list[dict[str, str]]:
         return []
     passes = run.tokens / unique
     message = (
-        f"{passes:,.4g} passes over the unique tokens; the runs behind the law made at most {seen[1]:,.4g}: "
+        f"{times(passes)} passes over the unique tokens; the runs behind the law made at most {times(seen[1])}: "
         f"{passes / seen[1]:.3g} times beyond them, untested"
     )
     return [warning("epochs", message)]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sweep.devices import size_text, unit_of
-from sweep.plan.short import line, short
+from sweep.plan.short import line, ratio, short
 
 
 def buildable(b: dict[str, Any]) -> list[str]:
@@ -19,7 +19,7 @@ def buildable(b: dict[str, Any]) -> list[str]:
         parts = {k: f"{v / size:,.3g}" for k, v in s["memory_bytes"].items()}
         total = f"{parts.pop('total')} {unit} a device ({', '.join(f'{k} {v}' for k, v in parts.items())})"
         memory = f"{'' if s['fits'] else 'at least '}{total}{recomputed(s)}; {held(s, b['devices'])}"
-        hours = f"{s['hours']:,.3g} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
+        hours = f"{ratio(s['hours'])} hours, {s['hours_from']}" if s["hours"] else f"time {s['hours_from']}"
         lines.append(
             line("", f"{head}: loss {s['loss']:.4f} on {short(s['tokens'])} tokens, {s['flops_exact']:.3g} exact FLOPs")
         )

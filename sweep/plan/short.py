@@ -14,3 +14,8 @@ def short(number: float | int) -> str:
         if abs(number) >= size * 0.9995:
             return f"{number / size:.3g}{letter}"
     return f"{number:.3g}"
+
+
+def ratio(number: float | int) -> str:
+    """Tokens a parameter: whole above a hundred."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

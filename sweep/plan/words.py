@@ -5,7 +5,7 @@ from typing import Any
 
 from sweep.plan import shape_words
 from sweep.plan.prices import FLOPS, HOURS, USD
-from sweep.plan.short import line, short
+from sweep.plan.short import line, ratio, short
 from sweep.tables.units import brief
 
 TARGET = {
@@ -254,8 +254,3 @@ def span(pair: Sequence[float | None], form: Callable[[float], str] | None = Non
 def passes(epochs: float | int) -> str:
     """1 pass, 2.5 passes, 13,522 passes."""
     return f"{ratio(epochs)} {'pass' if epochs == 1 else 'passes'}"
-
-
-def ratio(number: float | int) -> str:
-    """Tokens a parameter: whole above a hundred."""
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
