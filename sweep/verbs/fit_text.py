@@ -72,7 +72,7 @@ def row(title: str, block: dict[str, Any], answer: dict[str, Any] | None) -> str
     if block["a"] is None or answer is None:
         return f"{title:22s}no answer: {block['reason'] or 'this law does not split compute'}"
     a, b = (f"{block[x]:7.3f} {span(block[f'{x}_interval'], 3):15s}" for x in ("a", "b"))
-    n, d = (f"{show(answer[x])} {span(answer[f'{x}_interval'])}" for x in ("params", "tokens"))
+    n, d = (f"{show(answer[x])} {span(answer[f'{x}_interval'])}".rstrip() for x in ("params", "tokens"))
     return f"{title:22s}{a} {b}  {n}, {d}"
 
 
