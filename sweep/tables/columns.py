@@ -17,7 +17,18 @@ from sweep.tables.wide import advice, listed
 ALIASES = {
     "params": ("n", "n_params", "num_params", "parameters", "model_size", "size"),
     "tokens": ("d", "n_tokens", "num_tokens", "data", "training_tokens", "dataset_size"),
-    "loss": ("l", "val_loss", "loss_val", "eval_loss", "valid_loss", "validation_loss", "test_loss", "train_loss"),
+    "loss": (
+        "l",
+        "val_loss",
+        "loss_val",
+        "eval_loss",
+        "valid_loss",
+        "validation_loss",
+        "test_loss",
+        "final_loss",
+        "train_loss",
+    ),
+    "flops": ("c", "compute", "compute_budget", "budget", "total_flops", "training_flops", "train_flops"),
 }
 
 
@@ -111,17 +122,29 @@ def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name
         return InputError(f"{name}: no column {names[keys[0]]!r}; columns named by values become rows with {wide}")
     if len(keys) > 1:
         missed = ", ".join(repr(names[key]) for key in keys)
-        pairs = " ".join(pair(key, alias(key, known) or "…") for key in keys)
+        computed = from_flops(keys, names, known)
+        cures = {key: pair(key, alias(key, known) or "…") for key in keys}
+        cures |= {"tokens": f'"tokens={computed}"'} if computed else {}
+        pairs = " ".join(cures.values())
         return InputError(f"{name}: no columns {missed}; columns: {listed(known)} (name them: --columns {pairs})")
     key, column = keys[0], names[keys[0]]
     other = alias(key, known)
     hint = nearest(column, known) or (f"; did you mean {other!r}?" if other else f"; columns: {listed(known)}")
     way = f"name it with --columns, as in --columns {pair(key, other or 'N')}"
-    flops = next((names[x] for x in ("flops", "budget") if names.get(x) in known), None)
-    if key == "tokens" and flops:
-        size = spelled(names["params"]) if names["params"] in known else names["params"]
-        way = f'from FLOPs it is computed by --columns "tokens={spelled(flops)}/(6*{size})", or name it with --columns'
+    if computed := from_flops(keys, names, known):
+        way = f'from FLOPs it is computed by --columns "tokens={computed}", or name it with --columns'
     return InputError(f"{name}: no column {column!r}{hint} ({way})")
+
+
+def from_flops(keys: Sequence[str], names: Mapping[str, str], known: Sequence[str]) -> str:
+    """The expression that gives tokens that the table lacks, where it has FLOPs; else nothing."""
+    stated = (names[key] for key in ("flops", "budget") if names.get(key) in known)
+    flops = next(stated, None) or alias("flops", known)
+    if "tokens" not in keys or flops is None or alias("tokens", known):
+        return ""
+    size = names["params"] if names["params"] in known else alias("params", known)
+    given = "…" if "params" in keys else names["params"]  # an expression, where it is not missing
+    return f"{spelled(flops)}/(6*{spelled(size) if size else given})"
 
 
 def pair(key: str, column: str) -> str:

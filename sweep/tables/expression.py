@@ -156,7 +156,7 @@ def value(node: ast.expr, columns: Columns, label: str):
     match node:
         case ast.Name(id=name):
             if name not in columns:
-                hint = nearest(name, columns) or f"; columns: {', '.join(columns)}"
+                hint = nearest(name, columns) or f"; columns: {', '.join(map(spelled, columns))}"
                 raise InputError(f"{label}: no column {name!r}{hint}")
             return columns[name]
         case ast.Constant(value=str(text)):
@@ -249,7 +249,7 @@ def compare(op: ast.cmpop, left, right, columns: Columns, label: str) -> Answer:
         return Answer(no, yes) if isinstance(op, ast.NotIn) else Answer(yes, no)
     if type(op) not in COMPARISONS or isinstance(left, list) or isinstance(right, list):
         raise InputError(f"{label}: {KNOWN}")
-    left, right = alike(left, right, label)
+    left, right = alike(left, right, columns, label)
     rows = max(np.size(left), np.size(right))
     a, b = (np.broadcast_to(np.asarray(side), (rows,)) for side in (left, right))
     here = present(a) & present(b)
@@ -258,15 +258,16 @@ def compare(op: ast.cmpop, left, right, columns: Columns, label: str) -> Answer:
     return Answer(yes, here & ~yes)
 
 
-def alike(left, right, label: str):
+def alike(left, right, columns: Columns, label: str):
     """Two sides of one kind: a column of text beside a number is read as numbers."""
     if is_number(left) == is_number(right):
         return left, right
     number, other = (left, right) if is_number(left) else (right, left)
-    other = floats(other) if isinstance(other, np.ndarray) else None
-    if other is None:
-        raise InputError(f"{label}: compares text with a number; quote text, do not quote numbers")
-    return (number, other) if is_number(left) else (other, number)
+    read = floats(other) if isinstance(other, np.ndarray) else None
+    if read is None:
+        hint = nearest(other, columns) if isinstance(other, str) else ""
+        raise InputError(f"{label}: compares text with a number; quote text, do not quote numbers{hint}")
+    return (number, read) if is_number(left) else (read, number)
 
 
 def is_number(side) -> bool:

@@ -47,8 +47,9 @@ def documents(text: Text) -> list[Any]:
         try:
             value, end = decoder.raw_decode(string, at)
         except json.JSONDecodeError as error:
-            last = not string[error.pos :].strip() or "\n" not in string[at:].strip()
-            cut = " (the last line is cut: leave it out)" if values and last else ""
+            cut = ""
+            if not string[error.pos :].strip() or error.msg.startswith("Unterminated"):
+                cut = " (the last line is cut: leave it out)" if values else " (the file is cut short)"
             raise InputError(f"{text.name}: line {error.lineno}: not JSON: {error.msg}{cut}") from error
         except (ValueError, RecursionError) as error:
             why = "nested too deep" if isinstance(error, RecursionError) else str(error).partition(";")[0]

@@ -48,9 +48,12 @@ def test_hints_spell_names_so_that_they_can_be_typed():
 
 def test_all_missing_columns_are_named_at_once():
     with pytest.raises(
-        InputError, match=r"no columns 'params', 'tokens', 'loss'; columns: x, C \(name them: --columns params=… tokens"
+        InputError, match=r"no columns 'params', 'tokens', 'loss'; columns: x, y \(name them: --columns params=… tokens"
     ):
-        load({"x": [1.0], "C": [1e15]})
+        load({"x": [1.0], "y": [1e15]})
+    exercise = {"parameters": [1e8], "final_loss": [3.0], "compute_budget": [1e18]}
+    with pytest.raises(InputError, match=r"--columns \"tokens=compute_budget/\(6\*parameters\)\" loss=final_loss\)"):
+        load(exercise)
     with pytest.raises(InputError, match=r"no columns 'N', 'L'; .*--columns params=… loss=val_loss\)"):
         load({"x": [1.0], "D": [1e9], "val_loss": [3.0]}, {"params": "N", "tokens": "D", "loss": "L"})
 

@@ -94,6 +94,7 @@ def test_numbers_as_loggers_write_them(tmp_path):
         ("t.json", '{"run1": {"params": 1}, "run2": {"params": 2}}', "JSON, but not of a table; wanted is"),
         ("t.json", '[{"a": 1, "a": 2}]', "line 1: the name 'a' stands twice in one record"),
         ("t.json", '[{"a": 1,}]', "line 1: not JSON: "),
+        ("t.json", json.dumps(RECORDS)[:70], r"line 1: not JSON: .* \(the file is cut short\)"),
         ("t.json", "[" * 100_000, "not JSON|nested too deep"),
         ("t.json", '[{"a": 1' + "0" * 5000 + "}]", "Exceeds the limit|"),
         ("t.json", '[{"gr\xf6\xdfe": 1}]'.encode("latin-1"), "the file is not UTF-8.*iconv"),
