@@ -26,7 +26,7 @@ def model(made: Plan) -> dict[str, Any] | None:
         {
             "laws": [law_block(OWN, made.source), *(law_block(id, of_published(id, {})) for id in others())],
             "asked": asked(made),
-            "devices": devices(),
+            "devices": devices(made),
             "models": [{"name": name, **one._asdict()} for name, one in MODELS.items()],
         }
     )
@@ -96,11 +96,13 @@ def packed(values: np.ndarray, kind: str) -> str:
     return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode()
 
 
-def devices() -> list[dict[str, Any]]:
-    """Dense peaks in FLOP/s by device and precision, with where they are from."""
+def devices(made: Plan) -> list[dict[str, Any]]:
+    """Dense peaks in FLOP/s by device and precision, with where they are from; those that were stated first."""
+    costs = made.question.costs
+    stated = {rate.device: rate.facts for rate in (costs.train, costs.serve, costs.prompt) if rate is not None}
     return [
         {"name": f"{name} {precision}", "peak": peak, "source": device.source}
-        for name, device in DEVICES.items()
+        for name, device in ({x: y for x, y in stated.items() if x not in DEVICES} | DEVICES | stated).items()
         for precision, peak in device.peaks.items()
     ]
 

@@ -58,3 +58,9 @@ def test_a_largest_size_that_cannot_reach_the_loss():
     assert "no size up to 1e+09 reaches a loss of 2; the least within reach is 2.174" in refused(
         "unreachable", loss=2.0, max_params="1B"
     )
+
+
+def test_a_law_without_a_floor_is_not_said_to_have_one():
+    text = refused("below_floor", law="kaplan", loss=0.01)
+    assert "at or below what the law, which has no floor, gives at 1e30 params and tokens, 0.05" in text
+    assert "E =" not in text

@@ -58,3 +58,16 @@ def test_a_law_of_another_form_has_no_model():
     law = dataclasses.replace(made.source.surface.law, id="farseer")
     source = dataclasses.replace(made.source, surface=dataclasses.replace(made.source.surface, law=law))
     assert model(dataclasses.replace(made, source=source)) is None
+
+
+def test_devices_that_were_stated_are_offered_with_their_peaks():
+    made = plan("besiroglu", usd=1e5, train="b7:6@peak=2.5e15,mfu=0.4")
+    exported = model(made)
+    assert exported is not None
+    offered = {one["name"]: (one["peak"], one["source"]) for one in exported["devices"]}
+    assert offered["b7 bf16"] == (2.5e15, "as you stated")
+    assert exported["asked"]["rates"]["train"] == {"device": "b7 bf16", "usd": 6.0, "mfu": 0.4, "peak": 2.5e15}
+    known = model(plan("besiroglu", usd=1e5, train="gb200:6@peak=2.4e15,mfu=0.4"))
+    assert known is not None
+    peaks = [one["peak"] for one in known["devices"] if one["name"] == "gb200 bf16"]
+    assert peaks == [2.4e15]
