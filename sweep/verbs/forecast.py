@@ -16,6 +16,7 @@ from sweep.plan.foretell import foretell_run, refuse_baseless
 from sweep.plan.reach import INTERPOLATION
 from sweep.tables.units import PER_TOKEN
 from sweep.verbs.output import Output
+from sweep.verbs.predict import where
 
 SAYS = {
     INTERPOLATION: "interpolation: inside the fitted runs; its outcome tests the scatter of runs, not the law's reach",
@@ -110,14 +111,12 @@ def describe(data: dict[str, Any], fit: str) -> str:
     """The forecast for people."""
     low, high = data["interval"]
     between = f"   {data['level']:.0%} interval of one new run [{low:.4f}, {high:.4f}]" if low is not None else ""
-    beyond, ratio = data["extrapolation"], data["extrapolation"]["tokens_per_param"]
     sizes = "" if data["params"] is None else f", {data['flops']:.3g} FLOPs"
     handle = f"--trial {data['trial']}" if data["trial"] else f"--id {data['id']}"
     lines = [
         f"forecast {data['id']}{' ' + data['trial'] if data['trial'] else ''}, {data['date']}",
         f"loss {data['loss']:.4f} {data.get('unit', PER_TOKEN)}{between}",
-        f"for {ledger.size_of(data)}{sizes}: {beyond['compute']:.3g}x the largest fitted compute"
-        + (f", {ratio:.3g}x outside its tokens per parameter" if (ratio or 1) > 1.001 else ""),
+        f"for {ledger.size_of(data)}{sizes}; {where(data['extrapolation'])}",
         SAYS[data["reach"]] + f"; the fit holds {data['repeats']} runs of this very size" * bool(data["repeats"]),
         *(f"warning {w['code']}: {w['message']}" for w in data["warnings"]),
     ]
