@@ -18,6 +18,7 @@ def describe(r: Record) -> str:
         f"{stamp}{r['verdict']}",
         f"{r['source']}: {r['n']} runs, {r['specifications']:,} specifications, {r['passed']:,} pass; "
         f"{r['duplicates']:,} combinations that change nothing are left out",
+        *counted(r),
         *(f"failed      {f['n']:,} {f['code']}: {f['reason']}" for f in r["failed"]),
         "",
         *answers(r),
@@ -30,6 +31,12 @@ def describe(r: Record) -> str:
         f"{r['compiled']['programs']} programs compiled of at most {r['compiled']['at_most']}",
     ]
     return "\n".join([*lines, *(f"warning {w['code']}: {w['message']}" for w in r["warnings"])])
+
+
+def counted(r: Record) -> list[str]:
+    """In which count of parameters all answers are, where fits used several."""
+    unit, counts = r.get("params_counted_as"), r["axes"]["count"]
+    return [f"N* is counted as {unit}; fits by other counts are converted to it"] if unit and len(counts) > 1 else []
 
 
 def answers(r: Record) -> list[str]:

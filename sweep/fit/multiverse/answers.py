@@ -122,11 +122,13 @@ def spread_status(resamples: np.ndarray, level: float) -> str:
 def asked(group: Group, theta: np.ndarray, target: float, k: float) -> tuple[np.ndarray, np.ndarray]:
     """(code of the bound [lanes], params, tokens and loss at the target [3, lanes]) of theta [lanes, k].
 
+    Parameters in the unit of all answers, however the group counts them.
     NaN where no finite optimum with k N D = C exists.
     """
     law, coefficients = group.law, group.law.coefficients(theta, group.shift)
     bound = law.bound(coefficients, float(group.runs.loss.min()))
-    found = np.stack(np.broadcast_arrays(*best_run(law, coefficients, target, k, group.fixed)))
+    params, tokens, loss = best_run(law, coefficients, target, k, group.fixed)
+    found = np.stack(np.broadcast_arrays(group.convert(np.asarray(params)), tokens, loss))
     a = np.asarray(exponents(law, coefficients, target, k, group.fixed)[0])
     with np.errstate(all="ignore"):
         exists = (a > 0) & (a < 1) & np.isfinite(found).all(axis=0)

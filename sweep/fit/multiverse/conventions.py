@@ -9,6 +9,7 @@ import numpy as np
 from sweep.errors import InputError
 from sweep.fit.best import BY_COMPUTE
 from sweep.fit.multiverse.axes import Axes, choose, is_expression
+from sweep.fit.multiverse.counts import Conversion, conversion
 from sweep.fit.order import in_order, ordered
 from sweep.fit.result import warning
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
@@ -29,12 +30,16 @@ class Counted:
     Attributes:
         runs: under the convention that the table was read with.
         params: convention -> parameters [n].
+        unit: the convention in which all answers are given: the table's own, where it is among them.
+        convert: convention -> its parameters in the unit.
         flops_per: (convention of parameters, convention of FLOPs) -> FLOPs per parameter and token.
         warnings: conventions that had to be left out.
     """
 
     runs: Runs
     params: dict[str, np.ndarray]
+    unit: str
+    convert: dict[str, Conversion]
     flops_per: dict[tuple[str, str], float]
     warnings: list[dict[str, str]]
 
@@ -74,10 +79,21 @@ def read(source: Any, columns: Mapping[str, str], options: Mapping[str, Any], ax
     number = {row: i for i, row in enumerate(whole.row.tolist())}
     place = [number[row] for row in runs.row.tolist()]
     params = {name: values[place] for name, values in params.items()}
+    unit = own if own in params else next(iter(params))
+    convert = {name: conversion(values, params[unit]) for name, values in params.items()}
+    told += [apart(name, unit) for name, found in convert.items() if found is None]
+    convert = {name: found for name, found in convert.items() if found is not None}
+    params = {name: values for name, values in params.items() if name in convert}
     column = runs.convention["flops"].removeprefix("column ")
     flops = choose("flops", {"6nd": SIX, column: runs.flops} if column != "6nd" else {"6nd": SIX}, axes.flops, {}, none)
     per = {(count, name): per_token(values, runs, p) for count, p in params.items() for name, values in flops.items()}
-    return Counted(runs, params, per, told)
+    return Counted(runs, params, unit, convert, per, told)
+
+
+def apart(name: str, unit: str) -> dict[str, str]:
+    """The warning of a count that cannot be brought to the unit of the others."""
+    message = f"parameters counted as {name} are left out: no power of the size leads from them to {unit}"
+    return warning("convention_left_out", f"{message}; `--counts {name}` fits them alone")
 
 
 def convention_of(column: str) -> str:

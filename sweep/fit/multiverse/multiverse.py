@@ -85,6 +85,7 @@ def multiverse(
         record = record_of(answers(work, target, level), made.duplicates, {
             "target": target, "level": level, "seed": seed, "resamples": resamples, "where": where,
             "source": counted.runs.source, "n": len(counted.runs), "despite": overridden(judged),
+            "params_counted_as": counted.unit,
             "units": counted.runs.units.record,
             "flops_per_param_token": {" / ".join(key): k for key, k in counted.flops_per.items()},
             "timing": {"total_s": took, "lanes": work.done, "lanes_per_s": work.done / took},

@@ -12,6 +12,7 @@ import numpy as np
 from sweep.fit.best import fixed_inputs
 from sweep.fit.multiverse.axes import AXES, Axes, label
 from sweep.fit.multiverse.conventions import Counted, taken
+from sweep.fit.multiverse.counts import Conversion
 from sweep.fit.multiverse.subsets import subsets, weightings
 from sweep.fit.objective import Objective
 from sweep.laws import Law
@@ -34,13 +35,14 @@ class Group:
     """Problems that share the solver's programs and features: every base by every objective.
 
     Attributes:
-        runs: with parameters counted as in `count`.
+        runs: with parameters counted as in `count`; `convert` gives them in the unit of all answers.
         features, shift: of the law.
         fixed: inputs that compute does not decide (sweep.fit.best).
     """
 
     law: Law
     count: str
+    convert: Conversion
     runs: Runs
     features: np.ndarray
     shift: np.ndarray
@@ -102,7 +104,8 @@ def design(counted: Counted, axes: Axes) -> Design:
                         place = where.get(id(base), -1)
                         found.append(Specification(choices, len(groups), place, j, k, reason))
             features, shift = law.features(*runs.inputs(law))
-            groups.append(Group(law, count, runs, features, shift, fixed_inputs(law, runs), fine, objectives))
+            convert, fixed = counted.convert[count], fixed_inputs(law, runs)
+            groups.append(Group(law, count, convert, runs, features, shift, fixed, fine, objectives))
     every = len(axes.chosen_laws) * len(objectives) * combinations * len(counted.flops_per)
     return Design(groups, found, every - len(found))
 

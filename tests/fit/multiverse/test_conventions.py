@@ -37,14 +37,25 @@ def test_the_order_of_rows_does_not_matter(table):
 
 
 def test_columns_and_expressions_widen(table):
-    axes = Axes(laws=("additive",), counts=("non_embedding", "params*0.9"), flops=("6nd",))
+    axes = Axes(laws=("additive",), counts=("params", "params*0.9"), flops=("6nd",))
     found = read(counted(table), {}, {}, axes)
     assert found.params["params*0.9"] == pytest.approx(0.9 * found.runs.params)
-    assert set(found.flops_per) == {("non_embedding", "6nd"), ("params*0.9", "6nd")}
+    assert set(found.flops_per) == {("params", "6nd"), ("params*0.9", "6nd")}
+    assert found.convert["params*0.9"](np.array([9e8])) == pytest.approx([1e9])
     with pytest.raises(InputError, match="--counts 'embedding': no such choice"):
         read(table, {}, {}, Axes(laws=("additive",), counts=("embedding",)))
     with pytest.raises(InputError, match="--flops 'exact': no such choice"):
         read(table, {}, {}, Axes(laws=("additive",), flops=("exact",)))
+
+
+def test_a_count_that_does_not_lead_to_the_unit_is_kept_apart(table):
+    odd = counted(table)
+    odd["params_no_embed"] = table["params"] * np.random.default_rng(0).uniform(0.5, 0.9, 35)
+    found = read(odd, {}, {}, AXES)
+    assert (list(found.params), found.unit) == (["params"], "params")
+    assert "`--counts non_embedding` fits them alone" in found.warnings[0]["message"]
+    alone = read(odd, {}, {}, Axes(laws=("additive",), counts=("non_embedding",)))
+    assert (list(alone.params), alone.unit) == (["non_embedding"], "non_embedding")
 
 
 def test_a_convention_with_gaps_is_left_out_and_said(table):
