@@ -56,7 +56,7 @@ def fit(
     A law of something else than the loss is fitted to the column that its `target` names, by the law alone.
 
     Args:
-        source: CSV or Parquet file, run directory, pyarrow or pandas table, or arrays by name
+        source: file of a table, run directory, pyarrow or pandas table, or arrays by name
             (`params`, `tokens`, `loss` in nats/token, optionally `flops`, `budget`, `trunk`).
         law: id in sweep.laws; the columns that it reads are read too, and its target instead of the loss.
         objective: huber, lad, log_mse or mse (sweep.fit.objective).

@@ -49,7 +49,8 @@ def load(
     """Read, filter and check.
 
     Args:
-        source: path of a CSV, a Parquet file or a run directory; a pyarrow or pandas table; or arrays by name.
+        source: path of a file or a run directory, or a TableFile (sweep.tables.read); a pyarrow or pandas table; or
+            arrays by name.
         columns: names in the table, or expressions over them, for `params`, `tokens`, `loss`, and optionally `flops`,
             `budget`, `trunk`, and `run` for a table of training curves, many rows a run (see sweep.tables.curves).
             A law's further inputs, and its target instead of the loss.

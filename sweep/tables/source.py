@@ -55,7 +55,7 @@ def open_source(source: Any) -> Source:
         return Source(in_memory(io.merge(path))[0], str(path), path, drop_unfinished=drop)
     if (path / io.LOSSES_FILE).exists():
         return Source(io.read(path / io.LOSSES_FILE), str(path), path, drop_unfinished=drop)
-    raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a CSV or Parquet file")
+    raise InputError(f"{path}: no loss table here yet; `sweep run` writes one, or name a file")
 
 
 def read_source(source: Any) -> tuple[pa.Table, str, Path | None]:

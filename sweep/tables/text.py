@@ -3,7 +3,7 @@
 import csv
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.csv
@@ -60,18 +60,22 @@ def unpack(raw: bytes, name: str) -> Text:
     for start, (codec, reader) in PACKED.items():
         if raw.startswith(start):
             with pa.CompressedInputStream(pa.BufferReader(raw), codec) as stream:
-                return Text(checked(stream.read(), name), name, reader)
-    return Text(checked(raw, name), name)
+                return checked(Text(stream.read(), name, reader))
+    return checked(Text(raw, name))
 
 
-def checked(data: bytes, name: str) -> bytes:
-    """`data` without a byte order mark. Raises InputError for another kind of file than a text in bytes."""
+def checked(text: Text) -> Text:
+    """`text` without a byte order mark. Raises InputError for another kind of file than a text in bytes."""
+    data, name = text.data, text.name
     for start, (kind, cure) in FOREIGN.items():
         if data.startswith(start):
             raise InputError(f"{name}: {kind}, not a table in text or Parquet; {cure}")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4096]:
-        raise InputError(f"{name}: not a CSV in UTF-8 (UTF-16, or a binary file); save it as a CSV in UTF-8")
-    return data.removeprefix(b"\xef\xbb\xbf")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        cure = text.cure("iconv -f UTF-16 -t UTF-8", "utf8.csv")
+        raise InputError(f"{name}: not a CSV in UTF-8 but in UTF-16; save it as CSV UTF-8, or: {cure}")
+    if b"\0" in data[:4096]:
+        raise InputError(f"{name}: not a CSV in UTF-8 (a binary file); save it as a CSV in UTF-8")
+    return replace(text, data=data.removeprefix(b"\xef\xbb\xbf"))
 
 
 def decode(data: bytes, text: Text, place: str) -> str:

@@ -73,6 +73,14 @@ def test_a_header_in_another_encoding_and_its_cure(tmp_path, pack):
     assert load(tmp_path / "utf8.csv", {"loss": "größe"}).loss.tolist() == LOSSES
 
 
+def test_utf16_and_its_cure(tmp_path):
+    file = put(tmp_path, ROWS.encode("utf-16"))
+    with pytest.raises(InputError, match="in UTF-16; save it as CSV UTF-8, or: iconv") as caught:
+        load(file)
+    assert os.system(f"cd {tmp_path} && {str(caught.value).rsplit(' or: ', 1)[1]}") == 0
+    assert load(tmp_path / "utf8.csv").loss.tolist() == LOSSES
+
+
 def test_a_cell_in_another_encoding_stops_only_who_asks_for_it(tmp_path):
     lines = ROWS.replace("loss", "loss,note").splitlines()
     text = "\n".join([lines[0], *(f"{line},gr{letter}n" for line, letter in zip(lines[1:], "üué", strict=True))])
