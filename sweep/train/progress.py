@@ -176,8 +176,11 @@ class Progress(Quiet):
                 f"{finished}/{len(cells)} trials",
                 f"{self.tokens / seconds:,.0f} tokens/s",
                 f"{clock(seconds)} so far",
-                "time left not known before a program trains" if left is None else f"about {clock(left)} left",
             ]
+            if left != 0:
+                words.append(
+                    "time left not known before a program trains" if left is None else f"about {clock(left)} left"
+                )
             return ", ".join(words) + "".join(f"; {text}" for text in self.compiling(now)[:2])
 
     def compiling(self, now: float) -> list[str]:

@@ -1,6 +1,7 @@
 """What is compiled just now and for how long; and a compile that a request to stop does not wait for."""
 
 import atexit
+import contextlib
 import os
 import queue
 import sys
@@ -62,18 +63,24 @@ def unless(stop: threading.Event, make: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=work, name="compiling", daemon=True)
     thread.start()
+    try:
+        value, error = waited(made, stop)
+    except BaseException:  # the request to stop, or a second Ctrl-C: the thread is still in XLA
+        left_behind.set()
+        atexit.register(thread.join)  # a process that ends with a thread in XLA is aborted
+        raise
+    if error is not None:
+        raise error
+    return value
+
+
+def waited(made: queue.SimpleQueue, stop: threading.Event) -> Any:
+    """What comes out of the queue. Raises Partial where `stop` is set first."""
     while True:
-        try:
-            value, error = made.get(timeout=POLL)
-        except queue.Empty:
-            if stop.is_set():
-                left_behind.set()
-                atexit.register(thread.join)  # a process that ends with a thread in XLA is aborted
-                raise Partial(STOPPED) from None
-            continue
-        if error is not None:
-            raise error
-        return value
+        with contextlib.suppress(queue.Empty):
+            return made.get(timeout=POLL)
+        if stop.is_set():
+            raise Partial(STOPPED)
 
 
 def leave(code: int) -> NoReturn:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.errors import Partial
+from sweep.train import watch as watching
 from sweep.train.watch import Watch
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,20 @@ def test_a_stop_is_not_kept_waiting():
     assert ended.wait(60)
     with pytest.raises(Partial):  # and nothing new is begun
         watch.over("training", lambda: pytest.fail("was begun"))
+
+
+def test_a_second_interrupt_leaves_the_compiler_behind_too(monkeypatch):
+    release, watch = threading.Event(), Watch()
+    monkeypatch.setattr(watching, "left_behind", threading.Event())
+
+    def interrupted(made, stop):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching, "waited", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        watch.over("training", lambda: release.wait(60))
+    release.set()
+    assert watching.left_behind.is_set()
 
 
 @pytest.mark.slow
