@@ -45,7 +45,7 @@ def find_starts(
 
 def has_grid(law: Law) -> bool:
     """Whether the fixed grid of two exponents suits the law."""
-    return law.inputs == ("params", "tokens") and len(law.shape) == 2 and bool(law.linear)
+    return law.inputs == ("params", "tokens") and len(law.shape) == 2 and bool(law.linear) and not law.held
 
 
 def design_starts(
@@ -92,7 +92,8 @@ def judge(
         columns = law.basis(shape, features)
         if law.linear:
             columns = np.where(np.isfinite(columns), columns, 0.0)
-            return cells(law, shape, columns, terms, loss, delta, weight)
+            offset = law.offset(shape, features) if law.offset else None
+            return cells(law, shape, columns, terms, loss, delta, weight, offset)
         score = huber(np.log(columns[:, 0]) - np.log(loss), delta) @ weight
     return np.where(np.isfinite(score), score, np.inf), law.from_block(shape, np.empty((len(shape), 0)))
 

@@ -22,6 +22,7 @@ from sweep.fit.record import Answers, at_target, law_alone, record_of
 from sweep.fit.result import Fit, plain, warning
 from sweep.fit.warn import warnings_of
 from sweep.laws import Law
+from sweep.laws.held import hold
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load
 from sweep.tables.problem import Problem, enforce, overridden, stamps
@@ -47,6 +48,7 @@ def fit(
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
     best_of: Sequence[str] = (),
+    fix: Mapping[str, float | int] | None = None,
     despite: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     diagnostics: bool = True,
@@ -70,6 +72,7 @@ def fit(
         units, bytes_per_token: of the loss, see sweep.tables.units.
         best_of: columns of settings, such as ("lr", "batch"): the best of each configuration is fitted, and intervals
             resample configurations (sweep.tables.choice).
+        fix: coefficients held at these values, such as {"E": 1.6}; the others are fitted.
         despite: codes of refusals to override; every output that follows says so.
         progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
             the resampling, or the diagnostics: the answer then holds what is finished, with the warning `partial`.
@@ -89,6 +92,7 @@ def fit(
     began = time.perf_counter()
     goal, form = Objective(objective, delta), laws.get(law)
     check_law(form)
+    form = hold(form, fix or {})
     if target_compute is not None and form.target != "loss":
         raise InputError(f"fit: --compute is of laws of the loss; law {law} gives {form.output}")
     runs = load(
@@ -159,7 +163,19 @@ def finished(
     record["timing"] = {"read_s": read - began, "fit_s": done - read, "total_s": done - began}
     resamples = found.resamples
     lanes = {name: np.asarray(v) for name, v in zip(law.names, resamples.coefficients, strict=True)}
-    return Fit(plain(record), lanes, np.array(approach3.VERDICTS, dtype=object)[resamples.verdict], found.drawn)
+    verdict = np.array(approach3.VERDICTS, dtype=object)[resamples.verdict]
+    lanes |= {name: np.full(len(verdict), value) for name, value in law.held.items()}
+    return Fit(plain(with_held(record, law)), lanes, verdict, found.drawn)
+
+
+def with_held(record: dict[str, Any], law: Law) -> dict[str, Any]:
+    """The record with the coefficients that were held, in the order of the whole law, without a doubt of their own."""
+    names = laws.get(law.id).names
+    params = {**record["params"], **law.held}
+    record |= {"fixed_coefficients": dict(law.held), "params": {name: params[name] for name in names}}
+    for key, nothing in (("interval", [None, None]), ("percentile_interval", [None, None]), ("se", None)):
+        record[key] = {name: record[key].get(name, nothing) for name in names}
+    return record
 
 
 def answer(

@@ -189,7 +189,8 @@ def noise(record: Mapping[str, Any], count: int) -> np.ndarray:
     Widened by sqrt(n / (n - parameters)), because a fit makes its residuals small.
     """
     residual = np.sort([point["residual"] for point in record["points"]])  # whatever the order of the rows
-    widen = math.sqrt(len(residual) / max(len(residual) - len(record["params"]), 1))
+    free = len(record["params"]) - len(record.get("fixed_coefficients") or ())
+    widen = math.sqrt(len(residual) / max(len(residual) - free, 1))
     return np.exp(widen * np.random.default_rng(record["seed"]).choice(residual, count))
 
 

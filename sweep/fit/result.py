@@ -16,6 +16,7 @@ from sweep.fit import predict as ask
 from sweep.fit.best import best_run, exponents
 from sweep.fit.interval import ADJUSTED, Doubt
 from sweep.fit.predict import Optimum, Prediction, optimum, warning
+from sweep.laws.held import held_text
 from sweep.tables import io
 
 __all__ = ["Fit", "Optimum", "Prediction", "coefficients_of", "optimum", "plain", "warning"]
@@ -68,6 +69,16 @@ class Fit:
         return coefficients_of(self.law, {name: values[self.usable] for name, values in self.lanes.items()})
 
     @property
+    def held(self) -> dict[str, float]:
+        """Coefficients that were held at given values; the others were fitted."""
+        return self.record.get("fixed_coefficients") or {}
+
+    @property
+    def title(self) -> str:
+        """The law, the table, and what was held, for people."""
+        return ", ".join(filter(None, [f"{self.law.id} fitted to {self.record['source']}", held_text(self.held)]))
+
+    @property
     def usable(self) -> np.ndarray:
         """[lanes], resamples that gave an answer."""
         return np.isin(self.verdict.astype(str), USABLE)
@@ -75,8 +86,8 @@ class Fit:
     @property
     def doubt(self) -> Doubt:
         """What turns values on the usable resamples into intervals."""
-        made = int(np.sum(self.verdict != NOT_RUN))
-        return Doubt(self.drawn[self.usable], self.record["groups"], self.record["n"], len(self.law.names), made)
+        made, free = int(np.sum(self.verdict != NOT_RUN)), len(self.law.names) - len(self.held)
+        return Doubt(self.drawn[self.usable], self.record["groups"], self.record["n"], free, made)
 
     def interval(self, name: str, level: float | None = None, method: str = ADJUSTED) -> list[float | None]:
         """Interval [low, high] of a parameter, or of the exponents `a` and `b` of N* and D*.
@@ -94,6 +105,8 @@ class Fit:
         values = {**self.params, **self.exponents(self.coefficients)}
         if name not in values:
             raise InputError(f"no parameter {name!r} in this fit; it has {', '.join(values)}")
+        if name in self.held:
+            return [None, None]
         lanes = self.lane_coefficients
         drawn = self.exponents(lanes) | dict(zip(self.params, lanes, strict=True))
         return self.doubt.interval(drawn[name], self.at_level(level)["level"], method, values[name])
@@ -164,13 +177,14 @@ class Fit:
             k, fixed = self.record["flops_per_param_token"], self.record["fixed"]
             at = zip(("params", "tokens", "loss"), best_run(self.law, lanes, flops, k, fixed), strict=True)
             rows += [(name, getattr(best, name), x, getattr(best, f"{name}_interval")) for name, x in at]
+        drawn |= dict.fromkeys(self.held, np.empty(0))  # no doubt of its own
         columns = {
             "name": [name for name, *_ in rows],
             "value": [plain(float(value)) for _, value, *_ in rows],
             "se": [standard_error(np.asarray(drawn), self.doubt.least) for _, _, drawn, _ in rows],
             "low": [pair[0] for *_, pair in rows],
             "high": [pair[1] for *_, pair in rows],
-            "verdict": [self.status] * len(rows),
+            "verdict": ["fixed" if name in self.held else self.status for name, *_ in rows],
         }
         real = pa.float64()
         kinds = {"name": pa.string(), "value": real, "se": real, "low": real, "high": real, "verdict": pa.string()}

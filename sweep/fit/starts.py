@@ -26,7 +26,7 @@ def nonnegative_least_squares(columns: np.ndarray, target: np.ndarray) -> np.nda
 
     Args:
         columns: [..., c, n].
-        target: [n].
+        target: [n], or [..., n].
 
     Returns:
         w [..., c]: the best of the 2^c - 1 active sets, each solved in closed form.
@@ -34,7 +34,7 @@ def nonnegative_least_squares(columns: np.ndarray, target: np.ndarray) -> np.nda
     c = columns.shape[-2]
     size = np.sqrt(np.einsum("...in,...in->...i", columns, columns))
     unit = columns / size[..., None]
-    gram, moment = unit @ np.swapaxes(unit, -1, -2), unit @ target
+    gram, moment = unit @ np.swapaxes(unit, -1, -2), (unit @ target[..., None])[..., 0]
     best = np.zeros(columns.shape[:-1])
     best_gain = np.zeros(columns.shape[:-2])
     for count in range(1, c + 1):
@@ -120,12 +120,17 @@ def cells(
     loss: np.ndarray,
     delta: float,
     weight: np.ndarray,
+    offset: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(score [cells], theta [cells, k]) of shape parameters [cells, s], using the `terms` of columns [cells, c, n]."""
+    """(score [cells], theta [cells, k]) of shape parameters [cells, s], using the `terms` of columns [cells, c, n].
+
+    `offset` [cells, n] is what a law with held coefficients adds to the columns.
+    """
     scales = np.zeros(columns.shape[:-1])
     root = np.sqrt(weight)
     relative = columns[..., terms, :] / loss * root  # so that the error solved for is about the log residual
-    scales[..., terms] = nonnegative_least_squares(relative, root)
-    predicted = np.einsum("...c,...cn->...n", scales, columns)
+    target = root if offset is None else (1 - offset / loss) * root
+    scales[..., terms] = nonnegative_least_squares(relative, target)
+    predicted = np.einsum("...c,...cn->...n", scales, columns) + (0.0 if offset is None else offset)
     score = huber(np.log(np.maximum(predicted, 1e-300)) - np.log(loss), delta) @ weight
     return np.where(np.isfinite(score), score, np.inf), law.from_block(shape, scales)

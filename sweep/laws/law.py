@@ -5,7 +5,7 @@ coefficients. A law converts between the two, and says when coefficients lie on 
 all of it is derived from a plain `loss` by `sweep.laws.form.build`; a law file declares, it does not program.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -125,6 +125,8 @@ class Law:
         signed: inputs that may be zero or negative; the others are positive.
         positive: the output is positive, so that its logarithm may be fitted; else only `value` may.
         limits: input -> what remains when it grows without bound, for people.
+        held: coefficients of the whole law that are held at these values (sweep.laws.held): none of `parameters`.
+        offset: (shape parameters [..., s], features [f, n]) -> [..., n], what held linear coefficients add to it.
         optimum_kind: `closed form`, `search`, or empty where no compute-optimal (params, tokens) exists.
         loss: (coefficients, *inputs) -> loss; floats, NumPy or JAX arrays, broadcasting.
         allocation: (coefficients, FLOPs = 1e21, k = 6, **fixed) -> (a, b) of N* ~ C^a, D* ~ C^b around those FLOPs.
@@ -178,6 +180,8 @@ class Law:
     signed: tuple[str, ...] = ()
     limits: dict[str, str] = field(default_factory=dict)
     optimum_kind: str = ""
+    held: Mapping[str, float] = field(default_factory=dict)
+    offset: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

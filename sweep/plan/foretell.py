@@ -98,7 +98,7 @@ def prediction_of(
     """What a forecast says, and from which fit: plain JSON types; `flops` counts where there are no params."""
     record, asked = fitted.record, {"params": params, "tokens": tokens}
     further: dict[str, float | int] = {"flops": flops} if flops is not None and params is None else {}
-    predicted = fitted.predict(**asked, level=level, **further)
+    predicted = fitted.predict(params, tokens, level, **further)
     where, again = placed(record, params, tokens, flops)
     return {
         **asked,
@@ -106,6 +106,7 @@ def prediction_of(
         "interval": predicted.interval,
         "level": level or record["level"],
         "law": record["law"],
+        **({"fixed_coefficients": held} if (held := record.get("fixed_coefficients")) else {}),
         "fit": content_hash({key: record.get(key) for key in IDENTITY}),
         "reach": where,
         "repeats": again,

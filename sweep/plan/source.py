@@ -145,7 +145,7 @@ def of_fit(found: Fit, given: dict[str, float], level: float | None, overridden:
     k = record["flops_per_param_token"]
     lanes, doubt = Surface(law, found.lane_coefficients, k, given), found.doubt
     return Source(
-        f"{law.id} fitted to {record['source']}",
+        found.title,
         Surface(law, found.coefficients, k, given),
         lanes if found.usable.sum() else None,
         doubt if found.usable.sum() else None,

@@ -167,13 +167,13 @@ def law(run: Run) -> Markup:
     values = run.fit.get("params") or {}
     if not values:
         return section("law", title, missing("No law has been fitted.", run.again))
-    errors, ends = run.fit.get("se") or {}, run.fit.get("interval") or {}
+    errors, ends, held = (run.fit.get(key) or {} for key in ("se", "interval", "fixed_coefficients"))
     rows = [
         (
             name,
             numbers.short(value),
             numbers.short(errors.get(name)),
-            numbers.interval(ends.get(name), numbers.short) or numbers.MISSING,
+            "fixed" if name in held else numbers.interval(ends.get(name), numbers.short) or numbers.MISSING,
         )
         for name, value in values.items()
     ]

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 
 from sweep import interrupt, platforms, quantity
-from sweep.errors import Partial
+from sweep.errors import InputError, Partial
 from sweep.fit import Fit, fit
 from sweep.fit.result import FIT_FILE
 from sweep.verbs.fit_text import describe
@@ -38,6 +38,8 @@ class Args(FittingArgs):
     """Form of the law; what it predicts is what is fitted, see `sweep laws`."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to override, such as collinear; repeatable. Every output that follows says so."""
+    fix: tuple[str, ...] = ()
+    """Coefficients held at a value, such as E=1.6: the others are fitted, and every output says so."""
     bootstrap: int = 1000
     """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together."""
     seed: int = 0
@@ -55,6 +57,17 @@ class Args(FittingArgs):
     """Where to fit: gpu takes this machine's GPU. A TPU has no float64, so it is not offered."""
     out: str | None = None
     """Directory for fit.json and lanes.parquet; default for a law of the loss of a sweep's directory: its fit/."""
+
+
+def parse_fixed(pairs: tuple[str, ...]) -> dict[str, float]:
+    """{"E": 1.6} of ("E=1.6",). Raises InputError for what is no coefficient=number."""
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals and text):
+            raise InputError(f"--fix {pair}: write coefficient=number, such as E=1.6")
+        values[name] = quantity.signed(f"--fix {name}", text)
+    return values
 
 
 def device(args: Args) -> platforms.Device:
@@ -76,6 +89,7 @@ def run(args: Args) -> Output:
             level=args.level,
             target_compute=args.compute,
             despite=args.despite,
+            fix=parse_fixed(args.fix),
             diagnostics=args.diagnostics,
             progress=meter,
             **args.reading,

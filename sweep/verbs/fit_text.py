@@ -40,7 +40,9 @@ def intervals(r: dict[str, Any]) -> str:
 
 
 def side(r: dict[str, Any], name: str) -> str:
-    """What is special about the interval of a coefficient at its bound."""
+    """What is special about a coefficient: held fixed, or at its bound."""
+    if name in (r.get("fixed_coefficients") or ()):
+        return "fixed"
     known = name in r.get("one_sided", ()) and r["interval"][name][0] is not None
     return " one-sided: from its bound, by its profile" if known else ""
 

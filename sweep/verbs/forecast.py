@@ -11,6 +11,7 @@ from sweep import quantity
 from sweep.errors import InputError, Refusal
 from sweep.fit.best import of_compute
 from sweep.fit.result import Fit, record_at
+from sweep.laws.held import held_text
 from sweep.plan import forecast as ledger
 from sweep.plan.foretell import foretell_run, refuse_baseless
 from sweep.plan.reach import INTERPOLATION
@@ -118,6 +119,7 @@ def describe(data: dict[str, Any], fit: str) -> str:
         f"loss {data['loss']:.4f} {data.get('unit', PER_TOKEN)}{between}",
         f"for {ledger.size_of(data)}{sizes}; {where(data['extrapolation'])}",
         SAYS[data["reach"]] + f"; the fit holds {data['repeats']} runs of this very size" * bool(data["repeats"]),
+        *filter(None, [held_text(data.get("fixed_coefficients"))]),
         *(f"warning {w['code']}: {w['message']}" for w in data["warnings"]),
     ]
     if low is None:

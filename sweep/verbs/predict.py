@@ -61,7 +61,7 @@ def run(args: Args) -> Output:
         check_compute(args, found.law)
         answer = found.predict(args.params, args.tokens, args.level, **further)
         law, level = found.law, args.level or found.record["level"]
-        name = f"{law.id} fitted to {found.record['source']}"
+        name = found.title
         extrapolation: dict[str, Any] = answer.extrapolation
         unit = unit_of(found.record)
     else:

@@ -23,6 +23,8 @@ SHARES = (0.25, 0.5, 0.7, 0.85, 0.95, 0.99)  # and in shares of the smallest los
 
 def floor(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
     """Profile of the objective over E, the interval where it rises no more than chance allows, and N* along it."""
+    if "E" in fitted.law.held:
+        return nothing("E is held fixed")
     if "E" not in fitted.law.linear or fitted.law.inputs != ("params", "tokens"):
         return nothing(f"law {fitted.law.id} has no term E that infinite params and tokens leave")
     free = float(fitted.solution.coefficients.E)
