@@ -106,7 +106,8 @@ def moved(source: Source, question: Question) -> Iterator[Moved]:
         )
         ends = [dataclasses.replace(question, value=question.value + step) for step in steps]
         name = "budget" if question.target in SPENT else "quality target"
-        yield name, [f"{q.value:.4g}" for q in ends], [(source, q) for q in ends]
+        written = {"usd": "${:,.0f}", "device_hours": "{:,.0f}"}.get(question.target, "{:.4g}")
+        yield name, [written.format(q.value) for q in ends], [(source, q) for q in ends]
     if question.served:
         ends = [question.scaled(factor) for factor in (0.1, 10.0)]
         yield "demand", [f"{q.served:.3g} tokens" for q in ends], [(source, q) for q in ends]

@@ -72,8 +72,9 @@ def load(path: Path) -> Run:
     if not path.exists():
         raise InputError(f"{path}: no such directory; give the one that `sweep run` or `sweep fit` wrote with --out")
     home = path.parent if path.name == FIT_FILE else path
-    if (home / FIT_FILE).is_file() and not (home.parent / "sweep.json").exists():
-        return fit_of_table(home)
+    if (home / FIT_FILE).is_file() and not (home / "sweep.json").exists():
+        trained = home.resolve().name == "fit" and (home.parent / "sweep.json").exists()
+        return load(home.parent) if trained else fit_of_table(home)
     if not path.is_dir() or not (path / "sweep.json").exists():
         raise InputError(
             f"{path}: not a run directory (no sweep.json) and not a fit (no {FIT_FILE}); give the one that `sweep run` "

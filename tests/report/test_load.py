@@ -85,3 +85,11 @@ def test_an_edited_and_a_torn_ledger(tmp_path):
         file.write(chain.text(sealed | {"loss": 3.0}) + '\n{"kind": "outco')
     run = load(path)
     assert (len(run.ledger), run.edited) == (4, [4])
+
+
+def test_the_fit_of_a_sweep_is_reported_with_its_sweep(tmp_path):
+    build(tmp_path)
+    for path in (tmp_path, tmp_path / "fit", tmp_path / "fit" / "fit.json"):
+        run = load(path)
+        assert run.trained
+        assert run.path == tmp_path
