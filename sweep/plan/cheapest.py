@@ -58,6 +58,6 @@ def about_left(source: Source, question: Question, run: Run) -> list[dict[str, s
     options = " and ".join(f"--{name.replace('_', '-')}" for name in binding)
     message = (
         f"{options} bind together: {run.params:.3g} params on {run.tokens:.3g} tokens take "
-        f"{1 - left / question.value:.2g} of the budget; the rest buys nothing unless one of the two is raised"
+        f"{100 * (1 - left / question.value):.2g}% of the budget; the rest buys nothing unless one of the two is raised"
     )
     return [warning("budget_left", message)]

@@ -13,8 +13,8 @@ TARGET = {
     "loss": "a loss of {value:.4f} {unit}",
     "like_compute": "the loss of a compute-optimal run of {value:.3g} FLOPs",
     "like_params": "the loss of a compute-optimal run of {size} parameters",
-    "usd": "${value:,.6g}",
-    "device_hours": "{value:,.6g} device-hours",
+    "usd": "${amount}",
+    "device_hours": "{amount} device-hours",
 }
 FIXED = {"params": "{} params", "tokens": "{} tokens", "tokens_per_param": "{} tokens a parameter"}
 
@@ -41,7 +41,9 @@ def describe(r: dict[str, Any]) -> str:
 def question(q: dict[str, Any], unit: str) -> str:
     """What was asked; `unit` is that of the loss."""
     held = ", ".join(FIXED[name].format(short(value)) for name, value in q["fixed"].items())
-    goal = TARGET[q["target"]].format(value=q["value"], size=short(q["value"]), unit=unit) if q["target"] else ""
+    value = q["value"] or 0.0
+    amount = f"{value:,.0f}" if value >= 1e3 else f"{value:.6g}"
+    goal = TARGET[q["target"]].format(value=value, size=short(value), unit=unit, amount=amount) if q["target"] else ""
     if q["target"] in ("like_compute", "like_params"):
         limited = f" on text without limit, not on {short(q['unique_tokens'])} tokens" if q["unique_tokens"] else ""
         goal += f"{limited}: {q['target_loss']:.4f} {unit}"

@@ -16,7 +16,7 @@ from sweep.errors import InputError, Refusal
 from sweep.models import counting
 from sweep.verbs import memory_text, placement_text
 from sweep.verbs.output import Output
-from sweep.verbs.preview_text import EPOCHS_LIKE_NEW, check_text, families_text, short, totals_text
+from sweep.verbs.preview_text import EPOCHS_LIKE_NEW, check_text, families_text, refused_text, short, totals_text
 
 CONFIG = True
 
@@ -162,7 +162,7 @@ def show(
     sections = [families_text(data), totals_text(data["totals"])]
     sections += [placement_text.text_of(data["placement"], short)] if schedule else []
     sections += [told]
-    sections += [f"refused  {r['message']}" for r in data["refused"]]
+    sections += refused_text(data["refused"])
     return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
 
 

@@ -1,6 +1,7 @@
 """The text of `sweep preview`: families, totals and the check of the design, and numbers as people read them."""
 
 import math
+from collections import Counter
 
 from sweep.verbs import memory_text
 
@@ -81,11 +82,21 @@ def check_text(design: dict) -> str:
     )
 
 
+def refused_text(refused: list[dict]) -> list[str]:
+    """One line a kind of refusal: the gravest, which comes first, and how many more there are."""
+    counts = Counter(r["code"] for r in refused)
+    first = {r["code"]: r["message"] for r in reversed(refused)}
+    more = {code: f" (and {n - 1} more like it: --json)" * (n > 1) for code, n in counts.items()}
+    return [f"refused  {first[code]}{more[code]}" for code in counts]
+
+
 # Numbers
 
 
 def short(number: int | float) -> str:
-    """1234 as 1.23k: three digits and a letter."""
+    """1234 as 1.23k: three digits and a letter; a power of ten beyond a thousand trillion."""
+    if number >= 1e15:
+        return f"{number:.3g}"
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.3g}{letter}"

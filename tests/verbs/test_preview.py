@@ -185,3 +185,14 @@ def test_a_corpus_that_is_not_built_is_assumed():
     assert output.code == 0
     assert output.data["totals"]["unique_tokens"] == 60_000_000_000
     assert output.data["placement"]["devices"] == 8
+
+
+def test_refusals_of_one_kind_are_one_line():
+    """Eight cohorts that do not fit are eight entries as data, and the largest of them for people."""
+    output = preview.show(LAPTOP, plan(LAPTOP), [], memory=2**20)
+    lines = [line for line in output.text.split("\n") if line.startswith("refused")]
+    count = len(output.data["refused"])
+    assert count > 1
+    assert len(lines) == 1
+    assert lines[0].endswith(f"(and {count - 1} more like it: --json)")
+    assert output.data["refused"][0]["message"] in lines[0]
