@@ -88,8 +88,10 @@ def minimise(
 ) -> Lanes:
     """Lanes at the last of the objective's thresholds, each threshold starting where the one before ended.
 
-    With `partial` an interrupt ends it: lanes that did not come to the last threshold are not `finished`.
+    With `partial` an interrupt ends it: lanes that did not come to the last threshold are not `finished`. The weights
+    of the runs multiply those of the lanes.
     """
+    weight = weight * runs.weights if runs.weight is not None else weight
     target = runs.loss if objective.in_loss else np.log(runs.loss)
     rounds, lanes = len(objective.deltas), None
     for i, delta in enumerate(objective.deltas):
@@ -110,7 +112,8 @@ def fit_law(law: Law, runs: Runs, objective: Objective, starts: np.ndarray | Non
     """The best optimum from the best cells of the law's grid or design, or from starts [s, k], with its verdict."""
     features, shift = law.features(*runs.inputs(law))
     rank_by = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
-    starts = find_starts(law, features, runs.loss, delta=rank_by) if starts is None else starts
+    if starts is None:
+        starts = find_starts(law, features, runs.loss, delta=rank_by, weight=runs.weight)
     if len(runs) > LARGE:
         starts = ahead(law, runs, features, objective, starts)
     lanes = followed(law, runs, features, objective, starts)
@@ -128,7 +131,7 @@ def fit_law(law: Law, runs: Runs, objective: Objective, starts: np.ndarray | Non
     return Solution(
         coefficients,
         restarts=np.stack([lanes.theta[best], runner_up, lanes.theta[-1]]),
-        value=objective.value(predicted, runs.loss),
+        value=objective.value(predicted, runs.loss, runs.weights),
         status=status,
         reason=law.bounds[bound] or (steps if status == NOT_CONVERGED else ""),
         agree=int(same.sum()),
@@ -168,7 +171,7 @@ def ahead(law: Law, runs: Runs, features: np.ndarray, objective: Objective, star
     rows = np.argsort(runs.loss, kind="stable")[:: -(-len(runs) // (LARGE // 4))]
     target = runs.loss[rows] if objective.in_loss else np.log(runs.loss[rows])
     lanes = solve(
-        law, features[:, rows], target, starts, np.ones(len(rows)), delta=objective.deltas[0], in_loss=objective.in_loss
+        law, features[:, rows], target, starts, runs.weights[rows], delta=objective.deltas[0], in_loss=objective.in_loss
     )
     best = np.argsort(np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)[:-1], kind="stable")[:2]
     return lanes.theta[[*best, -1]]
@@ -202,7 +205,10 @@ def refit(
             break
         own = best.theta[hard][:, None]
         if not further:
-            found = [find_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i]) for i in hard]
+            found = [
+                find_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i] * runs.weights)
+                for i in hard
+            ]
             own = np.stack(found)
         best = improved(best, hard, best_of_starts(law, runs, features, objective, own, weight[hard], None))
     coefficients = law.coefficients(best.theta, shift)

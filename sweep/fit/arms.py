@@ -31,6 +31,7 @@ from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load, read_source
 from sweep.tables.numbers import plain as column_of
 from sweep.tables.problem import enforce
+from sweep.tables.request import evenly
 from sweep.tables.units import PER_BYTE, TOKENS
 
 OVERLAP = 2.0  # factor of compute that all arms must share
@@ -73,6 +74,7 @@ def compare_arms(
     check_loss(form)
     if not (form.linear and form.shape and (form.optimum_kind or of_compute(form))):
         raise InputError(f"compare: law {law} has no scales apart from its shape, or no optimum: try additive")
+    evenly(columns)
     runs = load(source, columns, where, law=form, by=by, **units)
     check_tokens(runs, by)
     arms = arms_of(runs, labels(source, by, runs), form, goal, by)

@@ -64,7 +64,7 @@ def fit(
         objective: huber, lad, log_mse or mse (sweep.fit.objective).
         delta: threshold of huber, in ln loss.
         where: filter such as "outlier == 0".
-        columns: names in the table, such as {"params": "N"}.
+        columns: names in the table, such as {"params": "N"}; "weight" names how much each row counts in approach 3.
         bootstrap: resamples of runs; 0 for none.
         level: of the intervals (sweep.fit.interval).
         target_compute: FLOPs at which the approaches are compared; default: the sweep's own target, else ten times

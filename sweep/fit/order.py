@@ -44,7 +44,9 @@ def ordered(runs: Runs, order: np.ndarray) -> Runs:
 
 def once(runs: Runs) -> Runs:
     """The runs, each once where every row of the table is there several times, with a remark that says so."""
-    columns = [getattr(runs, name) for name in KEYS] + [np.atleast_2d(x) for x in runs.further.values()]
+    columns = [getattr(runs, name) for name in KEYS] + [
+        np.atleast_2d(x) for x in (*runs.further.values(), runs.weights)
+    ]
     keys = np.nan_to_num(np.concatenate([np.atleast_2d(x) for x in columns])).T
     _, cell, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     times = int(np.gcd.reduce(count)) if len(count) > 1 else 1

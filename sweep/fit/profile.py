@@ -47,6 +47,8 @@ def one_sided(
     The other end is where the summed objective has risen by z^2 E psi^2 / (2 E psi'), z the normal quantile of `level`
     (sweep.fit.diagnostics.curvature).
     """
+    if runs.weight is not None:  # of which the rise that chance allows is not known
+        return {}
     target = runs.loss if objective.in_loss else np.log(runs.loss)
     predicted = solution.predicted if objective.in_loss else np.log(solution.predicted)
     delta = objective.deltas[-1]

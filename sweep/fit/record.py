@@ -85,6 +85,7 @@ def record_of(
         "source": runs.source,
         "convention": runs.convention,
         "best_of": runs.choice.record if runs.choice else None,
+        "weights": None if runs.weight is None else [float(runs.weight.min()), float(runs.weight.max())],
         "units": runs.units.record,
         "flops_per_param_token": k,
         "inputs": list(law.inputs),

@@ -26,6 +26,7 @@ from sweep.tables import further
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load, read_source
 from sweep.tables.problem import enforce
+from sweep.tables.request import evenly
 from sweep.tables.usual import usual
 
 ROWS = 10  # a parameter, that a law needs to be among the default ones
@@ -95,6 +96,7 @@ def roll(
         InputError: an unknown law, one of something else than the loss, or a table without its columns.
         Refusal: no law can be fitted, by the first law's code.
     """
+    evenly(columns)
     goal, forms = objective or Objective(), [laws.get(id) for id in dict.fromkeys(ids)]
     for law in forms:
         check_loss(law)

@@ -47,6 +47,7 @@ def assemble(
         units=units_of(names, request, how, values),
         remarks=tuple(problems),
         further=values.further,
+        weight=base.get("weight"),
     )
     if "run" in request.columns and not points:
         return finals(runs, plain(source.table[request.columns["run"]])[rows])
@@ -97,6 +98,7 @@ def finals(points: Runs, run: np.ndarray) -> Runs:
         points,
         **kept,
         further={name: values[..., last] for name, values in points.further.items()},
+        weight=None if points.weight is None else points.weight[last],
         group=np.unique(points.group[last], return_inverse=True)[1],
         trial=found.names,
         excluded=points.excluded + [("repeated points", found.repeated)] * bool(found.repeated),

@@ -13,7 +13,7 @@ from sweep.tables.source import Source
 from sweep.tables.units import check_units
 
 NEEDED = ("params", "tokens", "loss")
-INPUTS = (*NEEDED, "flops", "budget", "trunk", "run")
+INPUTS = (*NEEDED, "flops", "budget", "trunk", "run", "weight")
 SWEEP_NAMES = {"params": "params_with_head", "flops": "flops_exact"}  # of a table that a sweep wrote
 
 
@@ -44,6 +44,12 @@ class Request:
         for key in self.columns:
             if key not in keys:
                 raise InputError(f"--columns {key}=…: no such input{nearest(key, keys)}")
+
+
+def evenly(columns: Mapping[str, str] | None) -> None:
+    """InputError for row weights where they are not taken."""
+    if "weight" in (columns or {}):
+        raise InputError("--columns weight=… is of sweep fit alone: comparisons and the multiverse count rows alike")
 
 
 @dataclass(frozen=True)

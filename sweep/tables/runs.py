@@ -34,6 +34,7 @@ class Runs:
         further: the other columns that the law reads, by name: [n], of a schedule [f, n].
         setting: number of the hyper-parameters of each run; rows of one configuration and setting are repeats. None
             where the table shows no settings.
+        weight: how much each run counts in the objective of a fit; None for all alike.
         choice: what the runs were chosen from, where only the best setting of each configuration was kept.
     """
 
@@ -53,6 +54,7 @@ class Runs:
     remarks: tuple[Problem, ...] = ()
     further: Mapping[str, np.ndarray] = field(default_factory=dict)
     setting: np.ndarray | None = None
+    weight: np.ndarray | None = None
     choice: Choice | None = None
 
     def __len__(self) -> int:
@@ -64,8 +66,13 @@ class Runs:
         kept = {name: getattr(self, name)[rows] for name in arrays}
         further = {name: x[..., rows] for name, x in self.further.items()}
         trial = None if self.trial is None else [self.trial[i] for i in rows]
-        setting = None if self.setting is None else self.setting[rows]
-        return replace(self, **kept, further=further, trial=trial, setting=setting, curves=None)
+        setting, weight = (None if x is None else x[rows] for x in (self.setting, self.weight))
+        return replace(self, **kept, further=further, trial=trial, setting=setting, weight=weight, curves=None)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """How much each run counts [n]."""
+        return np.ones(len(self)) if self.weight is None else self.weight
 
     def with_curves(self, rows: np.ndarray) -> "Runs":
         """The runs of these rows [m], with their curves."""

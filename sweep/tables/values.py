@@ -25,7 +25,7 @@ class Values(NamedTuple):
 
     Attributes:
         rows: index in the table [m].
-        base: params, tokens, loss and what there is of flops and budget, [m] each.
+        base: params, tokens, loss and what there is of flops, budget and weight, [m] each.
         further: what the law reads besides, by name: [m], of a schedule [f, m].
         excluded: (status, how many) of the rows that were left out.
         per_byte: the losses are in bits/byte.
@@ -62,7 +62,8 @@ def read_values(source: Source, names: Names, request: Request) -> tuple[Values,
 def columns_of(names: Names, request: Request, wanted: list[str]) -> list[str]:
     """The inputs of any table that are read: those that the law wants, what is fitted, and what else there is."""
     keys = dict.fromkeys(("params", "tokens", request.target, *UNKNOWN))
-    return [key for key in keys if key == request.target or key in wanted or names.has(key)]
+    found = [key for key in keys if key == request.target or key in wanted or names.has(key)]
+    return [*found, *(["weight"] if "weight" in names.stated else [])]  # a column of that name may hold anything
 
 
 def finished(source: Source, names: Names, target: str, rows: np.ndarray) -> tuple[np.ndarray, list[tuple[str, int]]]:

@@ -19,7 +19,7 @@ class TableArgs:
     """CSV, Parquet, JSON or Markdown file, or the directory of a sweep."""
     columns: tuple[str, ...] = ()
     """Names in your table, or expressions, such as params=N "tokens=C/(6*N)" loss=val; also flops, budget, trunk, run
-    for curves, and what a law reads and predicts besides."""
+    for curves, weight (of a row, in fit), and what a law reads and predicts besides."""
     where: str | None = None
     """Keep the rows that satisfy this, such as "outlier == 0" or "epochs <= 1 and dataset == 'c4'"."""
     units: str | None = None

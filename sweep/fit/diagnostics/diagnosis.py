@@ -38,9 +38,11 @@ def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[s
         return dict.fromkeys(names, left_out) | cheap
     with np.errstate(all="ignore"):  # an answer beyond the realm of numbers is null in the record
         shape = curvature(fitted)
+        even = fitted.runs.weight is None
+        unasked = nothing("rows have weights, which it does not know")
         found = {
-            "identifiability": identifiability(fitted, shape),
-            "deltas": deltas(fitted),
+            "identifiability": identifiability(fitted, shape) if even else unasked,
+            "deltas": deltas(fitted) if even else unasked,
             "suspects": suspects(fitted),
             "influence": influence(fitted, shape),
             **cheap,
@@ -48,7 +50,7 @@ def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[s
         if not of_loss:
             return predicted(found)
         return found | {
-            "floor": floor(fitted, shape),
+            "floor": floor(fitted, shape) if even else unasked,
             "backtest": backtest_block(fitted, backtest(fitted, seed)),
         }
 

@@ -19,6 +19,7 @@ from sweep.fit.multiverse.work import Work, most_programs, programs
 from sweep.fit.result import warning
 from sweep.tables.judge import refusals
 from sweep.tables.problem import enforce, overridden, stamps
+from sweep.tables.request import evenly
 
 ROWS = 2**25  # resamples x rows that are drawn at once: larger tables get fewer resamples, and say so
 
@@ -61,6 +62,7 @@ def multiverse(
     least = min(axes.chosen_laws, key=lambda law: len(law.names))
     options = {"where": where, "units": units, "bytes_per_token": bytes_per_token, "best_of": best_of}
     options |= {"despite": despite}
+    evenly(columns)
     counted = read(source, dict(columns or {}), options, axes)
     judged = [*counted.runs.remarks, *refusals(counted.runs, least, axes.resamples)]
     enforce(judged, despite)
