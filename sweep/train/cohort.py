@@ -102,8 +102,9 @@ class CohortRun:
     @property
     def left(self) -> float:
         """FLOPs to train until the end."""
-        cursor, shape = self.cursor, self.cohort.shape
-        steps = sum(row.end - max(cursor.step[r], row.start) for r, row in enumerate(self.rows) if cursor.alive(r))
+        cursor, rows, shape = self.cursor, self.rows, self.cohort.shape
+        to_go = [r for r in range(len(rows)) if cursor.can_run(rows, r) or cursor.awaits(rows, r)]
+        steps = sum(rows[r].end - max(cursor.step[r], rows[r].start) for r in to_go)
         return steps * shape.batch_tokens * counting.train_flops_per_token(shape)
 
     def compile(self) -> None:

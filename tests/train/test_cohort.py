@@ -303,6 +303,7 @@ def test_a_diverged_trunk_takes_its_branches_with_it(train, together):
         assert rows[trial.id]["status"] == "diverged"
         assert rows[trial.id]["loss"] is None
         assert "trunk diverged at step" in rows[trial.id]["reason"]
+    assert run.left == 0  # nothing is waited for
     expected = losses(together)
     assert losses(run) == {t.id: expected[t.id] for t in ALONE}
 
