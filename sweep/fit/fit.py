@@ -14,10 +14,12 @@ from sweep import config, interrupt, laws
 from sweep.errors import InputError
 from sweep.fit import approach1, approach2, approach3, bootstrap, interpolation
 from sweep.fit.conditioning import unidentified
-from sweep.fit.diagnostics import Fitted, diagnose
+from sweep.fit.diagnostics import Fitted, diagnose, diagnosis
+from sweep.fit.effort import Effort, announce
 from sweep.fit.interval import Doubt
 from sweep.fit.objective import Objective
 from sweep.fit.order import in_order
+from sweep.fit.programs import NEAR
 from sweep.fit.record import Answers, at_target, law_alone, record_of
 from sweep.fit.result import Fit, plain, warning
 from sweep.fit.warn import warnings_of
@@ -143,7 +145,13 @@ def finished(
     From here on there is an answer, and an interrupt ends the step under way, never the answer.
     """
     law, runs, solution = begun.law, begun.runs, begun.solution
-    found = answer(law, runs, begun.objective, solution, settings["bootstrap"], settings["seed"], progress)
+    effort = effort_of(begun, settings["bootstrap"], diagnostics)
+
+    def tell(done: int, of: int) -> None:
+        effort.done = float(done)
+        announce(progress, effort, done, of)
+
+    found = answer(law, runs, begun.objective, solution, settings["bootstrap"], settings["seed"], tell)
     record = record_of(law, runs, begun.objective, found, settings)
     record["target"]["approach3"] = at_target(law, found, record)
     interrupted = []
@@ -176,6 +184,15 @@ def with_held(record: dict[str, Any], law: Law) -> dict[str, Any]:
     for key, nothing in (("interval", [None, None]), ("percentile_interval", [None, None]), ("se", None)):
         record[key] = {name: record[key].get(name, nothing) for name in names}
     return record
+
+
+def effort_of(begun: Begun, resamples: int, diagnostics: bool) -> Effort:
+    """Of the resamples and the diagnostics that follow them: hundreds of refits, and programs of their own."""
+    drawn = resamples * len(begun.solution.restarts) * len(begun.objective.deltas)
+    if not diagnostics:
+        return Effort(float(drawn), NEAR)
+    asked = diagnosis.refits(len(np.unique(begun.runs.group)), len(begun.runs)) * len(begun.objective.deltas)
+    return Effort(float(drawn + asked), NEAR + diagnosis.PROGRAMS)
 
 
 def answer(

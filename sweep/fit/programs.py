@@ -5,6 +5,8 @@ Linux grants a process 65,530. So tables are padded to a few sizes, by rows with
 not been used for longest are let go.
 """
 
+from dataclasses import dataclass
+
 CHUNK = 4096  # rows of a larger table are summed in chunks of this
 STEP = 32  # between sizes of small tables, for which rows cost little
 KEPT = 20  # programs of near, and of each of the three stages of newton: some 40,000 regions in all
@@ -15,3 +17,27 @@ def padded(rows: int) -> int:
     eighth = 2 ** max((rows - 1).bit_length() - 4, 0)
     step = STEP if rows <= 4 * STEP else max(eighth, CHUNK if rows > CHUNK else 0)
     return -(-rows // step) * step
+
+
+@dataclass
+class Made:
+    """Programs made: seconds of their first calls, which trace and compile them, and how many, `near` for NEAR."""
+
+    units: float = 0.0
+    seconds: float = 0.0
+
+    def copy(self) -> "Made":
+        """As it is now."""
+        return Made(self.units, self.seconds)
+
+    def since(self, before: "Made") -> "Made":
+        """What was added."""
+        return Made(self.units - before.units, self.seconds - before.seconds)
+
+    def add(self, units: float, seconds: float) -> None:
+        """One more program."""
+        self.units, self.seconds = self.units + units, self.seconds + seconds
+
+
+NEAR = 3.0  # times as long as a program of `newton` takes one of `near`
+MADE = Made()  # by this process

@@ -16,6 +16,7 @@ A least-squares objective is delta = infinity; least absolute deviations are app
 cache of a CPU, on a GPU thousands.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,7 +25,7 @@ import jax
 import numpy as np
 
 from sweep import interrupt, platforms
-from sweep.fit import near, newton
+from sweep.fit import near, newton, programs
 from sweep.fit.newton import CERTIFIED, End
 from sweep.fit.programs import CHUNK, padded
 from sweep.laws import Law
@@ -155,12 +156,17 @@ def solve(
         mine = {name: taken(values, part, slots, call, fill) for name, values in lane_data.items()}
         common = (mine["delta"], mine["weight"], mine["target"] if own else shared[0], shared[1])
         passes, size = np.array(stage.passes) * (theta.shape[1] ** 2 if stage.curved else 1), (call, rows + fill)
+        began, known = time.perf_counter(), made()
         if stage is NEAR:
             compiled = near.program(law, in_loss, own, plan.lead, plan.exact, plan.devices, size)
-            return compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common, passes, np.array(EXACT))
-        block = {SCOUT: plan.lead, FIRM: plan.firm, LAST: plan.last}[stage]
-        compiled = newton.program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices, size)
-        return compiled(*(taken(x, part, slots, call) for x in (end.theta, *state)), *common, passes)
+            reached = compiled(end.theta[part[0]], mine["weight"].sum(axis=0), *common, passes, np.array(EXACT))
+        else:
+            block = {SCOUT: plan.lead, FIRM: plan.firm, LAST: plan.last}[stage]
+            compiled = newton.program(law, in_loss, own, stage.curved, stage.dtype, block, plan.devices, size)
+            reached = compiled(*(taken(x, part, slots, call) for x in (end.theta, *state)), *common, passes)
+        if made() > known:
+            programs.MADE.add(programs.NEAR if stage is NEAR else 1.0, time.perf_counter() - began)
+        return reached
 
     def run(work: list[tuple[Stage, np.ndarray]]) -> None:
         """Take lanes through their stages, and write down where they are."""
@@ -192,6 +198,11 @@ def solve(
                 raise
             interrupt.met()
     return end
+
+
+def made() -> int:
+    """Programs of the solver that this process has made so far."""
+    return newton.program.cache_info().misses + near.program.cache_info().misses
 
 
 def schedule(

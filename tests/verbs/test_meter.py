@@ -52,3 +52,14 @@ def test_a_bar_on_a_terminal(monkeypatch):
         show.bar.refresh()
     assert "fitting" in out.getvalue()
     assert "25%" in out.getvalue()
+
+
+def test_what_is_expected_is_said_instead_of_the_rate(monkeypatch):
+    """Compiling comes in lumps: who does the work knows the time left better."""
+    monkeypatch.setattr(meter, "LINE_EVERY", 0.0)
+    out = io.StringIO()
+    show = Meter(Console(file=out, width=80))
+    show.began -= 1000
+    show.expect(42.4)
+    show(10, 3000)
+    assert out.getvalue() == "fitting: 10 of 3,000 fits, about 42 s to go\n"

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from sweep.fit.diagnostics.backtest import backtest, backtest_block
+from sweep.fit.diagnostics.backtest import RESAMPLES, backtest, backtest_block
 from sweep.fit.diagnostics.curvature import curvature
 from sweep.fit.diagnostics.deltas import deltas
 from sweep.fit.diagnostics.fitted import Fitted, nothing
 from sweep.fit.diagnostics.floor import floor
 from sweep.fit.diagnostics.gap import gap
 from sweep.fit.diagnostics.identifiability import identifiability
-from sweep.fit.diagnostics.influence import influence
+from sweep.fit.diagnostics.influence import EXACT, influence
 from sweep.fit.diagnostics.residuals import residual_patterns
 from sweep.fit.diagnostics.suspects import suspects
 
+PROGRAMS = 2  # that they may need beside those of the resamples: the floor's table is longer
 MOST_ROWS = 2_000  # beyond, the hundreds of refits take longer than a reader waits, and one run no longer decides
 
 
@@ -53,6 +54,14 @@ def diagnose(fitted: Fitted, record: Mapping[str, Any], seed: int = 0) -> dict[s
             "floor": floor(fitted, shape) if even else unasked,
             "backtest": backtest_block(fitted, backtest(fitted, seed)),
         }
+
+
+def refits(groups: int, rows: int) -> int:
+    """About how many lanes of the solver all of them take."""
+    if rows > MOST_ROWS:
+        return 0
+    origins, others = 4, 150  # of the backtest; of the objectives and the floor
+    return min(groups, EXACT) + origins * RESAMPLES + others
 
 
 def predicted(value: Any) -> Any:

@@ -15,8 +15,9 @@ from sweep.fit.multiverse.conventions import read
 from sweep.fit.multiverse.record import record_of
 from sweep.fit.multiverse.result import Multiverse
 from sweep.fit.multiverse.specifications import design
-from sweep.fit.multiverse.work import Work, most_programs, programs
+from sweep.fit.multiverse.work import Work, most_programs
 from sweep.fit.result import warning
+from sweep.fit.solver import made as programs_made
 from sweep.tables.judge import refusals
 from sweep.tables.problem import enforce, overridden, stamps
 from sweep.tables.request import evenly
@@ -72,7 +73,7 @@ def multiverse(
     if resamples < axes.resamples:
         told.append(warning("fewer_resamples", f"{resamples} resamples of every fit: the table is large"))
     target = float(target_compute or target_of(source) or 10 * counted.runs.flops.max())
-    made, before = design(counted, axes), programs()
+    made, before = design(counted, axes), programs_made()
     work = Work(made, resamples, progress)
     try:
         work.solve()
@@ -91,7 +92,7 @@ def multiverse(
             "units": counted.runs.units.record,
             "flops_per_param_token": {" / ".join(key): k for key, k in counted.flops_per.items()},
             "timing": {"total_s": took, "lanes": work.done, "lanes_per_s": work.done / took},
-            "compiled": {"programs": programs() - before, "at_most": most_programs(made)},
+            "compiled": {"programs": programs_made() - before, "at_most": most_programs(made)},
             "warnings": told,
         })  # fmt: skip
     if not record["passed"]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sweep.fit import near, newton
+from sweep.fit.effort import Effort, announce
 from sweep.fit.multiverse.lanes import KEPT, SHARPEST, STARTS, WIDE, Ends, Rung, ladder, resampled, solve_bases
 from sweep.fit.multiverse.specifications import Design, Group
+from sweep.fit.programs import NEAR
 
-STAGES = 4  # programs of the solver for each law and unit of the residuals, at most
+STAGES, FULL = 4, 3  # programs for each law and unit of the residuals: at most, and on the full rows
+BLOCK = 64  # lanes: a call of fewer takes no less
 
 
 @dataclass
@@ -39,18 +41,23 @@ class Work:
     drawn: list[Drawn] = field(default_factory=list)
     done: int = 0
     of: int = 0
+    effort: Effort = field(default_factory=lambda: Effort(0.0, 0.0))
 
     def tell(self, lanes: int) -> None:
         """Count finished lanes."""
         self.done += lanes
-        if self.progress:
-            self.progress(self.done, self.of)
+        self.effort.done += max(lanes, BLOCK)
+        announce(self.progress, self.effort, self.done, self.of)
 
     def solve(self) -> None:
         """Every problem on its full rows; an interrupt keeps what is there and goes on to the caller."""
         groups = self.design.groups
-        self.of = sum(lanes_of(g, 0.0, STARTS, len(g.bases)) for g in groups)
-        self.of += sum(lanes_of(g, SHARPEST, self.resamples, len(g.bases)) for g in groups)
+        first = sum(lanes_of(g, 0.0, STARTS, len(g.bases)) for g in groups)
+        drawn = sum(lanes_of(g, SHARPEST, self.resamples, len(g.bases)) for g in groups)
+        self.of = first + drawn
+        made = kinds(self.design) * (FULL + (NEAR if self.resamples else 0.0))
+        calls = sum(BLOCK * len(ladder(g.objectives)) for g in groups)  # of the first base of each, which goes alone
+        self.effort = Effort(float(first + calls), made, later=float(drawn))
         for group in groups:
             self.full.append(solve_bases(group, self.tell) if group.bases else {})
 
@@ -58,7 +65,9 @@ class Work:
         """The resamples of the bases (group, base) that still have a chance to pass."""
         chosen = [np.array([b for i, b in sorted(standing) if i == g], int) for g in range(len(self.design.groups))]
         pairs = list(zip(self.design.groups, chosen, strict=True))
-        self.of = self.done + sum(lanes_of(group, SHARPEST, self.resamples, len(bases)) for group, bases in pairs)
+        drawn = sum(lanes_of(group, SHARPEST, self.resamples, len(bases)) for group, bases in pairs)
+        self.of = self.done + drawn
+        self.effort.follow(float(drawn))
         for (group, bases), full in zip(pairs, self.full, strict=True):
             self.drawn.append(blank(group, self.resamples))
             if len(bases) and self.resamples:
@@ -95,10 +104,9 @@ def lanes_of(group: Group, sharpest: float, each: int, bases: int) -> int:
 
 def most_programs(design: Design) -> int:
     """Programs that the solver may compile: a few for each law and unit of the residuals, whatever the axes hold."""
-    kinds = {(group.law.id, o.in_loss) for group in design.groups for o in group.objectives}
-    return STAGES * len(kinds)
+    return STAGES * kinds(design)
 
 
-def programs() -> int:
-    """Programs of the solver that this process has made so far."""
-    return newton.program.cache_info().misses + near.program.cache_info().misses
+def kinds(design: Design) -> int:
+    """Laws and units of the residuals, each of which has its own programs."""
+    return len({(group.law.id, o.in_loss) for group in design.groups for o in group.objectives})
