@@ -118,6 +118,8 @@ def split(name: str, value: Any) -> tuple[Decimal, str]:
 
     A Decimal, so that 2.3B is the same float as 2.3e9.
     """
+    if getattr(value, "ndim", None) == 0:  # a number of NumPy or JAX
+        value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, str | float | int | Decimal | np.number):
         raise InputError(f"{name} {shown(value)}: it must be a number, not {type(value).__name__}")
     text = str(value).strip().lower()

@@ -29,6 +29,7 @@ def translated(text: str) -> str:
     """A stretch without commands."""
     text = WORDY.sub(lambda m: f'despite=["{m[1]}"]', text)
     text = MAPPING.sub(mapping, text)
+    text = re.sub(r"--input (?=[a-z_]\w* )", "--", text)
     text = GIVEN.sub(lambda m: "given={" + ", ".join(item(pair, str) for pair in m[1].split(",")) + "}", text)
     text = LABEL.sub(lambda m: f"{m[1]}{name(m[2])}={literal(m[3])}: ", text)
     text = VALUED.sub(lambda m: f"{name(m[1])}={literal(m[2])}", text)

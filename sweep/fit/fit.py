@@ -23,8 +23,10 @@ from sweep.fit.programs import NEAR
 from sweep.fit.record import Answers, at_target, law_alone, record_of
 from sweep.fit.result import Fit, plain, warning
 from sweep.fit.warn import warnings_of
+from sweep.given import integer, optional, real, takes, word, words
 from sweep.laws import Law
 from sweep.laws.held import hold
+from sweep.quantity import any_flops
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load
 from sweep.tables.problem import Problem, enforce, overridden, stamps
@@ -34,6 +36,10 @@ WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fe
 FEWEST = 100
 
 
+@takes(
+    law=word, objective=word, delta=real, bootstrap=integer, seed=integer, level=real, despite=words,
+    best_of=words, target_compute=optional(any_flops),
+)  # fmt: skip
 @interrupt.remembered()
 def fit(
     source: Any,
@@ -46,7 +52,7 @@ def fit(
     bootstrap: int = 1000,
     seed: int = 0,
     level: float = 0.9,
-    target_compute: float | int | None = None,
+    target_compute: Any = None,
     units: str | None = None,
     bytes_per_token: str | float | int | None = None,
     best_of: Sequence[str] = (),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep import laws
+from sweep import laws, quantity
 from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.fit import bootstrap
@@ -69,11 +69,11 @@ class Optimum:
     warnings: list[dict[str, str]] = field(default_factory=list)
 
 
-def asked(law: laws.Law, given: Mapping[str, float | int | None], k: float | None) -> dict[str, float]:
+def asked(law: laws.Law, given: Mapping[str, Any], k: float | None) -> dict[str, float]:
     """The inputs of `law` from what a question gives by name, with what follows from params and tokens.
 
     Args:
-        given: params and tokens may be None where the law does not read them.
+        given: numbers, or texts such as "7B"; params and tokens may be None where the law does not read them.
         k: FLOPs per parameter and token.
 
     Raises:
@@ -83,10 +83,9 @@ def asked(law: laws.Law, given: Mapping[str, float | int | None], k: float | Non
     for name in values:
         if name not in (*law.inputs, *BY_COMPUTE):
             raise InputError(f"predict: law {law.id} reads no {name}{nearest(name, law.inputs)}")
-    sizes = [name for name in ("params", "tokens") if name in values or name in law.inputs]
-    if any(not 0 < values.get(name, math.nan) < math.inf for name in sizes):
-        told = ", ".join(f"{name} {values.get(name)!r}" for name in sizes)
-        raise InputError(f"predict: {told}; {'both' if len(sizes) == 2 else 'it'} must be positive numbers")
+    values = {name: amount(name, value) for name, value in values.items()}
+    if lacking := [name for name in ("params", "tokens") if name in law.inputs and name not in values]:
+        raise InputError(f"predict: law {law.id} needs {' and '.join(lacking)}: give --{' and --'.join(lacking)}")
     if {"params", "tokens"} <= values.keys():
         values = {"flops": (k or FLOPS_PER_PARAM_TOKEN) * values["params"] * values["tokens"]} | values
         values["tokens_per_param"] = values["tokens"] / values["params"]
@@ -99,6 +98,15 @@ def asked(law: laws.Law, given: Mapping[str, float | int | None], k: float | Non
         if not math.isfinite(values[name]) or (values[name] <= 0 and name not in law.signed):
             raise InputError(f"predict: {name} {values[name]!r}; it must be a positive number")
     return {name: float(value) for name, value in values.items()}
+
+
+def amount(name: str, value: Any) -> float:
+    """The number of one input of a question. Raises InputError for what is none."""
+    if name in ("params", "tokens"):
+        return quantity.count(f"--{name}", value, name)
+    if name == "flops":
+        return quantity.any_flops("--input flops", value)
+    return quantity.signed(f"--input {name}", value)
 
 
 def predict(

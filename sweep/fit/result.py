@@ -5,18 +5,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
 
-from sweep import files, laws
+from sweep import files, laws, quantity
 from sweep.errors import InputError
 from sweep.fit import predict as ask
 from sweep.fit.best import best_run, exponents
 from sweep.fit.interval import ADJUSTED, Doubt
+from sweep.fit.many import Many, Predictions, is_many, predict_many
 from sweep.fit.predict import Optimum, Prediction, optimum, warning
 from sweep.laws.held import held_text
+from sweep.quantity import Given
 from sweep.tables import io
 
 __all__ = ["Fit", "Optimum", "Prediction", "coefficients_of", "optimum", "plain", "warning"]
@@ -118,47 +120,56 @@ class Fit:
         at = self.record["target"]["flops"], self.record["flops_per_param_token"], self.record["fixed"]
         return dict(zip("ab", exponents(self.law, coefficients, *at), strict=True))
 
+    @overload
     def predict(
-        self,
-        params: float | int | None = None,
-        tokens: float | int | None = None,
-        level: float | None = None,
-        **inputs: float | int,
-    ) -> Prediction:
+        self, params: Given | None = None, tokens: Given | None = None, level: float | None = None, **inputs: Given
+    ) -> Prediction: ...
+
+    @overload
+    def predict(self, params: Many, tokens: Any = None, level: float | None = None, **inputs: Any) -> Predictions: ...
+
+    @overload
+    def predict(self, params: Given, tokens: Many, level: float | None = None, **inputs: Any) -> Predictions: ...
+
+    def predict(self, params: Any = None, tokens: Any = None, level: Any = None, **inputs: Any) -> Any:
         """Loss of one new run of `params` parameters on `tokens` tokens, or what else the law predicts of it.
 
         Args:
+            params, tokens: 7e9 or "7B"; or arrays, for the predictions of many runs (sweep.fit.many).
             inputs: further inputs of the law by name, such as unique_tokens=25e9; a law may need no params or tokens.
 
         Raises InputError for numbers that are not positive, an input that the law does not read or that it lacks, and
         for a level outside (0, 1).
         """
-        given = {"params": params, "tokens": tokens, **inputs}
-        question = ask.asked(self.law, given, self.record["flops_per_param_token"])
-        return ask.predict(
-            self.law, self.coefficients, self.lane_coefficients, self.doubt, self.at_level(level), question
-        )
+        record, k = self.at_level(level), self.record["flops_per_param_token"]
+        at = self.law, self.coefficients, self.lane_coefficients, self.doubt, record
 
-    def optimum(self, flops: float | int, level: float | None = None, **fixed: float | int) -> Optimum:
-        """Compute-optimal (params, tokens) and loss for a budget in FLOPs, with intervals of the law itself.
+        def one(given: Mapping[str, Any]) -> Prediction:
+            return ask.predict(*at, ask.asked(at[0], given, k))
+
+        given = {"params": params, "tokens": tokens, **inputs}
+        return predict_many(one, given) if any(map(is_many, given.values())) else one(given)
+
+    def optimum(self, flops: Any, level: Any = None, **fixed: Any) -> Optimum:
+        """Compute-optimal (params, tokens) and loss for a budget in FLOPs, 1e21 or "1e21", with intervals.
 
         FLOPs count as in the fitted table: k N D with its median k (`flops_per_param_token`). `fixed` are inputs of the
         law that a budget does not decide, such as unique_tokens; by default those of the run of most compute.
 
         Raises InputError for a budget that is not positive, a law without an optimum, an input that it does not have.
         """
-        if not 0 < flops < math.inf:
-            raise InputError(f"optimum: {flops!r} FLOPs; it must be a positive number")
+        if not (flops := quantity.any_flops("optimum: FLOPs", flops)):
+            raise InputError("optimum: 0 FLOPs; it must be a positive number")
         if not self.law.optimum_kind:
             raise InputError(f"optimum: law {self.law.id} does not say how to split compute between params and tokens")
         if unknown := fixed.keys() - self.record["fixed"].keys():
             raise InputError(f"optimum: law {self.law.id} has no input {min(unknown)!r} that a budget leaves open")
-        at = self.coefficients, self.lane_coefficients, self.doubt, float(flops), self.at_level(level)
-        return optimum(self.law, *at, fixed)
+        at = self.coefficients, self.lane_coefficients, self.doubt, flops, self.at_level(level)
+        return optimum(self.law, *at, {name: quantity.signed(f"--{name}", value) for name, value in fixed.items()})
 
     def at_level(self, level: float | None) -> dict[str, Any]:
         """The record with another level of intervals."""
-        if level is not None and not 0 < level < 1:
+        if level is not None and not 0 < (level := quantity.nonnegative("level", level)) < 1:
             raise InputError(f"level {level!r}; it must be within (0, 1), such as 0.9")
         return self.record if level is None else {**self.record, "level": level}
 

@@ -10,10 +10,12 @@ from sweep.design.families import single_trial
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Refusal
 from sweep.fit import Fit
+from sweep.given import optional, real, takes, word
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 from sweep.plan.forecast import write_forecast
 from sweep.plan.match import NEAR, near
 from sweep.plan.reach import EXTRAPOLATION, INTERPOLATION, reach
+from sweep.quantity import PARAMS, TOKENS, any_flops
 from sweep.tables.units import PER_TOKEN, unit_of
 
 IDENTITY = ("law", "objective", "params", "n", "level", "seed")  # of a fit: what its forecasts follow from
@@ -47,19 +49,24 @@ def foretell(
     return trial, write_forecast(directory, trial=trial.id, flops=trial.flops_exact, prediction=prediction)
 
 
+@takes(
+    name=optional(word), params=optional(PARAMS["reader"]), tokens=optional(TOKENS["reader"]),
+    flops=optional(any_flops), level=optional(real),
+)  # fmt: skip
 def foretell_run(
     fitted: Fit,
     directory: Path,
     *,
     name: str | None,
-    params: float | int | None = None,
-    tokens: float | int | None = None,
-    flops: float | int | None = None,
+    params: Any = None,
+    tokens: Any = None,
+    flops: Any = None,
     level: float | None = None,
 ) -> dict[str, Any]:
     """The forecast of a run of `params` parameters on `tokens` tokens, written to the ledger of `directory`.
 
     Args:
+        params, tokens: 7e9 or "7B".
         flops: of the best run of a budget instead of both, by a law of compute alone.
         name: of the run, unique in the ledger; the forecast of that name that stands is returned.
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from sweep import quantity
 from sweep.errors import InputError
 from sweep.fit.result import Fit, plain
+from sweep.given import counts, integer, numbers, optional, real, takes, word, words
 from sweep.plan.answer import record_of, run_of
 from sweep.plan.buildable import buildable, write_config
 from sweep.plan.builder import builder_of
@@ -85,6 +86,10 @@ class Plan:
         return self.record
 
 
+@takes(
+    train=optional(word), serve=optional(word), prompt=optional(word), versus=counts, tolerance=real, devices=integer,
+    level=optional(real), given=optional(numbers), recipe=optional(word), write=optional(word), despite=words,
+)  # fmt: skip
 def plan(
     law: Fit | str | Path,
     *,

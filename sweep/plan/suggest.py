@@ -13,8 +13,10 @@ import numpy as np
 from sweep.design.check import spread
 from sweep.errors import InputError, Refusal
 from sweep.fit.result import Fit, warning
+from sweep.given import integer, takes, word
 from sweep.plan.choose import Candidates, Choice, State, choose, factor_of, problem_of
 from sweep.plan.sight import Points, Sight, bent, look
+from sweep.quantity import any_flops
 
 RATIO = 2.0  # of neighbouring sizes and horizons
 LANES = 64  # resamples that a choice looks at
@@ -23,8 +25,9 @@ USELESS = 0.99  # a choice that leaves more of the standard deviation is none
 QUANTITIES = ("loss", "params")
 
 
+@takes(target=any_flops, spend=any_flops, wanted=word, seeds=integer, most=integer)
 def suggest(
-    fitted: Fit, *, target: float | int, spend: float | int, wanted: str = "loss", trunk: bool = False,
+    fitted: Fit, *, target: Any, spend: Any, wanted: str = "loss", trunk: bool = False,
     seeds: int = 2, most: int = 16,
 ) -> dict[str, Any]:  # fmt: skip
     """The runs to train next, and what they promise.

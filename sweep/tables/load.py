@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sweep.given import columns_of, number_or_column, optional, takes, word, words
 from sweep.laws import Law
 from sweep.tables import further, settings, slips
 from sweep.tables.assemble import assemble, grouping
@@ -26,6 +27,12 @@ from sweep.tables.values import Values, in_unit, origin_of_unit, read_values
 __all__ = ["INPUTS", "NEEDED", "SWEEP_NAMES", "Curves", "Runs", "Seen", "examine", "load", "read_source"]
 
 
+READING = {
+    "columns": optional(columns_of), "where": optional(word), "units": optional(word),
+    "bytes_per_token": optional(number_or_column), "despite": words, "by": optional(word),
+}  # fmt: skip
+
+
 class Seen(NamedTuple):
     """A table that was looked at: the runs, or None where there are errors; every problem; how many rows it chose."""
 
@@ -34,6 +41,7 @@ class Seen(NamedTuple):
     rows: int
 
 
+@takes(**READING)
 def load(
     source: Any,
     columns: Mapping[str, str] | None = None,
@@ -75,6 +83,7 @@ def load(
     return runs
 
 
+@takes(**READING)
 def examine(
     source: Any,
     columns: Mapping[str, str] | None = None,

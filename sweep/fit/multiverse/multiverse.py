@@ -18,6 +18,8 @@ from sweep.fit.multiverse.specifications import design
 from sweep.fit.multiverse.work import Work, most_programs
 from sweep.fit.result import warning
 from sweep.fit.solver import made as programs_made
+from sweep.given import integer, optional, real, takes, words
+from sweep.quantity import any_flops
 from sweep.tables.judge import refusals
 from sweep.tables.problem import enforce, overridden, stamps
 from sweep.tables.request import evenly
@@ -25,11 +27,12 @@ from sweep.tables.request import evenly
 ROWS = 2**25  # resamples x rows that are drawn at once: larger tables get fewer resamples, and say so
 
 
+@takes(target_compute=optional(any_flops), despite=words, seed=integer, level=real)
 @interrupt.remembered()
 def multiverse(
     source: Any,
     *,
-    target_compute: float | int | None = None,
+    target_compute: Any = None,
     axes: Axes | None = None,
     where: str | None = None,
     columns: Mapping[str, str] | None = None,
