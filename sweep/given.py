@@ -99,5 +99,5 @@ def numbers(name: str, value: Any) -> dict[str, float]:
 
 
 def number_or_column(name: str, value: Any) -> Any:
-    """A positive number, or the name of a column."""
-    return value if isinstance(value, str) else quantity.positive(name, value)
+    """A number, or the name of a column."""
+    return value if isinstance(value, str) else quantity.signed(name, value)

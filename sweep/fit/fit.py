@@ -28,7 +28,7 @@ from sweep.laws import Law
 from sweep.laws.held import hold
 from sweep.quantity import any_flops
 from sweep.tables.judge import refusals
-from sweep.tables.load import Runs, load
+from sweep.tables.load import READING, Runs, load
 from sweep.tables.problem import Problem, enforce, overridden, stamps
 from sweep.tables.read import TableFile
 
@@ -37,8 +37,8 @@ FEWEST = 100
 
 
 @takes(
-    law=word, objective=word, delta=real, bootstrap=integer, seed=integer, level=real, despite=words,
-    best_of=words, target_compute=optional(any_flops),
+    law=word, objective=word, delta=real, bootstrap=integer, seed=integer, level=real,
+    best_of=words, target_compute=optional(any_flops), **READING,
 )  # fmt: skip
 @interrupt.remembered()
 def fit(

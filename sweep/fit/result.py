@@ -167,7 +167,7 @@ class Fit:
         at = self.coefficients, self.lane_coefficients, self.doubt, flops, self.at_level(level)
         return optimum(self.law, *at, {name: quantity.signed(f"--{name}", value) for name, value in fixed.items()})
 
-    def at_level(self, level: float | None) -> dict[str, Any]:
+    def at_level(self, level: Any) -> dict[str, Any]:
         """The record with another level of intervals."""
         if level is not None and not 0 < (level := quantity.nonnegative("level", level)) < 1:
             raise InputError(f"level {level!r}; it must be within (0, 1), such as 0.9")

@@ -18,16 +18,17 @@ from sweep.fit.multiverse.specifications import design
 from sweep.fit.multiverse.work import Work, most_programs
 from sweep.fit.result import warning
 from sweep.fit.solver import made as programs_made
-from sweep.given import integer, optional, real, takes, words
+from sweep.given import integer, optional, real, takes
 from sweep.quantity import any_flops
 from sweep.tables.judge import refusals
+from sweep.tables.load import READING
 from sweep.tables.problem import enforce, overridden, stamps
 from sweep.tables.request import evenly
 
 ROWS = 2**25  # resamples x rows that are drawn at once: larger tables get fewer resamples, and say so
 
 
-@takes(target_compute=optional(any_flops), despite=words, seed=integer, level=real)
+@takes(target_compute=optional(any_flops), seed=integer, level=real, **READING)
 @interrupt.remembered()
 def multiverse(
     source: Any,
