@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 PAIR = r'"[^"=]+=[^"]*"|[\w.]+=(?:…|[^\s;,)\]"]+)'
 MAPPING = re.compile(rf"--(columns|input)((?: (?:{PAIR}))+)")
-GIVEN = re.compile(r"--given ([\w.]+=[^\s;:)]+)")
+GIVEN = re.compile(r"--(given|fix) ([\w.]+=[^\s;:)]*[^\s;:),])")
 LABEL = re.compile(r"^((?:[\w ]+: )?)--([a-z][\w-]*) ((?!and |or |goes |is |of )[^:=\s][^:]*?): ")
 WORDS = r"(?:nats|bits|bpb)(?:\|\w+)*|log_mse|huber|lad|mse"  # values that are words of their own
 VALUE = rf"\"[^\"]*\"|'[^']*'|\$?[+-]?\.?\d[\w.,+-]*\w|\d|DEVICE[^\s,;)]*|[A-Z][A-Z_]*\b|{WORDS}"
@@ -30,7 +30,7 @@ def translated(text: str) -> str:
     text = WORDY.sub(lambda m: f'despite=["{m[1]}"]', text)
     text = MAPPING.sub(mapping, text)
     text = re.sub(r"--input (?=[a-z_]\w* )", "--", text)
-    text = GIVEN.sub(lambda m: "given={" + ", ".join(item(pair, str) for pair in m[1].split(",")) + "}", text)
+    text = GIVEN.sub(lambda m: f"{m[1]}={{" + ", ".join(item(pair, str) for pair in m[2].split(",")) + "}", text)
     text = LABEL.sub(lambda m: f"{m[1]}{name(m[2])}={literal(m[3])}: ", text)
     text = VALUED.sub(lambda m: f"{name(m[1])}={literal(m[2])}", text)
     return BARE.sub(lambda m: f"{name(m[1].removeprefix('no-'))}{'=False' * m[1].startswith('no-')}", text)

@@ -40,6 +40,7 @@ def in_python(monkeypatch):
         ("plan: --compute and --loss are two targets", "plan: compute and loss are two targets"),
         ("--compute 1e22 or --loss 2.1, hold --params", "compute=1e22 or loss=2.1, hold params"),
         ("say --given experts=VALUE,bits=16", 'say given={"experts": VALUE, "bits": 16}'),
+        ("say --fix E=1.6, or", 'say fix={"E": 1.6}, or'),
         ("give --input tokens=NUMBER, or params", "give tokens=NUMBER, or params"),
         ("pass --units bpb (bits per byte) or --units nats", 'pass units="bpb" (bits per byte) or units="nats"'),
         ("say --train DEVICE@mfu=SHARE, or", 'say train="DEVICE@mfu=SHARE", or'),

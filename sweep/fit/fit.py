@@ -23,7 +23,7 @@ from sweep.fit.programs import NEAR
 from sweep.fit.record import Answers, at_target, law_alone, record_of
 from sweep.fit.result import Fit, plain, warning
 from sweep.fit.warn import warnings_of
-from sweep.given import integer, optional, real, takes, word, words
+from sweep.given import integer, numbers, optional, real, takes, word, words
 from sweep.laws import Law
 from sweep.laws.held import hold
 from sweep.quantity import any_flops
@@ -38,7 +38,7 @@ FEWEST = 100
 
 @takes(
     law=word, objective=word, delta=real, bootstrap=integer, seed=integer, level=real,
-    best_of=words, target_compute=optional(any_flops), **READING,
+    best_of=words, fix=optional(numbers), target_compute=optional(any_flops), **READING,
 )  # fmt: skip
 @interrupt.remembered()
 def fit(
