@@ -24,6 +24,7 @@ from sweep.fit import bootstrap
 from sweep.fit.best import BY_COMPUTE, best_run
 from sweep.fit.interval import Doubt, widened
 from sweep.laws import inputs
+from sweep.laws.held import held_text
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 
 FAR = 10  # times the largest fitted compute, beyond which a prediction is warned about
@@ -223,6 +224,12 @@ def optimum(
     if flops > record["range"].get("flops", (0, math.inf))[1]:
         of_loss = widened(of_loss, float(loss), backtest_widening(record))
     return Optimum(float(params), float(tokens), float(loss), of_n, of_d, of_loss, warnings=standing(record))
+
+
+def title(record: Mapping[str, Any]) -> str:
+    """The law, the table, and what was held, for people."""
+    held = held_text(record.get("fixed_coefficients"))
+    return f"{record['law']} fitted to {record['source']}" + (f", {held}" if held else "")
 
 
 def despite(record: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -17,7 +17,6 @@ from sweep.fit.best import best_run, exponents
 from sweep.fit.interval import ADJUSTED, Doubt
 from sweep.fit.many import Many, Predictions, is_many, predict_many
 from sweep.fit.predict import Optimum, Prediction, optimum, warning
-from sweep.laws.held import held_text
 from sweep.quantity import Given
 from sweep.tables import io
 
@@ -74,11 +73,6 @@ class Fit:
     def held(self) -> dict[str, float]:
         """Coefficients that were held at given values; the others were fitted."""
         return self.record.get("fixed_coefficients") or {}
-
-    @property
-    def title(self) -> str:
-        """The law, the table, and what was held, for people."""
-        return ", ".join(filter(None, [f"{self.law.id} fitted to {self.record['source']}", held_text(self.held)]))
 
     @property
     def usable(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from sweep import laws
 from sweep.config import nearest
 from sweep.errors import InputError, Refusal
 from sweep.fit.interval import Doubt, widened
-from sweep.fit.predict import backtest_widening, standing, warning
+from sweep.fit.predict import backtest_widening, standing, title, warning
 from sweep.fit.result import USABLE, Fit
 from sweep.plan.known import EVIDENCE, Evidence, evidence_of
 from sweep.plan.surface import UNIQUE, Surface
@@ -145,7 +145,7 @@ def of_fit(found: Fit, given: dict[str, float], level: float | None, overridden:
     k = record["flops_per_param_token"]
     lanes, doubt = Surface(law, found.lane_coefficients, k, given), found.doubt
     return Source(
-        found.title,
+        title(record),
         Surface(law, found.coefficients, k, given),
         lanes if found.usable.sum() else None,
         doubt if found.usable.sum() else None,

@@ -47,8 +47,7 @@ def isoflop(run: Run) -> Markup:
     caption = "Loss against model size at fixed training FLOPs, one colour a budget. "
     caption += "Diamonds: minima of the parabolas, with their intervals. " if families else ""
     caption += f"Filled: {'used by the fit' if run.fit else 'finished'}. {HOLLOW}"
-    unit = unit_of(run.fit)
-    drawing = figure("isoflop", lambda width: charts.isoflop(shown, families, width, unit), caption, full=True)
+    drawing = figure("isoflop", lambda w: charts.isoflop(shown, families, w, unit_of(run.fit)), caption, full=True)
     if not families:
         note = missing("The parabolas and their minima have not been fitted.", run.again)
         return section("isoflop", title, drawing, note)

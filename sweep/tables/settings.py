@@ -55,7 +55,8 @@ def several(
     way = f'--where "{narrower}"' if marked else f'mark it in a column, such as {BEST}, and pass --where "{BEST} == 1"'
     message = (
         f"{name}: {int(odd[cell].sum())} rows hold several values of {law.target}, of different losses, for "
-        f"{int(odd.sum())} configurations; law {law.id} is of the best: keep the best setting of each, {way}"
+        f"{int(odd.sum())} configurations; law {law.id} is of the best: keep the best setting of each, {way}, or name "
+        f"the columns of the settings: --best-of {names[law.target]},…"
     )
     return [Problem("several_settings", message, None, names[law.target], "refusal")]
 

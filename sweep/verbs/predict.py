@@ -8,7 +8,7 @@ import tyro
 
 from sweep import laws, quantity
 from sweep.errors import InputError, Refusal
-from sweep.fit.predict import Prediction, about_reach, asked, reach, times, warning
+from sweep.fit.predict import Prediction, about_reach, asked, reach, times, title, warning
 from sweep.fit.result import Fit
 from sweep.laws import inputs as laws_inputs
 from sweep.plan.known import EVIDENCE
@@ -61,7 +61,7 @@ def run(args: Args) -> Output:
         check_compute(args, found.law)
         answer = found.predict(args.params, args.tokens, args.level, **further)
         law, level = found.law, args.level or found.record["level"]
-        name = found.title
+        name = title(found.record)
         extrapolation: dict[str, Any] = answer.extrapolation
         unit = unit_of(found.record)
     else:

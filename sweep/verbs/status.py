@@ -116,7 +116,7 @@ def law_so_far(out: Path) -> dict[str, Any]:
     """The law on the trials that are done, or why there is none yet."""
     try:
         # the table, not the folder: fitting a folder writes its merged tables
-        found = fit(io.merged(out), bootstrap=0, diagnostics=False)
+        found = fit(io.merged(out), best_of=["lr"], bootstrap=0, diagnostics=False)
     except SweepError as error:
         return {"params": None, "text": f"law so far: none ({error})"}
     terms = ", ".join(f"{name} {value:.4g}" for name, value in found.params.items())
