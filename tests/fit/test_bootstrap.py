@@ -1,6 +1,7 @@
 """Resampling of groups, and percentile intervals."""
 
 import numpy as np
+import pytest
 
 from sweep.fit.bootstrap import by_group, draw, interval
 
@@ -35,3 +36,9 @@ def test_interval():
     values = np.concatenate([np.arange(101.0), [np.nan, np.inf]])
     np.testing.assert_allclose(np.array(interval(values, 0.9), float), [5.0, 95.0])
     assert interval(values[:10], 0.9) == [None, None]
+
+
+def test_no_interval_of_values_of_which_most_are_missing():
+    values = np.concatenate([np.arange(101.0), np.full(102, np.nan)])
+    assert interval(values, 0.9) == [None, None]
+    assert interval(values[:202], 0.9) == pytest.approx([5.0, 95.0])

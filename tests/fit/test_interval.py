@@ -110,3 +110,12 @@ def test_bad_questions(level, method, why):
     values, doubt = resampled_mean(np.arange(5.0), lanes=50)
     with pytest.raises(InputError, match=why):
         doubt.interval(values, level, method)
+
+
+def test_under_half_of_the_resamples_is_no_interval():
+    """The others say how the answer spreads if there is one, not how it spreads."""
+    values, doubt = resampled_mean(np.random.default_rng(3).normal(size=20), lanes=200)
+    kept = Doubt(doubt.drawn, 20, 20, 0, resamples=401)
+    assert kept.interval(values, 0.9) == [None, None]
+    assert Doubt(doubt.drawn, 20, 20, 0, resamples=400).interval(values, 0.9) == doubt.interval(values, 0.9)
+    assert kept.least == 201

@@ -19,6 +19,7 @@ def scattered(seed=0):
 def block_of(law, table, *, bootstrap=0):
     rest = scattered()
     rest["loss"] = additive.loss(law, rest["params"], rest["tokens"])
+    rest |= {"trunk": 100 + np.arange(12)} if "trunk" in table else {}
     return fit({key: np.concatenate([table[key], rest[key]]) for key in rest}, bootstrap=bootstrap).record["approach2"]
 
 
@@ -82,3 +83,11 @@ def test_no_family(law):
     assert (block["status"], block["code"]) == ("refused", "no_families")
     assert block["families"] == []
     assert block["interpolation"]["status"] == "refused"
+
+
+def test_three_points_tell_no_interval(simulate, law):
+    """A parabola goes through any three: resamples that hold them all give one vertex, an interval of width zero."""
+    table = simulate(BUDGETS, sizes=3, noise=0.003, seed=1)
+    block = block_of(law, table | {"trunk": np.repeat(np.arange(5), 3)}, bootstrap=200)
+    for family in block["families"]:
+        assert family["params_interval"] == [None, None]

@@ -134,6 +134,9 @@ def backtest_block(fitted: Fitted, found: Backtest | None) -> dict[str, Any]:
         if np.isnan(fitted.runs.flops).any():
             return nothing("the table has no FLOPs")
         return nothing("no largest budget can be left out: fewer than 3 runs above, or too few configurations below")
+    found = answered(found)
+    if not len(found.row):
+        return nothing("no fit below a budget has a finite prediction above it")
     everything = np.ones(len(found.row), bool)
     return {
         "status": "ok",
@@ -154,6 +157,12 @@ def backtest_block(fitted: Fitted, found: Backtest | None) -> dict[str, Any]:
             )
         ],
     }
+
+
+def answered(found: Backtest) -> Backtest:
+    """The predictions that are numbers, with a spread that is one: a fit of noise may run away."""
+    good = np.isfinite(found.error) & np.isfinite(found.sd) & np.isfinite(found.predicted)
+    return Backtest(**{name: values[good] for name, values in vars(found).items()})
 
 
 def summary(fitted: Fitted, found: Backtest, chosen: np.ndarray) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Backtests: honest on simulated truth, alarmed by a break, silent where nothing can be left out."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,27 @@ def test_nothing_to_leave_out(simulate):
     fitted = solved(table)
     assert backtest(fitted) is None
     assert backtest_block(fitted, None)["status"] == "no_answer"
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_an_origin_at_exactly_three_times_does_not_fall_to_rounding(law, counted):
+    """Budgets a factor 3 apart, as they are named, and as products of rounded sizes and horizons come to be."""
+    budgets = 1e18 * 3.0 ** np.arange(6)
+    params = np.round(np.concatenate([np.geomspace(n / 4, n * 4, 7) for n in 0.3 * (budgets / 6) ** 0.5]))
+    tokens = np.round(np.repeat(budgets, 7) / (6 * params))
+    loss = additive.loss(law, params, tokens) * np.exp(0.003 * np.random.default_rng(0).standard_normal(42))
+    table = {"params": params, "tokens": tokens, "loss": loss}
+    fitted = solved(table if counted else {**table, "budget": np.repeat(budgets, 7)})
+    assert origins(fitted).sum(axis=1).tolist() == [35, 21, 14]  # 3, 27 and 81 times below the largest
+
+
+def test_predictions_that_are_no_numbers_are_not_judged(noisy):
+    """A fit of pure noise may run away below an origin."""
+    fitted = solved(noisy())
+    found = answered(fitted)
+    broken = dataclasses.replace(found, error=np.where(np.arange(len(found.row)) < 3, np.nan, found.error))
+    block = backtest_block(fitted, broken)
+    assert block["held_out"] == len(found.row) - 3
+    assert np.isfinite(block["score_rms"])
+    nothing = backtest_block(fitted, dataclasses.replace(found, sd=np.full(len(found.row), np.inf)))
+    assert nothing["status"] == "no_answer"

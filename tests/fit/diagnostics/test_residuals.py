@@ -57,3 +57,16 @@ def test_group_means():
     assert len(spread) == 8
     assert {g["n"] for g in spread} == {7, 8}
     assert sum(g["n"] for g in spread) == 60
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_signs_are_those_of_the_data(noisy, sign):
+    """Rising residuals have a positive slope, a positive bend its ends above its middle, in any order of the rows."""
+    fitted = solved(noisy())
+    x = np.log(fitted.runs.flops)
+    u = (x - x.mean()) / np.ptp(x)
+    noise = 1e-4 * np.random.default_rng(0).standard_normal(35)
+    for order in (np.arange(35), np.random.default_rng(1).permutation(35)):
+        rising = trend(x[order], (sign * 0.01 * u + noise)[order], np.arange(35), fitted)
+        bent = trend(x[order], (sign * 0.01 * u**2 + noise)[order], np.arange(35), fitted)
+        assert np.sign(rising["slope_t"]) == np.sign(bent["bend_t"]) == sign
