@@ -95,6 +95,11 @@ def is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
 
 
+def is_written(cell: str) -> bool:
+    """Whether a cell of text is written as a number."""
+    return re.match(NUMBER, cell.strip().lower()) is not None
+
+
 def floats(column: pa.ChunkedArray) -> np.ndarray:
     """A column of numbers as float64 [n], NaN where missing.
 

@@ -16,7 +16,7 @@ from sweep.tables.records import read_json
 from sweep.tables.text import Text, read_csv, unpack
 from sweep.tables.wide import lengthen
 
-JSON, MARKDOWN, PACKED = (".json", ".jsonl", ".ndjson"), (".md", ".markdown"), (".gz", ".zst", ".bz2")
+JSON, MARKDOWN, PACKED = (".json", ".jsonl", ".ndjson"), (".md", ".markdown"), (".gz", ".zst", ".bz2", ".xz")
 HEAD = 1 << 16  # bytes that are looked at to tell a format
 
 

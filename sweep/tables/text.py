@@ -1,6 +1,6 @@
 """Text files of tables: unpacked, in UTF-8, with commas, without comments; or one line with the cure."""
 
-import csv
+import lzma
 import re
 import shlex
 from dataclasses import dataclass, replace
@@ -9,22 +9,22 @@ import pyarrow as pa
 import pyarrow.csv
 
 from sweep.errors import InputError
-from sweep.tables.numbers import NUMBER
+from sweep.tables.numbers import is_written
+from sweep.tables.separators import fields, judge_separator, judge_title, ragged
 
 PACKED = {  # first bytes -> codec, the command that unpacks it
     b"\x1f\x8b": ("gzip", "zcat"),
     b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat"),
     b"BZh": ("bz2", "bzcat"),
+    b"\xfd7zXZ": ("xz", "xzcat"),
 }
 FOREIGN = {  # first bytes -> what the file is, what to do
     b"PK\x03\x04": ("a ZIP file, as Excel workbooks are", "save the sheet as CSV UTF-8, or unzip it"),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save the sheet as CSV UTF-8"),
-    b"\xfd7zXZ": ("xz", "unpack it first: unxz"),
     b"SQLite format": ("an SQLite database", "write the table as CSV"),
     b"\x89HDF": ("an HDF5 file", "write the table as CSV or Parquet"),
     b"\x93NUMPY": ("a NumPy array", "write it as CSV with a header"),
 }
-CURES = {";": "tr ';' ','", "\t": "tr '\\t' ','"}  # separator -> the command that writes commas
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,12 @@ class Text:
 
     def cure(self, command: str, result: str) -> str:
         """The shell command that sends the file through `command` and writes `result`."""
-        name = shlex.quote(self.name)
-        return f"{self.reader} {name} | {command} > {result}" if self.reader else f"{command} < {name} > {result}"
+        name, (first, pipe, rest) = shlex.quote(self.name), command.partition(" | ")
+        return (
+            f"{self.reader} {name} | {command} > {result}"
+            if self.reader
+            else f"{first} < {name}{pipe}{rest} > {result}"
+        )
 
     def decoded(self) -> str:
         """All of it as a string. Raises InputError where it is not UTF-8, with the command that converts it."""
@@ -59,9 +63,19 @@ def unpack(raw: bytes, name: str) -> Text:
     """
     for start, (codec, reader) in PACKED.items():
         if raw.startswith(start):
-            with pa.CompressedInputStream(pa.BufferReader(raw), codec) as stream:
-                return checked(Text(stream.read(), name, reader))
+            return checked(Text(unpacked(raw, codec), name, reader))
     return checked(Text(raw, name))
+
+
+def unpacked(raw: bytes, codec: str) -> bytes:
+    """What is packed in some bytes. Raises OSError where they are cut short or damaged."""
+    if codec == "xz":
+        try:
+            return lzma.decompress(raw)
+        except lzma.LZMAError as error:
+            raise OSError(f"Truncated or damaged xz: {error}") from error
+    with pa.CompressedInputStream(pa.BufferReader(raw), codec) as stream:
+        return stream.read()
 
 
 def checked(text: Text) -> Text:
@@ -94,17 +108,21 @@ def read_csv(text: Text, separator: str) -> tuple[pa.Table, int]:
     """(table, how many of its rows are commented out) of comma- or tab-separated text.
 
     Raises:
-        InputError: another separator, a header that is not UTF-8, or none.
+        InputError: another separator, a header that is not UTF-8, that stands below a title, or none; a row of more or
+            fewer cells.
     """
     data, commented = without_comments(text.data, separator)
     header = header_of(data, text)
+    judge_title(text, separator)
     judge_separator(header, data, text, separator)
-    names = next(csv.reader([header], delimiter=separator), [])
-    if len(names) > 1 and all(re.match(NUMBER, name.strip().lower()) for name in names):
+    names = fields(header, separator)
+    if len(names) > 1 and all(map(is_written, names)):
         raise InputError(f"{text.name}: the first line holds numbers, not names of columns: write a header above it")
     options = pyarrow.csv.ParseOptions(delimiter=separator, newlines_in_values=b'"' in data)
-    table = pyarrow.csv.read_csv(pa.BufferReader(data), parse_options=options)
-    return table, commented
+    try:
+        return pyarrow.csv.read_csv(pa.BufferReader(data), parse_options=options), commented
+    except pa.ArrowInvalid as error:
+        raise (ragged(header, data, text, separator) or error) from error
 
 
 def header_of(data: bytes, text: Text) -> str:
@@ -131,39 +149,18 @@ def without_comments(data: bytes, separator: str) -> tuple[bytes, int]:
     above = [line for below, line in dropped if not below]
     if body and above and names_columns(above[-1], body[0], separator):
         bare = above[-1].lstrip().lstrip(b"#")
-        kept.insert(0, bare.lstrip() if fields(bare, separator)[0] else above[-1])
-    width = len(fields(kept[0] if kept else b"", separator))
-    rows = sum(below and len(fields(line, separator)) == width > 1 for below, line in dropped)
+        kept.insert(0, bare.lstrip() if cells_of(bare, separator)[0] else above[-1])
+    width = len(cells_of(kept[0] if kept else b"", separator))
+    rows = sum(below and len(cells_of(line, separator)) == width > 1 for below, line in dropped)
     return b"".join(kept), rows
 
 
 def names_columns(comment: bytes, first: bytes, separator: str) -> bool:
     """Whether a comment is the header of a table whose `first` line has numbers."""
-    names, values = fields(comment.lstrip().lstrip(b"#"), separator), fields(first, separator)
-    return len(names) == len(values) > 1 and any(map(is_number, values)) and not any(map(is_number, names))
+    names, values = cells_of(comment.lstrip().lstrip(b"#"), separator), cells_of(first, separator)
+    return len(names) == len(values) > 1 and any(map(is_written, values)) and not any(map(is_written, names))
 
 
-def fields(line: bytes, separator: str) -> list[str]:
-    """The cells of one line."""
-    cells = next(csv.reader([line.decode(errors="replace").strip("\r\n")], delimiter=separator), [])
-    return [cell.strip() for cell in cells]
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell is written as a number."""
-    return re.match(NUMBER, cell.lower()) is not None
-
-
-def judge_separator(header: str, data: bytes, text: Text, separator: str) -> None:
-    """Raise InputError where the header is separated by something else."""
-    if separator in header:
-        return
-    seen = max(CURES, key=header.count)
-    if not header.count(seen):
-        return
-    cure, name = text.cure(CURES[seen], "commas.csv"), "" if seen == ";" else ", or name the file .tsv"
-    message = f"{text.name}: the columns are separated by {seen!r}, not by {separator!r}"
-    if seen == ";" and b"," in b"".join(data[: 1 << 16].splitlines()[1:20]):
-        cure = text.cure("tr ',;' '.,'", "points.csv")
-        message += ", and numbers have a decimal comma"
-    raise InputError(f"{message}; write it with commas and decimal points: {cure}{name}")
+def cells_of(line: bytes, separator: str) -> list[str]:
+    """The cells of one line of bytes."""
+    return fields(line.decode(errors="replace"), separator)

@@ -52,7 +52,7 @@ def test_tabs_by_their_ending_and_parquet_by_its_bytes(tmp_path):
         ("a;b\n1,5;2\n3,1;4\n", r"separated by ';'.*decimal comma.*tr ',;' '.,' < .*t.csv > points.csv"),
         (ROWS.replace(",", "\t"), r"separated by '\\t'.*name the file .tsv"),
         ("params,params,loss\n1,2,3\n", "two columns are named 'params'; rename one"),
-        ("a,b\n1,2\n3\n", "not a readable table: .*Expected 2 columns, got 1"),
+        ("a,b\n1,2\n3\n", "row 2 has 1 cells, the header has 2: 3; every row needs a cell for each column"),
         (ROWS.encode("utf-16"), "not a CSV in UTF-8"),
         (b"\x00\x01\x02params", "not a CSV in UTF-8"),
     ],
