@@ -12,8 +12,9 @@ import numpy as np
 
 from sweep.design.check import spread
 from sweep.errors import InputError, Refusal
-from sweep.fit.result import Fit, warning
+from sweep.fit.result import Fit, coefficients_of, warning
 from sweep.given import integer, takes, word
+from sweep.laws.held import hold
 from sweep.plan.choose import Candidates, Choice, State, choose, factor_of, problem_of
 from sweep.plan.sight import Points, Sight, bent, look
 from sweep.quantity import any_flops
@@ -50,7 +51,9 @@ def suggest(
     runs, cells = runs_of(fitted), (given.params, given.tokens)
     lanes = some_lanes(fitted, float(target))
     k = fitted.record["flops_per_param_token"]
-    seen = look(fitted.law, lanes, runs, cells, float(target), k)
+    law = hold(fitted.law, fitted.held)  # what is held is no doubt that runs could take off
+    free = coefficients_of(law, {name: getattr(lanes, name) for name in law.names})
+    seen = look(law, free, runs, cells, float(target), k)
     refuse_blind(seen)
     wary = bent(seen, runs, cells)
     problem = problem_of(wary.runs, wary.candidates, getattr(wary, wanted), given, float(spend), most)
@@ -78,6 +81,7 @@ def suggest(
         "trunk": trunk,
         "resamples": len(seen.loss) - 1,
         "law": fitted.record["law"],
+        "fixed_coefficients": fitted.held,
         "warnings": [
             warning(c, f"the fit was refused ({c}) and made despite it") for c in fitted.record.get("despite", [])
         ],

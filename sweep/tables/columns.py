@@ -126,7 +126,11 @@ def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name
         cures = {key: pair(key, alias(key, known) or "…") for key in keys}
         cures |= {"tokens": f'"tokens={computed}"'} if computed else {}
         pairs = " ".join(cures.values())
-        return InputError(f"{name}: no columns {missed}; columns: {listed(known)} (name them: --columns {pairs})")
+        ladder = {"params", "tokens"} <= set(keys) and (names.get("flops") in known or alias("flops", known))
+        alone = "; FLOPs and losses alone: --law power_compute, compare --laws power_compute" if ladder else ""
+        return InputError(
+            f"{name}: no columns {missed}; columns: {listed(known)} (name them: --columns {pairs}{alone})"
+        )
     key, column = keys[0], names[keys[0]]
     other = alias(key, known)
     hint = nearest(column, known) or (f"; did you mean {other!r}?" if other else f"; columns: {listed(known)}")

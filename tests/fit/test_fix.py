@@ -14,6 +14,7 @@ from sweep.fit.approach3 import fit_law
 from sweep.fit.objective import Objective
 from sweep.laws import additive
 from sweep.laws.held import hold
+from sweep.plan.suggest import suggest
 from sweep.tables.load import load
 
 LAW, TRUTH = laws.get("additive"), additive.PUBLISHED["besiroglu"].coefficients
@@ -98,3 +99,13 @@ def test_the_command(table, tmp_path, capsys):
     assert "write coefficient=number, such as E=1.6" in capsys.readouterr().err
     with pytest.raises(InputError, match="law additive has no such coefficient"):
         fit(table, fix={"gamma": 1.0})
+
+
+def test_runs_are_suggested_for_what_is_not_held(saved, table):
+    """The same table and law with every coefficient free has more to learn: there new runs take more off the doubt."""
+    _, found = saved
+    free = fit(table, bootstrap=60, diagnostics=False)
+    held, other = (suggest(f, target=1e23, spend=1e21) for f in (found, free))
+    assert held["fixed_coefficients"] == {"E": 1.7}
+    assert held["sd_before"] < other["sd_before"]
+    assert 0 < held["factor"] < 1
