@@ -11,6 +11,7 @@ from sweep import config, quantity
 from sweep.design import recipes
 from sweep.errors import InputError
 from sweep.fit.result import Fit
+from sweep.laws.held import held_text
 from sweep.models import counting
 from sweep.plan.suggest import suggest
 from sweep.tables import io
@@ -108,7 +109,8 @@ def shape_text(trial: dict[str, Any]) -> str:
 def describe(data: dict[str, Any]) -> str:
     """The trials, what they cost, and what they promise."""
     name = NAMES[data["for"]]
-    lines = [f"{'params':>10s} {'tokens':>10s} {'D/N':>7s} {'seeds':>6s} {'FLOPs each':>11s} {'cost':>10s}"]
+    lines = list(filter(None, [held_text(data.get("fixed_coefficients"))]))
+    lines += [f"{'params':>10s} {'tokens':>10s} {'D/N':>7s} {'seeds':>6s} {'FLOPs each':>11s} {'cost':>10s}"]
     lines += [
         f"{t['params']:10.4g} {t['tokens']:10.4g} {t['tokens_per_param']:7.3g} {t['seeds']:6d} {t['flops']:11.3g} "
         f"{t['cost']:10.3g}{shape_text(t)}"
