@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from sweep.quantity import SUFFIX
 from sweep.tables.problem import Problem
 
 LISTED = 20  # problems of one kind in one column that are named one by one
-SUFFIXES = {"[kK]": "e3", "[mM]": "e6", "[bBgG]": "e9", "[tT]": "e12"}
+SUFFIXES = {f"[{x}{x.upper()}]": f"e{power}" for x, power in SUFFIX.items() if len(x) == 1}  # of counts in cells
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(inf|infinity)$"
 MISSING = r"^(nan|na|n/a|null|none|-)?$"
 UNFINISHED = "; --drop-unfinished leaves such rows out, and counts them"
