@@ -20,7 +20,7 @@ from sweep.tables.runs import Runs
 from sweep.tables.settings import ROUNDED, configurations, searched
 from sweep.tables.slips import TEXT_NAMES
 from sweep.tables.source import Source
-from sweep.tables.varied import hyper, levels, varied
+from sweep.tables.varied import hyper, levels, varied, words
 
 
 def tuned(source: Source, names: Names, request: Request, runs: Runs) -> Runs:
@@ -59,12 +59,14 @@ def tuned(source: Source, names: Names, request: Request, runs: Runs) -> Runs:
 
 
 def stated(source: Source, request: Request) -> tuple[str, ...]:
-    """The columns of `best_of`. Raises InputError for one that is not there, or for a law that has no best setting."""
+    """The columns of `best_of`. Raises InputError for one that is not there or of seeds, or a law without settings."""
     known = source.table.column_names
     for column in request.best_of:
         if column not in known:
             hint = nearest(column, known) or f"; columns: {', '.join(known)}"
             raise InputError(f"{source.name}: --best-of {column}: no such column{hint}")
+        if words(column) & {"seed", "seeds"}:
+            raise InputError(f"--best-of {column}: the best of several seeds is luck, no setting; leave {column} out")
     if request.best_of and request.law is not None and request.target not in ("loss", *OUTPUTS):
         raise InputError(f"--best-of keeps the setting of least loss; law {request.law.id} gives {request.law.output}")
     return tuple(dict.fromkeys(request.best_of))

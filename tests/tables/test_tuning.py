@@ -106,5 +106,7 @@ def test_runs_of_curves_keep_those_of_the_best():
 def test_bad_columns():
     with pytest.raises(InputError, match="--best-of lrr: no such column; did you mean 'lr'"):
         load(TABLE, law=ADDITIVE, best_of=["lrr"])
+    with pytest.raises(InputError, match="--best-of seed: the best of several seeds is luck"):
+        load({**TABLE, "seed": np.arange(18)}, law=ADDITIVE, best_of=["lr", "seed"])
     with pytest.raises(InputError, match="--best-of keeps the setting of least loss; law gadre_error gives"):
         load({"loss": [3.0, 2.5], "error": [0.5, 0.4]}, law=laws.get("gadre_error"), best_of=["error"])
