@@ -511,10 +511,10 @@ def test_programs_are_kept_for_users_of_the_library(tmp_path, extra, kept):
 
 
 def test_a_place_that_is_set_stays(monkeypatch, tmp_path):
-    before = jax.config.jax_compilation_cache_dir
+    before = jax.config.values["jax_compilation_cache_dir"]
     try:
         jax.config.update("jax_compilation_cache_dir", str(tmp_path))
         platforms.keep_programs()
-        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+        assert jax.config.values["jax_compilation_cache_dir"] == str(tmp_path)
     finally:
         jax.config.update("jax_compilation_cache_dir", before)

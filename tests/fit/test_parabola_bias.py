@@ -41,7 +41,9 @@ def test_centred_families_have_the_bias_of_the_closed_form(simulate, span):
     form = laws.get("additive")
     solution = fit_law(form, runs, Objective())
     isoflops = isoflop(runs, np.ones((0, len(runs))))
+    assert isoflops is not None
     found = parabola_bias(isoflops, form, runs, solution, 1e24)
+    assert found is not None
     assert found.families == pytest.approx(closed_form(0.34, 0.28, np.log(span), 15), rel=0.02, abs=1e-9)
     assert found.a == pytest.approx(0.0, abs=1e-6)
 

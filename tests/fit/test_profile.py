@@ -61,7 +61,8 @@ def test_the_fit_says_one_sided(bounded):
     assert found.interval("E", level=0.5) == [None, None]  # of another level only the table could say
     line = next(line for line in describe(found).splitlines() if line.strip().startswith("E "))
     assert "one-sided" in line
-    assert found.interval("alpha")[1] > found.interval("alpha")[0]
+    alpha_low, alpha_high = found.record["interval"]["alpha"]
+    assert alpha_high > alpha_low
 
 
 def test_without_a_bound_nothing_is_one_sided(simulate):

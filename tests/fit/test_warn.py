@@ -59,10 +59,10 @@ def test_real_tables_are_told_apart(datasets):
 
 
 def test_nothing_asked_is_nothing_said():
-    assert about_diagnostics({}) == []
+    assert about_diagnostics({}, "nats/token") == []
 
 
 @pytest.mark.parametrize(("factor", "said"), [(1.05, False), (1.2, True), (0.8, True), (None, True)])
 def test_suspects_matter_from_a_tenth_on(factor, said):
     block = {"status": "ok", "limit": 4.0, "rows": [{"row": 3, "sd": 9.0}], "params_factor": factor}
-    assert bool(about_diagnostics({"suspects": block})) is said
+    assert bool(about_diagnostics({"suspects": block}, "nats/token")) is said
