@@ -119,7 +119,8 @@ def fit_law(law: Law, runs: Runs, objective: Objective, starts: np.ndarray | Non
     lanes = followed(law, runs, features, objective, starts)
     value = np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)
     best = int(np.argmin(value))
-    same = value <= value[best] * (1 + AGREE) + 2 * arithmetic(value[best], len(runs), rounding_of(runs, objective))
+    blur = arithmetic(value[best], runs.weights.sum(), rounding_of(runs, objective))
+    same = value <= value[best] * (1 + AGREE) + 2 * blur
     other = np.flatnonzero(~same[:-1])
     runner_up = lanes.theta[other[np.argmin(value[other])]] if len(other) else starts[min(1, len(starts) - 1)]
     found = law.coefficients(lanes.theta[best], shift)

@@ -29,17 +29,10 @@ def canonical(runs: Runs) -> np.ndarray:
 
 def ordered(runs: Runs, order: np.ndarray) -> Runs:
     """The runs [m] of an order, or of some rows, with their groups numbered as they come, and their curves."""
-    taken = runs.take(order)
+    taken = runs.with_curves(order)
     _, first, group = np.unique(taken.group, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
-    curves = runs.curves
-    if curves is not None:
-        place = np.full(len(runs), -1)
-        place[order] = np.arange(len(order))
-        kept = place[curves.run] >= 0
-        values = {name: x[kept] for name, x in vars(curves).items()}
-        curves = replace(curves, **values | {"run": place[curves.run[kept]]})
-    return replace(taken, group=rank[group], curves=curves)
+    return replace(taken, group=rank[group])
 
 
 def once(runs: Runs) -> Runs:

@@ -54,7 +54,7 @@ def one_sided(
     delta = objective.deltas[-1]
     slope, square = moments(predicted - target, delta, len(law.names))
     allowed = NormalDist().inv_cdf(level) ** 2 * square / (2 * slope)
-    least = float(huber(predicted - target, delta).sum())
+    least = float(huber(predicted - target, delta) @ runs.weights)
     found = {}
     for name, (bound, scale) in at_bounds(law, solution.coefficients, float(runs.loss.min())).items():
         profile = Profile(law, runs, objective, name)
@@ -118,9 +118,9 @@ class Profile:
         theta, delta, damping = theta.copy(), self.objective.deltas[-1], 1e-3
         theta[self.at] = np.log(value) if self.parameter.scale == "log" else value
         residual = self.residual(theta)
-        cost = float(huber(residual, delta).sum())
+        cost = float(huber(residual, delta) @ self.runs.weights)
         for _ in range(STEPS):
-            weight = np.minimum(1.0, delta / np.maximum(np.abs(residual), 1e-300))
+            weight = self.runs.weights * np.minimum(1.0, delta / np.maximum(np.abs(residual), 1e-300))
             jacobian = differences(self.residual, theta)[self.free]
             gram, moment = (jacobian * weight) @ jacobian.T, (jacobian * weight) @ residual
             before = cost
@@ -130,7 +130,7 @@ class Profile:
                 trial[self.free] -= np.clip(np.linalg.solve(gram + lift, moment), -3.0, 3.0)
                 trial = np.clip(trial, self.law.lower, self.law.upper)
                 new = self.residual(trial)
-                lower = float(huber(new, delta).sum())
+                lower = float(huber(new, delta) @ self.runs.weights)
                 if lower < cost:
                     theta, residual, cost, damping = trial, new, lower, damping / 10
                     break

@@ -29,7 +29,7 @@ def deltas(fitted: Fitted) -> dict[str, Any]:
     lane = np.repeat(np.arange(len(DELTAS)), len(starts))
     thresholds, every = np.array(DELTAS)[lane], np.ones(len(fitted.runs))
     ends = solve(
-        fitted.law, fitted.features, np.log(fitted.runs.loss), np.tile(starts, (len(DELTAS), 1)), every,
+        fitted.law, fitted.features, np.log(fitted.runs.loss), np.tile(starts, (len(DELTAS), 1)), fitted.runs.weights,
         delta=thresholds,
     )  # fmt: skip
     logs = best(fitted, lane, ends)
@@ -55,7 +55,7 @@ def squares_of_loss(fitted: Fitted, theta: np.ndarray) -> Refits:
         ln_predicted = fitted.predict(fitted.law.coefficients(theta, fitted.shift))
         predicted, gap = np.exp(ln_predicted), ln_predicted - ln_loss
         near = np.abs(gap) < 1e-6
-        weight = predicted * np.where(near, loss, (predicted - loss) / np.where(near, 1.0, gap))
+        weight = fitted.runs.weights * predicted * np.where(near, loss, (predicted - loss) / np.where(near, 1.0, gap))
         before = theta
         ends = solve(fitted.law, fitted.features, ln_loss, theta, weight / np.mean(loss) ** 2, delta=np.inf)
         theta = ends.theta
@@ -64,7 +64,7 @@ def squares_of_loss(fitted: Fitted, theta: np.ndarray) -> Refits:
             break
     assert ends is not None
     predicted = np.exp(fitted.predict(fitted.law.coefficients(theta, fitted.shift)))
-    least = int(np.argmin(np.sum((predicted - loss) ** 2, axis=1)))
+    least = int(np.argmin((predicted - loss) ** 2 @ fitted.runs.weights))
     coefficients = fitted.law.coefficients(theta[[least]], fitted.shift)
     bound = fitted.law.bound(coefficients, float(loss.min()))
     return Refits(theta[[least]], coefficients, ends.objective[[least]], ends.converged[[least]] & settled, bound)

@@ -72,13 +72,14 @@ def pin_values(fitted: Fitted, shape: Curvature, free: float) -> np.ndarray:
 
 def pinned(fitted: Fitted, pins: np.ndarray) -> tuple[Any, np.ndarray]:
     """Coefficients [pins] with E pinned, and whether each is certified."""
-    n, count = len(fitted.runs), len(pins)
+    count = len(pins)
     pins = np.maximum(pins, NONE)
     heavy = len(STEPS) + len(SHARES) + 1  # as many rows whatever the pins: tables of one size share a compilation
     features = np.pad(fitted.features, ((0, 0), (0, heavy)), constant_values=INFINITE)
     in_loss = fitted.objective.in_loss
     loss = np.concatenate([fitted.runs.loss, pins, np.ones(heavy - count)])
-    weight = np.concatenate([np.ones((count, n)), HEAVY * n * np.eye(count, heavy)], axis=1)
+    own = fitted.runs.weights
+    weight = np.concatenate([np.tile(own, (count, 1)), HEAVY * own.sum() * np.eye(count, heavy)], axis=1)
     lane = np.repeat(np.arange(count), len(fitted.solution.restarts))
     theta = np.tile(fitted.solution.restarts, (count, 1))
     theta[:, fitted.law.optional] = np.maximum(np.log(pins)[lane], FLOOR)
@@ -96,7 +97,7 @@ def total(fitted: Fitted, predicted: np.ndarray) -> float:
     """The sum that the solver minimises, of predictions [n]: Huber at the last threshold, r^2 / 2 inside."""
     loss = fitted.runs.loss
     residual = predicted - loss if fitted.objective.in_loss else np.log(predicted) - np.log(loss)
-    return float(huber(residual, fitted.objective.deltas[-1]).sum())
+    return float(huber(residual, fitted.objective.deltas[-1]) @ fitted.runs.weights)
 
 
 def crossings(values: np.ndarray, rise: np.ndarray, allowed: float) -> list[float]:
