@@ -11,6 +11,7 @@ from sweep.errors import InputError
 from sweep.tables.expression import compute, select, spelled
 from sweep.tables.numbers import parse, plain, problems_of
 from sweep.tables.problem import Problem, enforce
+from sweep.tables.scales import without_unit
 from sweep.tables.schema import STATUSES
 from sweep.tables.wide import advice, listed
 
@@ -158,7 +159,8 @@ def pair(key: str, column: str) -> str:
 
 def alias(key: str, known: Iterable[str]) -> str | None:
     """The column that an input goes by elsewhere, if the table has it."""
-    return next((c for c in known if c.strip().lower() in (key, *ALIASES.get(key, ()))), None)
+    names = (key, *ALIASES.get(key, ()))
+    return next((c for c in known if {c.strip().lower(), without_unit(c)} & set(names)), None)
 
 
 def bytes_of(

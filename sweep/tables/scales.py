@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.laws import additive
-from sweep.tables import expression
+from sweep.tables.expression import spelled
 from sweep.tables.units import LARGEST, SMALLEST
 
 KEYS = ("params", "tokens")
@@ -78,6 +78,12 @@ def named(column: str) -> tuple[str, ...]:
     return tuple(WORDS[word] for word in ends if word in WORDS)[:1]
 
 
+def without_unit(column: str) -> str:
+    """A name in lower case without the unit at its end, if there is one: params of params_M, n of `N (M)`."""
+    words = re.findall(r"[a-z]+|[0-9]+", column.lower())
+    return "_".join(words[:-1]) if words[1:] and words[-1] in WORDS else column.lower()
+
+
 def fitting(key: str, values: np.ndarray, scales: Iterable[str]) -> list[str]:
     """Those of some units in which values [m] of params or tokens are counts that models have."""
     counts = {scale: SCALES[scale].of(values) for scale in scales}
@@ -124,15 +130,9 @@ def unusual(values: Mapping[str, np.ndarray]) -> float:
 
 def option(scales: Mapping[str, str], names: Mapping[str, str], known: Collection[str]) -> str:
     """The --columns that says which inputs are in which units."""
-    cures = {key: SCALES[scale].cure.format(spelled(names[key], known)) for key, scale in scales.items()}
+    written = {key: spelled(names[key]) if names[key] in known else f"({names[key]})" for key in scales}
+    cures = {key: SCALES[scale].cure.format(written[key]) for key, scale in scales.items()}
     if "params" in cures and tied(names, known):
-        written = rf"[`']?\b{re.escape(names['params'])}\b[`']?"
-        cures["tokens"] = re.sub(written, lambda _: f"({cures['params']})", names["tokens"])
+        name = rf"[`']?\b{re.escape(names['params'])}\b[`']?"
+        cures["tokens"] = re.sub(name, lambda _: f"({cures['params']})", names["tokens"])
     return "--columns " + " ".join(f'"{key}={cure}"' for key, cure in cures.items())
-
-
-def spelled(column: str, known: Collection[str]) -> str:
-    """A column, or an expression, as an expression spells it."""
-    if column not in known:
-        return f"({column})"
-    return expression.spelled(column)

@@ -100,6 +100,11 @@ def test_what_names_are_not_sure_enough_to_be_taken(columns, message):
         load({"size": [1e6, 2e6], "data": [1e8, 2e8], "l": [4.0, 3.5]}, columns)
 
 
+def test_a_name_with_a_unit_is_offered():
+    with pytest.raises(InputError, match=r'--columns params=params_M "tokens=D \(B\)"'):
+        load({"params_M": [1.0, 2.0], "D (B)": [1.0, 2.0], "loss": [4.0, 3.5]})
+
+
 def test_a_filter_must_be_one_of_rows():
     with pytest.raises(InputError, match="not a condition on a column"):
         load({"params": [1e6] * 3, "tokens": [1e8] * 3, "loss": [3.0] * 3}, where="1 == 1")
