@@ -26,7 +26,7 @@ FLOPS |= {f"{letter}flop": Decimal(10) ** power for letter, power in PREFIXES.it
 FLOPS |= {f"{letter}{day}": Decimal(86400) * 10**power for letter, power in PREFIXES.items() for day in DAYS}
 WRITTEN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)")
 GROUPED = re.compile(r"(?<![\d.])(\d{1,3})((?:([ ,'’])\d{3})(?:\3\d{3})*)(?![\d,])")  # 1,000,000 and its likes
-POWER = re.compile(r"(?:[x×*·]|(?<![\d.]))10(?:\^|\*\*)([+-]?\d+)")  # of 3x10^21, and 10^21 alone
+POWER = re.compile(r"(?:\s*[x×*·]\s*|(?<![\d.]))10(?:\^|\*\*)([+-]?\d+)")  # of 3x10^21, and 10^21 alone
 LEAST_FLOPS, LEAST_COUNT = 1e6, 100.0  # below them a value is in some other unit
 
 Given = float | int | str

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from sweep.quantity import SUFFIX
+from sweep.tables import written
 from sweep.tables.problem import Problem
 
 LISTED = 20  # problems of one kind in one column that are named one by one
@@ -78,7 +79,8 @@ def texts(column: pa.ChunkedArray) -> list[str | None]:
 def parse(column: pa.ChunkedArray, *, counts: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """(floats [n] with NaN where missing or not a number, mask [n] of what is not a number).
 
-    Text counts as a number when it is written as one; with `counts` also as `1.2B`, `350M`, `70k`, `15T`.
+    Text counts as a number when it is written as one; with `counts` also as `1.2B`, `350M`, `20,833,000`, `3x10^21`
+    and in the other ways of sweep.tables.written.
     """
     column = decoded(column)
     kind = column.type
@@ -137,6 +139,9 @@ def parse_text(column: pa.ChunkedArray, counts: bool) -> tuple[np.ndarray, np.nd
     values = np.full(len(column), np.nan)
     if known.any():
         values[known] = lower.filter(good).to_numpy().astype(str).astype(float)
+    if counts and bad.any():
+        values[bad] = written.counts(lower.filter(pa.array(bad)).to_numpy())
+        bad &= np.isnan(values)
     return values, bad
 
 
@@ -203,12 +208,15 @@ def quote(column: pa.ChunkedArray, at: int) -> str:
 def hint(text: str, key: str) -> str:
     """What to write instead of a number that is written otherwise."""
     bare = text.strip("'\" ")
-    if re.fullmatch(r"[+-]?\d+,\d+", bare) and not re.fullmatch(r"\d{1,3},\d{3}", bare):
-        return f"; with a decimal point it is {bare.replace(',', '.')}"
+    if re.fullmatch(r"[+-]?\d+,\d+", bare):
+        point, plain = bare.replace(",", "."), bare.replace(",", "")
+        if key == "loss" or not re.fullmatch(r"[+-]?\d{1,3},\d{3}", bare):
+            return f"; with a decimal point it is {point}"
+        return f"; write {plain}, or {point} if the comma is decimal"
     if re.fullmatch(r"[+-]?\d{1,3}([,_ ']\d{3})+(\.\d+)?", bare):
         return f"; without separators it is {re.sub(r'[,_ ]', '', bare)}"
     if key == "loss" and not any(letter.isdigit() for letter in bare):
         return UNFINISHED
-    if bare[:1] in "{[(":
+    if re.match(r"[{[]|\((?!\w*\))", bare):
         return "; it is a nested value: flatten it to one column a number"
-    return ""
+    return "; write the number alone" if re.match(r"[~≈<>±$]?\s*[+-]?\d", bare) else ""

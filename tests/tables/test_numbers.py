@@ -28,7 +28,7 @@ def test_counts_may_have_a_suffix_and_losses_may_not():
     assert parse(pa.chunked_array([["3.1k"]]), counts=False)[1].tolist() == [True]
 
 
-@pytest.mark.parametrize("text", ["lots", "1,5", "1.2.3", "e9", "1e", "B", "0x10", "1_000", "12 MB", "--"])
+@pytest.mark.parametrize("text", ["lots", "1,5", "1.2.3", "e9", "1e", "B", "0x10", "12 MB", "--", "1,500B", "$5"])
 def test_what_is_not_a_number(text):
     values, bad = parse(pa.chunked_array([[text, "1"]]))
     assert bad.tolist() == [True, False]
@@ -79,7 +79,10 @@ def table(column, value):
     ("column", "value", "message"),
     [
         ("loss", "3,14", "'3,14' is not a number; with a decimal point it is 3.14"),
-        ("params", "1,200,000", "'1,200,000' is not a number; without separators it is 1200000"),
+        ("loss", "3,141", "'3,141' is not a number; with a decimal point it is 3.141"),
+        ("params", "1,200", "'1,200' is not a number; write 1200, or 1.200 if the comma is decimal"),
+        ("loss", "3.1 ± 0.1", "'3.1 ± 0.1' is not a number; write the number alone"),
+        ("params", "(M)", r"'\(M\)' is not a number$"),
         ("params", "5e-324", "4.94066e-324; no run has that, it must lie in 1e-09 to 1e[+]30: check its unit"),
         ("tokens", "1e300", "1e[+]300; no run has that"),
         ("loss", "1e300", "1e[+]300; no run has that"),

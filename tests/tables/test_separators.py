@@ -85,7 +85,7 @@ def test_where_nobody_can_tell_no_command_is_printed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("params,tokens,loss\n1e6,2e7,4.0\n2e6,4e7,3,5\n", "row 2 has 4 cells, the header has 3: 2e6,4e7,3,5; write num"),
+        ("params,tokens,loss\n1e6,2e7,4.0\n2e6,4e7,3,5\n", "row 2 has 4 cells, the header has 3: 2e6,4e7,3,5; write"),
         ("params,tokens,loss\n1e6,2e7\n", "row 1 has 2 cells, the header has 3: 1e6,2e7; every row needs a cell"),
     ],
 )  # fmt: skip
