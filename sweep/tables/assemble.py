@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from sweep.tables import slips
-from sweep.tables.columns import missing
 from sweep.tables.curves import Curves, arrange
+from sweep.tables.missing import missing
 from sweep.tables.numbers import plain
 from sweep.tables.problem import Problem
 from sweep.tables.request import NEEDED, Names, Request

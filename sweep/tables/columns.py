@@ -1,36 +1,21 @@
 """Which rows and columns of a table a fit reads: filters, names, expressions, and what to say where one is missing."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from sweep.config import nearest
 from sweep.errors import InputError
-from sweep.tables.expression import compute, select, spelled
+from sweep.tables.expression import compute, names_in, select, spelled
+from sweep.tables.missing import missing
 from sweep.tables.numbers import parse, plain, problems_of
 from sweep.tables.problem import Problem, enforce
-from sweep.tables.scales import without_unit
-from sweep.tables.schema import STATUSES
-from sweep.tables.wide import advice, listed
+from sweep.tables.states import finished
+from sweep.tables.wide import listed
 
-ALIASES = {
-    "params": ("n", "n_params", "num_params", "parameters", "model_size", "size"),
-    "tokens": ("d", "n_tokens", "num_tokens", "data", "training_tokens", "dataset_size"),
-    "loss": (
-        "l",
-        "val_loss",
-        "loss_val",
-        "eval_loss",
-        "valid_loss",
-        "validation_loss",
-        "test_loss",
-        "final_loss",
-        "train_loss",
-    ),
-    "flops": ("c", "compute", "compute_budget", "budget", "total_flops", "training_flops", "train_flops"),
-}
+SIZES = ("params", "tokens", "flops")  # a row that lacks one of them is no run
 
 
 class Columns(Mapping[str, np.ndarray]):
@@ -58,11 +43,10 @@ def chosen(table: pa.Table, where: str | None, name: str) -> tuple[np.ndarray, l
     if len(keep) != table.num_rows:
         raise InputError(f"--where {where!r}: not a condition on a column")
     excluded = []
-    status = plain(table["status"]) if "status" in table.column_names else None
-    if status is not None and status.dtype == object and set(status) <= {*STATUSES, None}:
-        others, counts = np.unique(status[keep & (status != "done")].astype(str), return_counts=True)
+    if (status := finished(table, names_in(where))) is not None:
+        others, counts = np.unique(status.words[keep & ~status.done], return_counts=True)
         excluded = [(str(s), int(c)) for s, c in zip(others, counts, strict=True)]
-        keep = keep & (status == "done")
+        keep = keep & status.done
     if not keep.any():
         why = f"no row satisfies --where {where!r}" if where else "no finished run"
         raise InputError(f"{name}: {why}; nothing to fit")
@@ -89,7 +73,8 @@ def numbers(
     for key in keys:
         values[key], bad = (x[rows] for x in cells(table, key, names, name))
         column = table[names[key]] if names[key] in table.column_names else None
-        problems += problems_of(values[key], bad, column, rows, key, names[key], name, key in signed)
+        leave = f'; --where "{spelled(names[key])} > 0" leaves such rows out' * (column is not None and key in SIZES)
+        problems += problems_of(values[key], bad, column, rows, key, names[key], name, key in signed, leave)
     return values, problems
 
 
@@ -114,53 +99,6 @@ def cells(table: pa.Table, key: str, names: Mapping[str, str], name: str) -> tup
 def is_expression(text: str) -> bool:
     """Whether a column was given as something to compute."""
     return any(sign in text for sign in "+-*/(`'\"")
-
-
-def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name: str) -> InputError:
-    """The error of columns that are not there, with the most useful hint there is."""
-    known = table.column_names
-    if wide := advice(known):
-        return InputError(f"{name}: no column {names[keys[0]]!r}; columns named by values become rows with {wide}")
-    if len(keys) > 1:
-        missed = ", ".join(repr(names[key]) for key in keys)
-        computed = from_flops(keys, names, known)
-        cures = {key: pair(key, alias(key, known) or "…") for key in keys}
-        cures |= {"tokens": f'"tokens={computed}"'} if computed else {}
-        pairs = " ".join(cures.values())
-        ladder = {"params", "tokens"} <= set(keys) and (names.get("flops") in known or alias("flops", known))
-        alone = "; FLOPs and losses alone: --law power_compute, compare --laws power_compute" if ladder else ""
-        return InputError(
-            f"{name}: no columns {missed}; columns: {listed(known)} (name them: --columns {pairs}{alone})"
-        )
-    key, column = keys[0], names[keys[0]]
-    other = alias(key, known)
-    hint = nearest(column, known) or (f"; did you mean {other!r}?" if other else f"; columns: {listed(known)}")
-    way = f"name it with --columns, as in --columns {pair(key, other or 'N')}"
-    if computed := from_flops(keys, names, known):
-        way = f'from FLOPs it is computed by --columns "tokens={computed}", or name it with --columns'
-    return InputError(f"{name}: no column {column!r}{hint} ({way})")
-
-
-def from_flops(keys: Sequence[str], names: Mapping[str, str], known: Sequence[str]) -> str:
-    """The expression that gives tokens that the table lacks, where it has FLOPs; else nothing."""
-    stated = (names[key] for key in ("flops", "budget") if names.get(key) in known)
-    flops = next(stated, None) or alias("flops", known)
-    if "tokens" not in keys or flops is None or alias("tokens", known):
-        return ""
-    size = names["params"] if names["params"] in known else alias("params", known)
-    given = "…" if "params" in keys else names["params"]  # an expression, where it is not missing
-    return f"{spelled(flops)}/(6*{spelled(size) if size else given})"
-
-
-def pair(key: str, column: str) -> str:
-    """An argument of --columns as a shell takes it."""
-    return f'"{key}={column}"' if " " in column else f"{key}={column}"
-
-
-def alias(key: str, known: Iterable[str]) -> str | None:
-    """The column that an input goes by elsewhere, if the table has it."""
-    names = (key, *ALIASES.get(key, ()))
-    return next((c for c in known if {c.strip().lower(), without_unit(c)} & set(names)), None)
 
 
 def bytes_of(

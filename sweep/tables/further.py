@@ -13,7 +13,8 @@ import pyarrow as pa
 from sweep.errors import InputError
 from sweep.laws import Law
 from sweep.laws.inputs import DERIVED, KNOWN, RATES
-from sweep.tables.columns import missing, numbers
+from sweep.tables.columns import numbers
+from sweep.tables.missing import missing
 from sweep.tables.numbers import plain
 from sweep.tables.problem import Problem
 

@@ -154,6 +154,7 @@ def problems_of(
     column: str,
     name: str,
     signed: bool = False,
+    leave: str = "",
 ) -> Iterator[Problem]:
     """What is wrong with the values [m] of one input; at most LISTED of a kind one by one, then how many more.
 
@@ -163,8 +164,10 @@ def problems_of(
         rows: index of the chosen rows in the table [m].
         key: the input: params, tokens, flops, loss, or budget, which may be missing and have any sign.
         signed: the input may be zero or negative.
+        leave: how to leave out rows that have no number, for the message.
     """
     signed = signed or key == "budget"
+    leave = UNFINISHED if key == "loss" else leave
     wanted = "a finite number" if signed else "a positive finite number"
     low, high = RANGE.get(key, (0.0, np.inf))
     gap = np.isnan(values) & ~bad
@@ -182,10 +185,10 @@ def problems_of(
         for i in where[:LISTED].tolist():
             shown = f"{values[i]:g}" if column_of is None else quote(column_of, int(rows[i]))
             told = {
-                "not_a_number": f"{shown} is not a number{hint(shown, key)}",
-                "missing": f"missing; it must be {wanted}{UNFINISHED if key == 'loss' else ''}",
-                "not_finite": f"{values[i]:g}; it must be {wanted}{UNFINISHED if key == 'loss' else ''}",
-                "not_positive": f"{values[i]:g}; it must be {wanted}",
+                "not_a_number": f"{shown} is not a number{hint(shown, key, leave)}",
+                "missing": f"missing; it must be {wanted}{leave}",
+                "not_finite": f"{values[i]:g}; it must be {wanted}{leave * (key == 'loss')}",
+                "not_positive": f"{values[i]:g}; it must be {wanted}{leave}",
                 "loss_not_positive": f"{values[i]:g}; it must be a positive finite number in any of --units "
                 'nats|bits|bpb: leave the row out (--where "loss > 0"), or undo what shifted it or took its logarithm',
                 "out_of_range": f"{values[i]:g}; no run has that, it must lie in {low:g} to {high:g}: check its unit",
@@ -205,7 +208,7 @@ def quote(column: pa.ChunkedArray, at: int) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def hint(text: str, key: str) -> str:
+def hint(text: str, key: str, leave: str) -> str:
     """What to write instead of a number that is written otherwise."""
     bare = text.strip("'\" ")
     if re.fullmatch(r"[+-]?\d+,\d+", bare):
@@ -215,8 +218,8 @@ def hint(text: str, key: str) -> str:
         return f"; write {plain}, or {point} if the comma is decimal"
     if re.fullmatch(r"[+-]?\d{1,3}([,_ ']\d{3})+(\.\d+)?", bare):
         return f"; without separators it is {re.sub(r'[,_ ]', '', bare)}"
-    if key == "loss" and not any(letter.isdigit() for letter in bare):
-        return UNFINISHED
+    if not any(letter.isdigit() for letter in bare):
+        return leave
     if re.match(r"[{[]|\((?!\w*\))", bare):
         return "; it is a nested value: flatten it to one column a number"
     return "; write the number alone" if re.match(r"[~≈<>±$]?\s*[+-]?\d", bare) else ""

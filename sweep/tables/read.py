@@ -1,5 +1,6 @@
 """From a path, a table in memory or arrays to one Arrow table whose columns have plain values and one name each."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ import pyarrow.parquet
 from sweep import files
 from sweep.errors import InputError
 from sweep.tables.pipes import is_drawn, read_pipes
-from sweep.tables.records import read_json
+from sweep.tables.records import DEEPEST, read_json
 from sweep.tables.text import Text, read_csv, unpack
+from sweep.tables.usual import is_input
 from sweep.tables.wide import lengthen
 
 JSON, MARKDOWN, PACKED = (".json", ".jsonl", ".ndjson"), (".md", ".markdown"), (".gz", ".zst", ".bz2", ".xz")
@@ -80,11 +82,11 @@ def parsed(file: Path) -> tuple[pa.Table, int]:
     """(the table of a file, how many of its rows are commented out)."""
     with pa.input_stream(str(file), compression=None) as stream:
         if stream.read(4) == b"PAR1" or file.suffix == ".parquet":
-            return pyarrow.parquet.ParquetFile(file).read(), 0
+            return flat(pyarrow.parquet.ParquetFile(file).read()), 0
     with pa.input_stream(str(file), compression=None) as stream:
         text = unpack(stream.read(), str(file))
     if text.data[:4] == b"PAR1":
-        return pyarrow.parquet.ParquetFile(pa.BufferReader(text.data)).read(), 0
+        return flat(pyarrow.parquet.ParquetFile(pa.BufferReader(text.data)).read()), 0
     ending = Path(file.stem).suffix if file.suffix in PACKED else file.suffix
     if looks_like_json(text, ending):
         return read_json(text), 0
@@ -107,13 +109,27 @@ def without_unnamed(table: pa.Table, names: list[str]) -> pa.Table:
     return table.select([i for i in range(len(names)) if i not in unnamed]) if len(unnamed) > 1 else table
 
 
-def distinct(table: pa.Table, name: str) -> pa.Table:
-    """`table`, or an InputError where two columns share a name."""
-    names = table.column_names
-    if len(set(names)) < len(names):
-        twice = next(column for column in names if names.count(column) > 1)
-        raise InputError(f"{name}: two columns are named {twice!r}; rename one")
+def flat(table: pa.Table) -> pa.Table:
+    """`table` with the fields of nested columns as columns of their own: config.lr of config."""
+    for _ in range(DEEPEST):
+        if not any(pa.types.is_struct(field.type) for field in table.schema):
+            break
+        table = table.flatten()
     return table
+
+
+def distinct(table: pa.Table, name: str) -> pa.Table:
+    """`table` with its columns' places in the names that several have: `note (column 4)`.
+
+    Raises:
+        InputError: several columns have the name of an input.
+    """
+    names = table.column_names
+    several = {column for column, count in Counter(names).items() if count > 1}
+    if wanted := [column for column in names if column in several and is_input(column)]:
+        raise InputError(f"{name}: two columns are named {wanted[0]!r}; rename one")
+    placed = [f"{x} (column {i})" if x in several else x for i, x in enumerate(names, 1)]
+    return table.rename_columns(placed) if several else table
 
 
 def in_memory(source: Any) -> tuple[pa.Table, str]:

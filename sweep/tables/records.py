@@ -1,6 +1,7 @@
 """JSON tables: a list of records, columns of lists, pandas' columns of numbered values, and JSON lines.
 
-A value that is no number, text, truth value or null stays in its cell as JSON text: it stops only who asks for it.
+Fields of a record in a record are columns such as `config.lr`. A list stays in its cell as JSON text: it stops only who
+asks for it.
 """
 
 import json
@@ -17,6 +18,7 @@ from sweep.tables.text import Text
 SHAPE = (
     'wanted is a list of records [{"params": …, "loss": …}, …], one record a line, or lists by column {"params": […]}'
 )
+DEEPEST = 4  # records in records whose fields become columns
 BLANK = re.compile(r"\s*")
 
 
@@ -90,7 +92,8 @@ def columns_of(value: Mapping[str, Any], text: Text) -> dict[str, list] | None:
         keys = {tuple(column) for column in value.values()}
         if len(keys) == 1 and all(key.isdigit() for key in next(iter(keys))):
             return {name: list(column.values()) for name, column in value.items()}
-        raise other_shape(value, text)
+        cure = text.cure("jq '[.[]]'", "records.json")
+        raise InputError(f"{text.name}: the records are named; take them out of their names: {cure}")
     if any(isinstance(x, list) and x and all(isinstance(item, dict) for item in x) for x in value.values()):
         raise other_shape(value, text)
     return None
@@ -112,8 +115,22 @@ def of_records(records: Sequence[Any], name: str) -> pa.Table:
     for row, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise InputError(f"{name}: value {row} is {json.dumps(record)[:40]}, not a record; {SHAPE}")
+    records = [flat(record) for record in records]
     columns = dict.fromkeys(key for record in records for key in record)
     return of_columns({key: [record.get(key) for record in records] for key in columns}, name)
+
+
+def flat(record: Mapping[str, Any], depth: int = DEEPEST) -> dict[str, Any]:
+    """A record with the fields of the records in it as its own: {"config.lr": 3e-4} of {"config": {"lr": 3e-4}}.
+
+    A record that is empty or too deep, or whose field would have the name of another one, stays as it is.
+    """
+    result = {}
+    for key, value in record.items():
+        inner = flat(value, depth - 1) if isinstance(value, dict) and depth else {}
+        named = {f"{key}.{name}": x for name, x in inner.items()}
+        result |= named if named and not named.keys() & record.keys() else {key: value}
+    return result
 
 
 def of_columns(columns: Mapping[str, list], name: str) -> pa.Table:

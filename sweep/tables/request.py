@@ -7,7 +7,7 @@ from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws import Law
 from sweep.tables import further, settings, usual
-from sweep.tables.columns import missing
+from sweep.tables.missing import missing
 from sweep.tables.problem import Problem, check_codes
 from sweep.tables.source import Source
 from sweep.tables.units import check_units

@@ -78,12 +78,6 @@ def named(column: str) -> tuple[str, ...]:
     return tuple(WORDS[word] for word in ends if word in WORDS)[:1]
 
 
-def without_unit(column: str) -> str:
-    """A name in lower case without the unit at its end, if there is one: params of params_M, n of `N (M)`."""
-    words = re.findall(r"[a-z]+|[0-9]+", column.lower())
-    return "_".join(words[:-1]) if words[1:] and words[-1] in WORDS else column.lower()
-
-
 def fitting(key: str, values: np.ndarray, scales: Iterable[str]) -> list[str]:
     """Those of some units in which values [m] of params or tokens are counts that models have."""
     counts = {scale: SCALES[scale].of(values) for scale in scales}

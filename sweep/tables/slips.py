@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from sweep.tables.counts import doubts
+from sweep.tables.expression import spelled
 from sweep.tables.numbers import decoded, is_number, plain, texts
 from sweep.tables.problem import Problem
 from sweep.tables.scales import KEYS
@@ -113,7 +114,7 @@ def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> 
         mentioned: names in the filter.
     """
     for column in table.column_names:
-        if column.lower() not in TEXT_NAMES or column in mentioned:
+        if column.lower().rpartition(".")[2] not in TEXT_NAMES or column in mentioned:
             continue
         values = texts(decoded(table[column]))
         counts = Counter(value for i in rows.tolist() if (value := values[i]))
@@ -124,8 +125,8 @@ def mixed(table: pa.Table, rows: np.ndarray, mentioned: set[str], name: str) -> 
         example = most[0][0] if is_number(table[column].type) else repr(most[0][0])
         message = (
             f"{name}: column {column} has {len(counts)} values: {listed}{', …' if len(counts) > 3 else ''}; losses of "
-            f'different texts or tokenizers are no one law: fit one at a time (--where "{column} == {example}"), '
-            f"or name {column} in --where to fit them together"
+            "different texts or tokenizers are no one law: fit one at a time "
+            f'(--where "{spelled(column)} == {example}"), or name {column} in --where to fit them together'
         )
         yield Problem("mixed", message, None, column, "error")
 

@@ -4,6 +4,7 @@ A column is taken by such a name where nobody named one, the table has none of t
 said in a remark. FLOPs are taken only where they are near 6 N D: a column C that is something else stops nobody.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -21,6 +22,7 @@ USUAL = {
     "loss": ("val_loss", "eval_loss", "valid_loss", "validation_loss"),
     "flops": ("C", "n_flops", "train_flops", "training_flops"),
 }
+UNNAMED = ("budget", "trunk", "run", "status", "state", "weight", "schema")  # read by their names alone
 SEEN = 10_000  # rows that show whether a column is of FLOPs
 
 
@@ -48,6 +50,12 @@ def goes_by(column: str, names: Iterable[str]) -> bool:
     return column.strip() in names or any(bare(column) == name for name in names if len(name) > 1)
 
 
+def is_input(column: str) -> bool:
+    """Whether a column may be read although nobody names it."""
+    return bare(column) in (*USUAL, *UNNAMED) or any(goes_by(column, names) for names in USUAL.values())
+
+
+@functools.lru_cache(1 << 15)
 def bare(column: str) -> str:
     """A name in lower case, with underscores between its words: val_loss of ` Val loss`, eval_loss of eval/loss."""
     return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")

@@ -18,10 +18,12 @@ import pyarrow as pa
 
 from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.tables.expression import spelled
 from sweep.tables.numbers import decoded, parse, texts
 
 EXAMPLES = '"budget=loss" for columns named by numbers, "Step, {run} - eval/loss" for one column a run'
 FIELD = re.compile(r"\{(\w+)\}")
+SMALLEST = 1e5  # a number in a run's name that is a size
 CELLS = "loss"  # what the cells hold where nobody says
 
 
@@ -73,7 +75,7 @@ def lengthen(table: pa.Table, text: str, name: str) -> tuple[pa.Table, int]:
         InputError: a `--wide` that cannot be read, no column that matches, or a new column whose name is taken.
     """
     wide = parse_wide(text)
-    labels = {column: said for column in table.column_names if (said := labels_of(column, wide)) is not None}
+    labels = labels_of(table.column_names, wide)
     for column in wide.kept or ():
         if column not in table.column_names:
             raise InputError(f"{name}: --wide {text!r}: no column {column!r}{hint(column, table.column_names)}")
@@ -96,18 +98,18 @@ def lengthen(table: pa.Table, text: str, name: str) -> tuple[pa.Table, int]:
     return pa.table(columns), rows * count - len(at)
 
 
-def labels_of(column: str, wide: Wide) -> tuple[str, ...] | None:
-    """What the name of a column says, for each field; None where it does not match."""
+def labels_of(columns: Sequence[str], wide: Wide) -> dict[str, tuple[str, ...]]:
+    """What the name of each column that matches says, for each field."""
     if wide.pattern is None:
-        return (column.strip(),) if is_count(column) else None
-    match = wide.pattern.fullmatch(column)
-    return match.groups() if match else None
+        return {column: (column.strip(),) for column in counts(columns)}
+    matches = {column: wide.pattern.fullmatch(column) for column in columns}
+    return {column: match.groups() for column, match in matches.items() if match}
 
 
-def is_count(text: str) -> bool:
-    """Whether a name of a column is a number, such as 1e18, 350M."""
-    value, bad = parse(pa.chunked_array([[text]], pa.string()))
-    return bool(np.isfinite(value[0]) and not bad[0])
+def counts(names: Sequence[str]) -> dict[str, float]:
+    """The values of those names that are numbers, such as 1e18, 350M."""
+    values, _ = parse(pa.chunked_array([pa.array(names, pa.string())]))
+    return {name: float(value) for name, value in zip(names, values, strict=True) if np.isfinite(value)}
 
 
 def cells_of(table: pa.Table, columns: Sequence[str], name: str) -> list[str | None]:
@@ -141,13 +143,34 @@ def listed(names: Sequence[str]) -> str:
 
 def advice(names: Sequence[str]) -> str:
     """The `--wide` that the names of a table's columns suggest, for the message on a missing one; empty without."""
-    numbers = [name for name in names if is_count(name)]
+    numbers = counts(names)
     if len(numbers) >= 3:
-        what = "budget" if parse(pa.chunked_array([numbers], pa.string()))[0].min() > 1e15 else "params"
+        what = "budget" if min(numbers.values()) > 1e15 else "params"
         return f'--wide "{what}={CELLS}"'
     ends = [name.rpartition(" - ")[2] for name in names if " - " in name]
     ends = [end for end in ends if not end.endswith(("__MIN", "__MAX"))]
-    if ends and len(set(ends)) == 1:
-        first = next((name for name in names if " - " not in name), None)
-        return f'--wide "{f"{first}, " if first else ""}{{run}} - {ends[0]}"'
-    return ""
+    if not ends or len(set(ends)) > 1:
+        return ""
+    first = next((name for name in names if " - " not in name), None)
+    kept = f"{first}, " if first else ""
+    if pattern := of_sizes([name.rpartition(" - ")[0] for name in names if name.endswith(f" - {ends[0]}")]):
+        tokens = f' "tokens={spelled(first)}*…"' if first else ""
+        after = ", the … being the tokens of one step" if first else ""
+        return f'--wide "{kept}{pattern} - {ends[0]}" --columns{tokens} run=params{after}'
+    return f'--wide "{kept}{{run}} - {ends[0]}"'
+
+
+def of_sizes(runs: Sequence[str]) -> str:
+    """The pattern of names of runs that differ in a size alone: gpt-{params} of gpt-70M and gpt-160M; or nothing."""
+    before = re.sub(r"[\d.]+$", "", shared(runs))
+    after = re.sub(r"^\w+", "", shared([run[::-1] for run in runs])[::-1])
+    sizes = [run[len(before) : len(run) - len(after)] for run in runs]
+    values = counts(sizes)
+    named = len(values) > 1 and len(values) == len(set(sizes)) and min(values.values()) >= SMALLEST
+    return f"{before}{{params}}{after}" if named else ""
+
+
+def shared(texts: Sequence[str]) -> str:
+    """What all of some texts begin with."""
+    first, last = min(texts), max(texts)
+    return first[: next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]

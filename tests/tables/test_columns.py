@@ -1,10 +1,12 @@
 """Inputs by name or expression, and the hint where one is missing."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sweep.errors import InputError
 from sweep.tables.load import load
+from sweep.tables.missing import pair
 
 BASE = {"N": [1e6, 2e6, 4e6], "C": [6e14, 2.4e15, 9.6e15], "val_loss": [4.0, 3.5, 3.1]}
 
@@ -58,9 +60,54 @@ def test_all_missing_columns_are_named_at_once():
         load({"x": [1.0], "D": [1e9], "val_loss": [3.0]}, {"params": "N", "tokens": "D", "loss": "L"})
 
 
+@pytest.mark.parametrize("odd", ["Total", None, -5.0])
+def test_the_filter_that_is_printed_leaves_out_rows_that_are_no_runs(odd):
+    table = {
+        "my N": pa.array([str(odd) if odd else None, "1e8", "3e8"]),
+        "tokens": [1e8, 2e8, 3e8],
+        "loss": [3, 2.9, 2.8],
+    }
+    with pytest.raises(
+        InputError, match=r"row 1, column my N: .*; --where \"'my N' > 0\" leaves such rows out$"
+    ) as caught:
+        load(pa.table(table), {"params": "my N"})
+    where = str(caught.value).split('where "')[1].split('"')[0]
+    assert load(pa.table(table), {"params": "my N"}, where).params.tolist() == [1e8, 3e8]
+    with pytest.raises(InputError, match=r"row 1, column my N: '7,5' is not a number; with a decimal point it is 7.5$"):
+        load(pa.table({**table, "my N": ["7,5", "1e8", "3e8"]}), {"params": "my N"})  # a slip is no empty row
+
+
+@pytest.mark.parametrize(
+    ("n", "d"),
+    [
+        ("params_M", "tokens_B"), ("Params (M)", "Training tokens (B)"), ("log10_params", "log10_tokens"),
+        ("logN", "logD"), ("MParams", "BTokens"), ("model_size_m", "train_tokens_b"), ("#params [10^6]", "Tokens in B"),
+        ("total_params", "tokens_seen"),
+    ],
+)  # fmt: skip
+def test_names_with_units_are_printed_as_they_are_typed(n, d):
+    with pytest.raises(InputError, match="no columns 'params', 'tokens'") as caught:
+        load({n: [20.0, 70.0, 300.0], "x": [1, 2, 3], d: [1.0, 4.0, 9.0], "loss": [4.0, 3.5, 3.1]})
+    assert str(caught.value).endswith(f"(name them: --columns {pair('params', n)} {pair('tokens', d)})")
+
+
+def test_tokens_of_steps():
+    with pytest.raises(InputError, match=r'--columns params=… "tokens=global_step\*…"'):
+        load({"global_step": [1, 2], "loss": [4.0, 3.5]})
+    with pytest.raises(InputError, match=r'with the tokens of one step: --columns "tokens=step\*…"'):
+        load({"step": [1, 2], "params": [1e8, 1e8], "loss": [4.0, 3.5]})
+
+
+def test_the_curve_of_one_run():
+    with pytest.raises(InputError, match="one run's curve as TensorBoard exports it: make a table with a row for each"):
+        load({"Wall time": [1.7e9], "Step": [100], "Value": [3.2]})
+
+
 def test_many_errors_are_counted():
     table = {"params": ["a", "b", "3e6"], "tokens": [1e8, None, 3e8], "loss": [3.0, 2.9, 2.8]}
-    with pytest.raises(InputError, match=r"row 1, column params: 'a' is not a number \(and 2 more: sweep check lists"):
+    with pytest.raises(
+        InputError, match=r"row 1, column params: 'a' is not a number; --where .* \(and 2 more: sweep check lists"
+    ):
         load(table)
 
 

@@ -82,7 +82,7 @@ def table(column, value):
         ("loss", "3,141", "'3,141' is not a number; with a decimal point it is 3.141"),
         ("params", "1,200", "'1,200' is not a number; write 1200, or 1.200 if the comma is decimal"),
         ("loss", "3.1 ± 0.1", "'3.1 ± 0.1' is not a number; write the number alone"),
-        ("params", "(M)", r"'\(M\)' is not a number$"),
+        ("params", "(M)", r"'\(M\)' is not a number; --where \"params > 0\" leaves"),
         ("params", "5e-324", "4.94066e-324; no run has that, it must lie in 1e-09 to 1e[+]30: check its unit"),
         ("tokens", "1e300", "1e[+]300; no run has that"),
         ("loss", "1e300", "1e[+]300; no run has that"),

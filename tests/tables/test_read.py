@@ -97,10 +97,31 @@ def test_no_file_and_a_directory_without_a_table(tmp_path):
 def test_nested_columns_are_named(tmp_path):
     table = pa.table({"params": [{"total": 1e6}] * 3, "tokens": [1e8] * 3, "loss": [3.0] * 3, "extra": [[1, 2]] * 3})
     pq.write_table(table, tmp_path / "t.parquet")
-    with pytest.raises(InputError, match=r"row 1, column params: {'total': 1000000.0} is not a number; it is a nested"):
+    with pytest.raises(
+        InputError, match=r"no column 'params'; did you mean 'params.total'. .*--columns params=params.total\)"
+    ):
         load(tmp_path / "t.parquet")
+    assert load(tmp_path / "t.parquet", {"params": "params.total"}).params.tolist() == [1e6] * 3
+    with pytest.raises(InputError, match=r"row 1, column extra: \[1, 2\] is not a number; it is a nested"):
+        load(tmp_path / "t.parquet", {"params": "extra"})
     flat = table.set_column(0, "params", pa.array([1e6, 2e6, 3e6]))
     assert len(load(flat)) == 3  # a nested column that nothing reads does not matter
+
+
+def test_columns_of_one_name_stop_only_who_reads_them(tmp_path):
+    lines = ROWS.splitlines()
+    text = "\n".join([lines[0] + ",note,x,note", *(line + ",a,1,2.5" for line in lines[1:])])
+    file = put(tmp_path, text)
+    assert read(file).column_names == ["params", "tokens", "loss", "note (column 4)", "x", "note (column 6)"]
+    assert load(file).loss.tolist() == [4.0, 3.5, 3.1]
+    with pytest.raises(
+        InputError, match=r"2 columns are named 'note'; say which: --columns \"loss=note \(column 4\)\" or"
+    ):
+        load(file, {"loss": "note"})
+    assert load(file, {"loss": "note (column 6)"}).loss.tolist() == [2.5] * 3
+    for name in ("loss", "val_loss", "status", " Tokens"):
+        with pytest.raises(InputError, match=f"two columns are named '{name}'; rename one"):
+            read(put(tmp_path, text.replace("note", name)))
 
 
 def test_memory():
@@ -109,8 +130,8 @@ def test_memory():
         in_memory(frame)
     with pytest.raises(InputError, match=r"column a"):
         in_memory(pd.DataFrame({"a": [1, "x"]}))
-    with pytest.raises(InputError, match="two columns are named 'a'"):
-        in_memory(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]))
+    with pytest.raises(InputError, match="two columns are named 'N'"):
+        in_memory(pa.table([pa.array([1]), pa.array([2])], names=["N", "N"]))
     with pytest.raises(InputError, match="no rows"):
         in_memory({"params": []})
     with pytest.raises(InputError, match="one-dimensional"):

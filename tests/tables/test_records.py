@@ -67,14 +67,44 @@ def test_kinds_of_values(tmp_path):
     assert table["j"].to_pylist() == [2**53 + 1, 1]  # exact, as a name of a run must be
 
 
-def test_missing_and_nested_fields_are_named_by_row_where_they_are_asked_for(tmp_path):
+def test_missing_fields_and_lists_are_named_by_row_where_they_are_asked_for(tmp_path):
     records = [dict(r, config={"lr": 1e-3}) for r in RECORDS]
     assert len(load(put(tmp_path, json.dumps(records)))) == 3
     with pytest.raises(InputError, match=r"row 2, column loss: missing"):
         load(put(tmp_path, json.dumps([RECORDS[0], {"params": 2e6, "tokens": 4e7}, RECORDS[2]])))
-    nested = [dict(r, loss={"eval": r["loss"]}) for r in RECORDS]
-    with pytest.raises(InputError, match=r"row 1, column loss: '\{\"eval\": 4.0\}' is not a number; it is a nested"):
-        load(put(tmp_path, json.dumps(nested)))
+    listed = [dict(r, loss=[r["loss"]]) for r in RECORDS]
+    with pytest.raises(InputError, match=r"row 1, column loss: '\[4.0\]' is not a number; it is a nested"):
+        load(put(tmp_path, json.dumps(listed)))
+
+
+def test_fields_of_records_in_records_are_columns(tmp_path):
+    """As trainers log them; pandas.json_normalize makes the same of it."""
+    records = [
+        {"config": {"model": {"n": n}, "a.b": 1}, "tokens": d, "eval": {"loss": loss}, "x": {}}
+        for n, d, loss in zip(*COLUMNS.values(), strict=True)
+    ]
+    file = put(tmp_path, "\n".join(map(json.dumps, records)), "t.jsonl")
+    expected = pd.json_normalize(records)
+    table = read(file)
+    assert set(table.column_names) == {*expected.columns, "x"}
+    for column in expected.columns:
+        assert table[column].to_pylist() == expected[column].tolist()
+    runs = load(file, {"params": "config.model.n", "loss": "'eval.loss'*1"}, where="'config.model.n' > 1e6")
+    assert runs.loss.tolist() == COLUMNS["loss"][1:]
+    with pytest.raises(InputError, match=r"columns: config.model.n, config.a.b, tokens, eval.loss, x"):
+        load(file, {"loss": "eval.loss"})
+    taken = read(put(tmp_path, '[{"a": {"b": 1}, "a.b": 2}]'))  # two of one name: neither is lost
+    assert taken.to_pylist() == [{"a": '{"b": 1}', "a.b": 2}]
+
+
+def test_records_under_names_and_their_cure(tmp_path):
+    file = put(tmp_path, json.dumps({f"run {i}": r for i, r in enumerate(RECORDS)}))
+    with pytest.raises(InputError, match="the records are named; take them out of their names: jq") as caught:
+        load(file)
+    if os.system("jq --version > /dev/null 2>&1"):
+        pytest.skip("jq is not installed")
+    assert os.system(f"cd {tmp_path} && {str(caught.value).rsplit('names: ', 1)[1]}") == 0
+    assert load(tmp_path / "records.json").loss.tolist() == COLUMNS["loss"]
 
 
 def test_numbers_as_loggers_write_them(tmp_path):
@@ -91,7 +121,8 @@ def test_numbers_as_loggers_write_them(tmp_path):
         ("t.json", "[1, 2]", "value 1 is 1, not a record; wanted is a list of records"),
         ("t.json", '"text"', "value 1 is \"text\", not a record"),
         ("t.json", '{"a": [1, 2], "b": [1]}', r"columns of unequal length \(a 2, b 1\)"),
-        ("t.json", '{"run1": {"params": 1}, "run2": {"params": 2}}', "JSON, but not of a table; wanted is"),
+        ("t.json", '{"a": {"0": 1}, "b": {"0": 1, "1": 2}}', "the records are named"),
+        ("t.json", '{"a": [{"b": 1}], "c": [{"d": 1}]}', "JSON, but not of a table; wanted is"),
         ("t.json", '[{"a": 1, "a": 2}]', "line 1: the name 'a' stands twice in one record"),
         ("t.json", '[{"a": 1,}]', "line 1: not JSON: "),
         ("t.json", json.dumps(RECORDS)[:70], r"line 1: not JSON: .* \(the file is cut short\)"),

@@ -112,6 +112,24 @@ def test_a_wide_table_is_told_how_to_pass_it(tmp_path):
         lengthen(table, "D=loss", "t")
 
 
+@pytest.mark.parametrize(
+    ("runs", "pattern"),
+    [
+        (["gpt-70M", "gpt-160M", "gpt-1.4B"], "gpt-{params}"),
+        (["gpt-100M", "gpt-160M"], "gpt-{params}"),
+        (["70M-lr3e-4", "160M-lr3e-4"], "{params}-lr3e-4"),
+        (["gpt-70M-s1", "gpt-70M-s2"], "{run}"),  # seeds
+        (["run-1", "run-2"], "{run}"),
+        (["base", "large"], "{run}"),
+        (["gpt-70M"], "{run}"),
+    ],
+)
+def test_runs_that_are_named_by_their_sizes(runs, pattern):
+    told = advice(["Step", *(f"{run} - eval/loss{end}" for run in runs for end in ("", "__MIN", "__MAX"))])
+    assert told.startswith(f'--wide "Step, {pattern} - eval/loss"')
+    assert ('--columns "tokens=Step*…" run=params' in told) == ("{params}" in pattern)
+
+
 def test_a_sweeps_own_table_is_long(tmp_path):
     os.mkdir(tmp_path / "run")
     with pytest.raises(InputError, match="--wide is of files"):
