@@ -156,7 +156,7 @@ def suspicions(
     if not names.own:
         stated = {*names.stated, *(NEEDED if source.by_name else ()), *(("run",) if points or how == "target" else ())}
         problems += slips.suspicions(names.column, rows, base, stated, run, names.known, source.name)
-        if how == "guessed" and (question := doubt(base["loss"], names.column["loss"], source.name)):
+        if how == "guessed" and (question := doubt(base["loss"], names.column["loss"], source.name, names.known)):
             problems.append(question)
     inputs = {**base, **values.further}
     problems += settings.several(request.law, inputs, table, names.column, rows, request.where, source.name)

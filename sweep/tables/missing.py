@@ -40,7 +40,22 @@ ALIASES = {
 }
 STEPS = ("step", "steps", "global_step", "iteration", "iterations")
 CURVE = {"Wall time", "Step", "Value"}  # of TensorBoard's CSV of one run
-UNITS = {*WORDS, "in", "of", "log", "ln", "lg", "1", "e", "3", "6", "9", "10", "12"}
+UNITS = {
+    *WORDS,
+    *(f"{word}s" for word in WORDS if len(word) > 3),
+    "in",
+    "of",
+    "log",
+    "ln",
+    "lg",
+    "1",
+    "e",
+    "3",
+    "6",
+    "9",
+    "10",
+    "12",
+}
 
 
 def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name: str) -> InputError:
@@ -115,7 +130,8 @@ def pair(key: str, column: str) -> str:
 
 def alias(key: str, known: Iterable[str]) -> str | None:
     """The column that an input goes by elsewhere, with a unit in its name or without, if the table has it."""
-    return next((column for column in known if stem(column) in (key, *ALIASES.get(key, ()))), None)
+    usual = {key, *ALIASES.get(key, ())}
+    return next((c for c in known if {stem(c), stem(c.rpartition(".")[2]), stem(c.rpartition("/")[2])} & usual), None)
 
 
 @functools.lru_cache(1 << 15)

@@ -45,7 +45,7 @@ def suspicions(
     if "flops" in values:
         ratio = values["flops"] / (6.0 * params * tokens)
         yield from slips_of_flops(ratio, rows + 1, name)
-        if question := doubt_flops(ratio, names["flops"], name):
+        if question := doubt_flops(ratio, names["flops"], name, columns):
             yield question
     if not {"trunk", "run"} & stated:
         yield from curves(params, tokens, loss, run, name)

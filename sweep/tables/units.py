@@ -10,13 +10,13 @@ The rules, in order (m is the median loss):
    passed by the name `loss`.
 3. A column whose name has one of the words `bpb`, `bits`, `ppl`, `perplexity` asks.
 4. m above 12.5 (ln of a vocabulary of 268,000, the loss of a guess) looks like perplexity, m below 1.3 like bits per
-   byte: asks.
+   byte, or like a logarithm where the name begins with log or ln: asks.
 5. Anything else passes as nats/token, and the output says that nobody stated it.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.tables.expression import spelled
 from sweep.tables.problem import Problem
 
 UNITS = ("nats", "bits", "bpb")
@@ -35,7 +36,12 @@ ASK = {
     "bits": "pass --units bits (bits/token), --units bpb (bits per byte) or --units nats",
     "ppl": 'pass --columns "loss=log({column})", or --units nats if it is nats/token after all',
 }
-LOOKS = {"bpb": "bits per byte", "bits": "bits", "ppl": "perplexity"}
+ASK["log"] = (
+    'pass --columns "loss=2.718281828459045**{column}" (or 10**{column}), or --units nats, or bpb, if it is the loss '
+    "itself"
+)
+LOOKS = {"bpb": "bits per byte", "bits": "bits", "ppl": "perplexity", "log": "a logarithm of the loss"}
+LOGARITHMS = ("log", "ln")  # first words of names; "log loss" is a usual name of the loss, too
 SCALES = {  # FLOPs in one of the unit
     "PF-days": 8.64e19,
     "EF-days": 8.64e22,
@@ -143,31 +149,45 @@ def converted(
     return nats * each, False
 
 
-def doubt(loss: np.ndarray, column: str, name: str) -> Problem | None:
-    """The question to ask about losses [n] whose unit nobody stated; None where they look like nats/token."""
+def doubt(loss: np.ndarray, column: str, name: str, known: Collection[str] = ()) -> Problem | None:
+    """The question to ask about losses [n] whose unit nobody stated; None where they look like nats/token.
+
+    Args:
+        column: or an expression, where it is not in `known`, the columns of the table.
+    """
     words = re.split(r"[^a-z]+", column.lower())
-    plain_name = re.fullmatch(r"[\w .-]+", column)  # an expression has already said what it does
+    plain_name = column in known or re.fullmatch(r"[\w .-]+", column)  # an expression has said what it does
     seen = next((WORDS[word] for word in words if word in WORDS), None) if plain_name else None
     if "byte" in words and "bits" in words:
         seen = "bpb"
     middle = float(np.median(loss))
     basis = f"its name, and values of {loss.min():.4g} to {loss.max():.4g}"
     if seen is None or "nats" in words:
-        seen = "ppl" if middle > LARGEST else "bpb" if middle < SMALLEST else None
+        small = "log" if words[0] in LOGARITHMS and plain_name else "bpb"
+        seen = "ppl" if middle > LARGEST else small if middle < SMALLEST else None
         basis = f"median {middle:.4g}, from {loss.min():.4g} to {loss.max():.4g}"
     if seen is None:
         return None
-    message = f"{name}: column {column} looks like {LOOKS[seen]} ({basis}); {ASK[seen].format(column=column)}"
+    message = (
+        f"{name}: column {column} looks like {LOOKS[seen]} ({basis}); {ASK[seen].format(column=typed(column, known))}"
+    )
     return Problem("units", message, None, column, "error")
 
 
-def doubt_flops(ratio: np.ndarray, column: str, name: str) -> Problem | None:
+def typed(column: str, known: Collection[str]) -> str:
+    """A column, or an expression, as it stands in an expression."""
+    if column in known:
+        return spelled(column)
+    return column if column.isidentifier() else f"({column})"
+
+
+def doubt_flops(ratio: np.ndarray, column: str, name: str, known: Collection[str] = ()) -> Problem | None:
     """What is wrong with FLOPs whose ratio to 6 N D is [n]: another unit, or simply far off; None within 100x."""
     middle = float(np.median(ratio))
     if 1e-2 < middle < 1e2:
         return None
     unit = next((unit for unit, size in SCALES.items() if 1 / 3 < middle * size < 3), None)
-    cure = f'it looks like {unit}: pass --columns "flops={column}*{SCALES[unit]:g}"' if unit else (
+    cure = f'it looks like {unit}: pass --columns "flops={typed(column, known)}*{SCALES[unit]:g}"' if unit else (
         "check the units of params, tokens and flops, for instance --columns \"params=N*1e6\""
     )  # fmt: skip
     message = f"{name}: column {column} is {middle:.3g} x 6 x params x tokens (median); {cure}"

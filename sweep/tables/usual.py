@@ -93,5 +93,5 @@ def no_flops(table: pa.Table, names: Mapping[str, str], name: str) -> str:
     with np.errstate(all="ignore"):
         ratio = flops[:SEEN] / (6 * sizes["params"] * sizes["tokens"])
     ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
-    question = doubt_flops(ratio, column, name) if len(ratio) else None
+    question = doubt_flops(ratio, column, name, table.column_names) if len(ratio) else None
     return question.message if question else ""

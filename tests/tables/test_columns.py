@@ -82,7 +82,8 @@ def test_the_filter_that_is_printed_leaves_out_rows_that_are_no_runs(odd):
     [
         ("params_M", "tokens_B"), ("Params (M)", "Training tokens (B)"), ("log10_params", "log10_tokens"),
         ("logN", "logD"), ("MParams", "BTokens"), ("model_size_m", "train_tokens_b"), ("#params [10^6]", "Tokens in B"),
-        ("total_params", "tokens_seen"),
+        ("total_params", "tokens_seen"), ("Parameters (millions)", "Tokens (billions)"),
+        ("config.n_params", "log/tokens_seen"),
     ],
 )  # fmt: skip
 def test_names_with_units_are_printed_as_they_are_typed(n, d):

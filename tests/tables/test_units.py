@@ -1,6 +1,7 @@
 """Units are stated, or passed with a statement, or asked for; a guess converts nothing."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -85,9 +86,10 @@ def test_nats_pass_with_a_statement():
         ("bpb", LOSS, r"column bpb looks like bits per byte \(its name.*pass --units bpb \(and --bytes-per-token X"),
         ("bits_per_byte", LOSS, "bits per byte"),
         ("loss_bits", LOSS, r"column loss_bits looks like bits \(its name.*pass --units bits"),
-        ("val ppl", LOSS, r"looks like perplexity .*--columns \"loss=log\(val ppl\)\""),
+        ("val ppl", LOSS, r"looks like perplexity .*--columns \"loss=log\('val ppl'\)\""),
         ("perplexity", LOSS, "perplexity"),
         ("loss", np.exp(LOSS), r"column loss looks like perplexity \(median"),
+        ("log_loss", np.log(LOSS), r"looks like a logarithm of the loss .*\"loss=2.718281828459045\*\*log_loss\""),
         ("loss", LOSS / 4, r"column loss looks like bits per byte \(median .*--units nats"),
     ],
 )
@@ -95,6 +97,21 @@ def test_what_does_not_look_like_nats_is_asked_for(column, loss, message):
     with pytest.raises(InputError, match=message):
         load(table(loss, column), {"loss": column})
     assert load(table(loss, column), {"loss": column}, units="nats").units.how == "stated"
+
+
+@pytest.mark.parametrize("name", ["val-ppl", "ppl (val)", "val ppl", "lambda", "log(loss)", "ln loss", "log_loss"])
+def test_the_printed_expression_gives_the_loss(name):
+    held = np.exp(LOSS) if "ppl" in name or name == "lambda" else np.log(LOSS)
+    with pytest.raises(InputError, match=r"looks like (perplexity|a logarithm)") as caught:
+        load(table(held, name), {"loss": name})
+    cure = str(caught.value).split('"loss=')[1].split('"')[0]
+    np.testing.assert_allclose(load(table(held, name), {"loss": cure}).loss, LOSS)
+    days = 6 * PARAMS * TOKENS / 8.64e19
+    more: dict[str, Any] = {f"x {name}": days}
+    with pytest.raises(InputError, match="it looks like PF-days") as caught:
+        load(table(LOSS, **more), {"flops": f"x {name}"})
+    cure = str(caught.value).split('"flops=')[1].split('"')[0]
+    np.testing.assert_allclose(load(table(LOSS, **more), {"flops": cure}).flops, 8.64e19 * days)
 
 
 def test_names_that_speak_of_nats_or_of_nothing():
