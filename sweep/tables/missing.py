@@ -9,7 +9,7 @@ import pyarrow as pa
 from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.tables.expression import spelled
-from sweep.tables.scales import WORDS
+from sweep.tables.scales import KEYS, SCALES, WORDS, named
 from sweep.tables.wide import advice, listed
 
 ALIASES = {
@@ -124,7 +124,10 @@ def from_steps(key: str, known: Sequence[str]) -> str:
 
 
 def pair(key: str, column: str) -> str:
-    """An argument of --columns as a shell takes it."""
+    """An argument of --columns as a shell takes it; params and tokens in the unit that the column's name speaks of."""
+    units = named(column) if key in KEYS else ()
+    if len(units) == 1:
+        return f'"{key}={SCALES[units[0]].cure.format(spelled(column))}"'
     return f"{key}={column}" if re.fullmatch(r"[\w./:@%+-]+", column) else f'"{key}={column}"'
 
 

@@ -1,12 +1,14 @@
 """Tables that people really have, as they are typed, with their right values (tests/field)."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sweep import cli
+from sweep.errors import InputError
 from sweep.tables.load import load
 
 FIELD = Path(__file__).parents[1] / "field"
@@ -70,3 +72,8 @@ def test_one_line_for_one_kind_of_slip(tmp_path, capsys, size):
     assert "row 1, column loss: 'many' is not a number" in line
     assert "more of the same: rows 2, 3, 4, 5, 6, " in line or "more of the same: rows 2, 3, 4, 5, 6, …)" in line
     assert ("22 more rows with the same problem" in line) == (size == 42)
+
+
+def test_names_with_units_are_offered_as_counts():
+    with pytest.raises(InputError, match=re.escape('--columns "params=params_M*1e6" "tokens=tokens_B*1e9"')):
+        load(FIELD / "millions_billions.csv")
