@@ -8,6 +8,7 @@ from sweep.errors import Refusal
 from sweep.train.data.inputs import File
 
 MOST = 0.01  # of the input that may be left out without a word
+NOT_UTF8 = "not text in UTF-8"
 SHOWN = 8  # files that a message names
 
 
@@ -62,6 +63,12 @@ class Account:
         """Of the input's bytes that is left out."""
         return sum(file.lost for file in self.files) / max(self.total, 1)
 
+    @property
+    def cure(self) -> str:
+        """What to do about text that is not in UTF-8, if there is some."""
+        odd = any(NOT_UTF8 in file.reason for file in self.files)
+        return "; iconv -f WINDOWS-1252 -t UTF-8 converts text that Windows wrote" * odd
+
     def judge(self) -> None:
         """Raise Refusal (`left_out`) where more than MOST of the input is left out, or an unknown amount."""
         unknown = [file for file in self.files if file.bytes is None]
@@ -72,7 +79,7 @@ class Account:
         raise Refusal(
             "left_out",
             f"{what}: {listed(self.files)}; mend these files or move them away, or leave them out with "
-            "--allow-skips (in a sweep: --data.allow-skips)",
+            f"--allow-skips (in a sweep: --data.allow-skips){self.cure}",
         )
 
 

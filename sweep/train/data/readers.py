@@ -188,7 +188,11 @@ def of_csv(file: File, field: str) -> Texts:
         try:
             names = next(rows, [])
             if names.count(field) != 1:
-                absent = f"no column {field!r}; {choice(names)}"
+                other = next((sign for sign in ";\t|" if sign in names[0]), "") if len(names) == 1 else ""
+                cut = (
+                    f"the columns are separated by {other!r}, not by {separator!r}; write it as CSV, or .tsv with tabs"
+                )
+                absent = cut if other else f"no column {field!r}; {choice(names)}"
                 raise Unusable(absent if field not in names else f"two columns {field!r}")
             place, filled = names.index(field), (row for row in rows if row)
             for number, row in enumerate(filled, 1):

@@ -85,7 +85,8 @@ def select(
     where = ", ".join(paths)
     if not sizes:
         reasons = [f"{n} {reason}" for reason, n in sorted(account.texts.items())]
-        reasons += [listed(account.files)] if account.files else []
+        if account.files:
+            raise InputError(f"{where}: no text: {listed(account.files)}{account.cure}")
         raise InputError(
             f"{where}: no text ({', '.join(reasons) or 'no files'}); give UTF-8 text, or .jsonl, .csv or .parquet with "
             "the name of the text in --text-field"

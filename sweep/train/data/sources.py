@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from sweep.errors import InputError
 from sweep.train.data import packed
-from sweep.train.data.account import Account, plain
+from sweep.train.data.account import NOT_UTF8, Account, plain
+from sweep.train.data.foreign import foreign
 from sweep.train.data.inputs import File, cards, files_of
 from sweep.train.data.readers import READERS, Texts, Unusable
 
 TEXT_FIELD = "text"
 POINTER, POINTER_SIZE = b"version https://git-lfs.github.com/spec/", 1024
-WHY = {"undecodable": "not text in UTF-8", "null": "null"}
+WHY = {"undecodable": NOT_UTF8, "null": "null"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def texts(file: File, field: str) -> Texts:
             raise Unusable("a Git LFS pointer, not the file; fetch it with git lfs pull", absent=True)
         if file.packing and (wrong := packed.wrong(file.path, file.packing)):
             raise Unusable(wrong, absent=not file.size)
+        if file.kind not in ("source", "parquet") and (what := foreign(file)):
+            raise Unusable(what)
         yield from READERS[file.kind](file, field)
     except UnicodeDecodeError as error:
         raise Unusable("not UTF-8") from error

@@ -1,5 +1,6 @@
 """Documents from every kind of input, with what is left out named."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,13 @@ def test_files_of_records_that_cannot_be_read_stop_with_their_name(
         ("ragged.csv", b"text,b\n1,2,3\n", "3 cells where the header has 2"),
         ("big.txt", LFS, "a Git LFS pointer"),
         ("big.csv", LFS, "a Git LFS pointer"),
-        ("old.zip", b"PK\3\4\0\0", "not text in UTF-8"),
+        ("picture.png", b"\x89PNG\0\0", "not text in UTF-8"),
+        ("old.zip", b"PK\3\4\0\0", "a ZIP archive; unpack it first"),
+        ("old.tar", bytes(257) + b"ustar" + bytes(250), "a tar archive; unpack it first"),
+        ("notes.txt", "text".encode("utf-16"), "text in UTF-16; convert it: iconv -f UTF-16 -t UTF-8"),
+        ("notes.txt", gzip.compress(b"text"), "packed with gzip; give its name the ending .gz"),
+        ("notes.txt.gz", gzip.compress(gzip.compress(b"text")), "packed twice; unpack it once"),
+        ("german.csv", b"id;text\n1;x\n", "the columns are separated by ';', not by ','"),
     ],
 )
 def test_files_that_are_no_documents_are_left_out_by_name(tmp_path: Path, name: str, content: bytes, says: str):
