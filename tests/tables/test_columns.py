@@ -149,7 +149,7 @@ def test_what_names_are_not_sure_enough_to_be_taken(columns, message):
 
 
 def test_a_name_with_a_unit_is_offered():
-    with pytest.raises(InputError, match=r'--columns params=params_M "tokens=D \(B\)"'):
+    with pytest.raises(InputError, match=r"params=params_M\*1e6\" \"tokens='D \(B\)'\*1e9"):
         load({"params_M": [1.0, 2.0], "D (B)": [1.0, 2.0], "loss": [4.0, 3.5]})
 
 
