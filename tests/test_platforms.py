@@ -1,4 +1,4 @@
-"""Where a command would train and fit, who holds a device, how much memory there is: with false /dev, /proc and limits."""
+"""Where a command would train and fit, who holds a device, and how much memory there is: with false /dev and /proc."""
 
 import importlib.util
 import os
