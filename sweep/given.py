@@ -87,14 +87,14 @@ def counts(name: str, value: Any) -> tuple[Any, ...]:
 def columns_of(name: str, value: Any) -> dict[str, str]:
     """Input -> column or expression."""
     if not isinstance(value, Mapping):
-        raise InputError(f'{name} {shown(value)}: it must be a mapping such as {{"params": "N"}}')
+        raise InputError(f'{name}: it must be a mapping such as {{"params": "N"}}, not {shown(value)}')
     return {word(name, key): word(name, item) for key, item in value.items()}
 
 
 def numbers(name: str, value: Any) -> dict[str, float]:
     """Name -> number."""
     if not isinstance(value, Mapping):
-        raise InputError(f'{name} {shown(value)}: it must be a mapping such as {{"experts": 8}}')
+        raise InputError(f'{name}: it must be a mapping such as {{"E": 1.6}}, not {shown(value)}')
     return {word(name, key): real(f"{name} {key}", item) for key, item in value.items()}
 
 

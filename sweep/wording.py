@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Callable
 
-PAIR = r'"[^"=]+=[^"]*"|[\w.]+=(?:…|[^\s;,)\]"]+)'
+READ = re.compile(r"--(?:wide (\"[^\"]*\")|drop-unfinished)(?![\w:])")  # options that belong to the table
+PAIR = r'"[^"=]+=[^"]*"|[\w.]+=(?:…|[^\s;,)\]"]*[^\s;,)\]":])'
 MAPPING = re.compile(rf"--(columns|input)((?: (?:{PAIR}))+)")
 GIVEN = re.compile(r"--(given|fix) ([\w.]+=[^\s;:)]*[^\s;:),])")
 LABEL = re.compile(r"^((?:[\w ]+: )?)--([a-z][\w-]*) ((?!and |or |goes |is |of )[^:=\s][^:]*?): ")
@@ -27,6 +28,9 @@ def as_arguments(text: str) -> str:
 
 def translated(text: str) -> str:
     """A stretch without commands."""
+    text = READ.sub(
+        lambda m: f"sweep.tables.read.TableFile(…, {f'wide={m[1]}' if m[1] else 'drop_unfinished=True'})", text
+    )
     text = WORDY.sub(lambda m: f'despite=["{m[1]}"]', text)
     text = MAPPING.sub(mapping, text)
     text = re.sub(r"--input (?=[a-z_]\w* )", "--", text)

@@ -38,7 +38,7 @@ def test_readers():
     assert word("--law", "additive") == "additive"
     for reader, value in ((words, {"a": 1}), (words, 3), (words, [3]), (columns_of, "N"), (columns_of, {"params": 3}),
                           (numbers, [8]), (word, 3), (integer, 1.5), (real, "high"), (real, [0.9])):  # fmt: skip
-        with pytest.raises(InputError, match=r"^--x .*must be"):
+        with pytest.raises(InputError, match=r"^--x.*must be"):
             reader("--x", value)
 
 
@@ -51,7 +51,7 @@ def test_readers():
         (lambda: fit(TABLE, level=[0.9]), r"--level \[0.9\]: it must be a number, not list"),
         (lambda: fit(TABLE, target_compute="8 joules"), "--target-compute 8 joules: FLOPs such as 1e21"),
         (lambda: fit(TABLE, law=3), "--law 3: it must be text, not int"),
-        (lambda: fit(TABLE, columns=["N"]), r"--columns \['N'\]: it must be a mapping such as \{\"params\": \"N\"\}"),
+        (lambda: fit(TABLE, columns=["N"]), r"--columns: it must be a mapping such as .*, not \['N'\]"),
         (lambda: fit(TABLE, columns={"params": 3}), "--columns 3: it must be text, not int"),
         (lambda: fit(TABLE, where=True), "--where True: it must be text, not bool"),
         (lambda: fit(TABLE, despite=3), "--despite 3: it must be a list of texts, not int"),
@@ -63,7 +63,7 @@ def test_readers():
         (lambda: plan("besiroglu", compute="1e22", tolerance="much"), "--tolerance much: it must be a number"),
         (lambda: plan("besiroglu", compute="1e22", devices=1.5), "--devices 1.5: it must be a whole number"),
         (lambda: plan("besiroglu", compute="1e22", train=3), "--train 3: it must be text"),
-        (lambda: plan("besiroglu", compute="1e22", given=[1]), r"--given \[1\]: it must be a mapping"),
+        (lambda: plan("besiroglu", compute="1e22", given=[1]), r"--given: it must be a mapping such as .* not \[1\]"),
     ],
 )  # fmt: skip
 def test_a_wrong_argument_is_one_line(call, line):

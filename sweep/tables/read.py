@@ -24,15 +24,15 @@ HEAD = 1 << 16  # bytes that are looked at to tell a format
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file and how it is read, wherever a table is asked for.
+    """A table and how it is read, wherever one is asked for.
 
     Attributes:
-        path: of the file, or the directory of a sweep.
+        path: of the file, or the directory of a sweep; or a table in memory, or arrays by name.
         wide: how columns become rows, see sweep.tables.wide.
         drop_unfinished: leave out the rows whose loss is missing, infinite or a word, and count them.
     """
 
-    path: str | Path
+    path: Any
     wide: str | None = None
     drop_unfinished: bool = False
 
@@ -70,12 +70,18 @@ def read_file(source: TableFile) -> Contents:
         raise InputError(f"{file}: not a readable table: {str(error).splitlines()[0]}") from error
     table = distinct(without_unnamed(table, names), str(file))
     excluded = [("commented out", commented)] * bool(commented)
-    if source.wide is not None:
-        table, empty = lengthen(table, source.wide, str(file))
-        excluded += [("empty cells", empty)] * bool(empty)
+    table, empty = long_form(table, source, str(file))
     if table.num_rows == 0:
         raise InputError(f"{file}: a header and no rows; nothing to fit")
-    return Contents(table, excluded)
+    return Contents(table, [*excluded, *empty])
+
+
+def long_form(table: pa.Table, source: TableFile, name: str) -> Contents:
+    """The table as `wide` says, and how many of its cells are empty. Raises InputError as `lengthen`."""
+    if source.wide is None:
+        return Contents(table, [])
+    table, empty = lengthen(table, source.wide, name)
+    return Contents(table, [("empty cells", empty)] * bool(empty))
 
 
 def parsed(file: Path) -> tuple[pa.Table, int]:

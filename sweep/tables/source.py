@@ -11,7 +11,7 @@ from sweep.errors import InputError
 from sweep.tables import io
 from sweep.tables.curves import Curves
 from sweep.tables.numbers import plain
-from sweep.tables.read import TableFile, in_memory, read_file
+from sweep.tables.read import TableFile, in_memory, long_form, read_file
 
 
 class Source(NamedTuple):
@@ -44,7 +44,13 @@ def open_source(source: Any) -> Source:
         source = TableFile(source)
     if not isinstance(source, TableFile):
         return Source(*in_memory(source), by_name=isinstance(source, Mapping))
-    path, drop = Path(source.path), source.drop_unfinished
+    drop = source.drop_unfinished
+    if not isinstance(source.path, str | Path):
+        table, name = in_memory(source.path)
+        table, empty = long_form(table, source, name)
+        named = isinstance(source.path, Mapping) and source.wide is None
+        return Source(table, name, by_name=named, excluded=tuple(empty), drop_unfinished=drop)
+    path = Path(source.path)
     if not path.is_dir():
         name = f"{path} (long form)" if source.wide else str(path)
         table, excluded = read_file(source)

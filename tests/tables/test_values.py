@@ -1,6 +1,8 @@
 """Rows without a finished run: named, or left out and counted when that is asked for."""
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from sweep.errors import InputError
@@ -35,6 +37,18 @@ def test_of_a_column_of_numbers_and_of_an_expression(tmp_path):
         runs = load(TableFile(file, drop_unfinished=True), {"loss": column}, units="nats")
         assert runs.excluded == [("empty", 1), ("infinite", 1)]
         assert len(runs) == 2
+
+
+def test_tables_in_memory_take_the_same_options():
+    """As the messages say it in Python."""
+    arrays = {"params": [1e8, 2e8, 3e8], "tokens": [1e9, 2e9, 3e9], "loss": [3.0, np.nan, 2.8]}
+    for table in (arrays, pd.DataFrame(arrays), pa.table(arrays)):
+        runs = load(TableFile(table, drop_unfinished=True))
+        assert (runs.loss.tolist(), runs.excluded) == ([3.0, 2.8], [("empty", 1)])
+    wide = pd.DataFrame({"tokens": [1e9, 2e9], "70M": [3.5, None], "160M": [3.2, 3.1]})
+    runs = load(TableFile(wide, wide="params=loss"))
+    assert (runs.params.tolist(), runs.loss.tolist()) == ([7e7, 1.6e8, 1.6e8], [3.5, 3.2, 3.1])
+    assert (runs.excluded, runs.units.how) == ([("empty cells", 1)], "guessed")
 
 
 def test_what_was_meant_as_a_number_is_named_all_the_same(tmp_path):
