@@ -1,8 +1,8 @@
 """Quantities as people write them: 3e21, 1.5PFday, 7B, 1_000_000, $300k, 1e12:1e14; and those that nobody can mean.
 
 Suffixes of counts and of money are k, M, B (or G) and T, in either case, or the words thousand, million, billion and
-trillion. Compute is in FLOPs unless it names another unit, such as PF-days. A value far below what a run can have is an
-error: `--compute 10` is 10 of something else. Everything that takes a number from a person reads it here.
+trillion. Compute is in FLOPs unless it names another unit, such as PF-days. A value far below or above what a run can
+have is an error: `--compute 10` is 10 of something else. Everything that takes a number from a person reads it here.
 """
 
 import functools
@@ -28,6 +28,7 @@ WRITTEN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)")
 GROUPED = re.compile(r"(?<![\d.])(\d{1,3})((?:([ ,'’])\d{3})(?:\3\d{3})*)(?![\d,])")  # 1,000,000 and its likes
 POWER = re.compile(r"(?:\s*[x×*·]\s*|(?<![\d.]))10(?:\^|\*\*)([+-]?\d+)")  # of 3x10^21, and 10^21 alone
 LEAST_FLOPS, LEAST_COUNT = 1e6, 100.0  # below them a value is in some other unit
+MOST_FLOPS, MOST_COUNT = 1e40, 1e30  # above them nobody means it: the largest runs take some 1e26 FLOPs
 
 Given = float | int | str
 Reader = Callable[[str, Any], float]  # of a name for messages and what was given
@@ -42,11 +43,11 @@ class Range(NamedTuple):
 
 
 def flops(name: str, value: Any) -> float:
-    """FLOPs of 3e21, "3e21", "1PFday" or "2.5 PF-days". Raises InputError, also below 1e6."""
+    """FLOPs of 3e21, "3e21", "1PFday" or "2.5 PF-days". Raises InputError, also below 1e6 and above 1e40."""
     number = any_flops(name, value)
-    if number < LEAST_FLOPS:
+    if wrong := extreme(number, LEAST_FLOPS, MOST_FLOPS):
         raise InputError(
-            f"{name} {shown(value)}: {number:g} FLOPs is too small to mean it; write FLOPs such as 1e21, or 10PFday"
+            f"{name} {shown(value)}: {number:g} FLOPs is too {wrong} to mean it; write FLOPs such as 1e21, or 10PFday"
         )
     return number
 
@@ -61,11 +62,16 @@ def any_flops(name: str, value: Any) -> float:
 
 
 def count(name: str, value: Any, what: str) -> float:
-    """Params or tokens of 7e9, "7e9" or "7B". Raises InputError, also below 100."""
+    """Params or tokens of 7e9, "7e9" or "7B". Raises InputError, also below 100 and above 1e30."""
     number = positive(name, value)
-    if number < LEAST_COUNT:
-        raise InputError(f"{name} {shown(value)}: {number:g} {what} is too small to mean it; write 7e9 or 7B")
+    if wrong := extreme(number, LEAST_COUNT, MOST_COUNT):
+        raise InputError(f"{name} {shown(value)}: {number:g} {what} is too {wrong} to mean it; write 7e9 or 7B")
     return number
+
+
+def extreme(number: float, least: float, most: float) -> str:
+    """What a number outside its limits is too much of; empty inside."""
+    return "small" if number < least else "large" if number > most else ""
 
 
 def demand(name: str, value: Any) -> Range:

@@ -48,6 +48,14 @@ def test_what_is_too_small_says_how_to_write_it():
         quantity.count("--params", "7", "params")
 
 
+def test_what_is_too_large_to_mean_is_refused():
+    with pytest.raises(InputError, match=r"--compute 1e60: 1e\+60 FLOPs is too large to mean it"):
+        quantity.flops("--compute", "1e60")
+    with pytest.raises(InputError, match=r"1e\+31 tokens is too large to mean it"):
+        quantity.count("--tokens", 1e31, "tokens")
+    assert quantity.flops("--compute", 1e40) == 1e40
+
+
 @pytest.mark.parametrize(("text", "value"), [("7B", 7e9), ("1.5t", 1.5e12), ("70k", 7e4), ("350M", 3.5e8), (7e9, 7e9)])
 def test_counts(text, value):
     assert quantity.count("--params", text, "params") == pytest.approx(value, rel=1e-12)

@@ -47,9 +47,15 @@ def choices(shape: Shape, data: int, asked: Memory) -> Iterator[Choice]:
             f"config: memory.micro_batches is {asked.micro_batches}; it must divide the {local} sequences that a "
             f"device holds of a batch of {shape.batch} over {data}"
         )
-    counts = [asked.micro_batches] if asked.micro_batches else [m for m in range(1, local + 1) if local % m == 0]
+    counts = [asked.micro_batches] if asked.micro_batches else divisors(local)
     possible = [Choice(remat, m) for remat in AGAIN for m in counts if asked.remat in ("auto", remat)]
     yield from sorted(possible, key=lambda choice: slowdown(shape, data, choice))
+
+
+def divisors(number: int) -> list[int]:
+    """All numbers that divide it, rising. By pairs, because the batch of a planned size may be astronomical."""
+    small = [m for m in range(1, math.isqrt(number) + 1) if number % m == 0]
+    return sorted({*small, *(number // m for m in small)})
 
 
 def slowdown(shape: Shape, data: int, choice: Choice) -> float:

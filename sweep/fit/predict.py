@@ -28,6 +28,7 @@ from sweep.laws.held import held_text
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 
 FAR = 10  # times the largest fitted compute, beyond which a prediction is warned about
+CONVENTION = 2  # times by which two ways of counting FLOPs may differ; beyond it they are of two runs
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,13 @@ def asked(law: laws.Law, given: Mapping[str, Any], k: float | None) -> dict[str,
     if lacking := [name for name in ("params", "tokens") if name in law.inputs and name not in values]:
         raise InputError(f"predict: law {law.id} needs {' and '.join(lacking)}: give --{' and --'.join(lacking)}")
     if {"params", "tokens"} <= values.keys():
-        values = {"flops": (k or FLOPS_PER_PARAM_TOKEN) * values["params"] * values["tokens"]} | values
+        follow = (k or FLOPS_PER_PARAM_TOKEN) * values["params"] * values["tokens"]
+        values = {"flops": follow} | values
+        if not 1 / CONVENTION < values["flops"] / follow < CONVENTION:
+            raise InputError(
+                f"predict: {values['flops']:.4g} FLOPs, but {values['params']:.4g} params on {values['tokens']:.4g} "
+                f"tokens take {follow:.4g}; leave out the compute, or params and tokens"
+            )
         values["tokens_per_param"] = values["tokens"] / values["params"]
     if values.get("tokens") and values.get("unique_tokens"):
         values["epochs"] = values["tokens"] / values["unique_tokens"]
@@ -188,8 +195,8 @@ def about_reach(
 
 
 def times(factor: float) -> str:
-    """A factor in three digits and without a power of ten: 4.63, 310, 2,150,000."""
-    return f"{float(f'{factor:.3g}'):,.0f}" if factor >= 100 else f"{factor:.3g}"
+    """A factor in three digits, below 1e12 without a power of ten: 4.63, 310, 2,150,000, 4.62e+38."""
+    return f"{float(f'{factor:.3g}'):,.0f}" if 100 <= factor < 1e12 else f"{factor:.3g}"
 
 
 def noise(record: Mapping[str, Any], count: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws.form import build
 from sweep.laws.inputs import Input
-from sweep.laws.law import Law
+from sweep.laws.law import Law, namespace
 
 
 def hold(law: Law, values: Mapping[str, float | int]) -> Law:
@@ -51,6 +51,16 @@ def held(law: Law, values: tuple[tuple[str, float], ...]) -> Law:
     def full(coefficients: Any) -> Any:
         return kind(**fixed, **coefficients._asdict())
 
+    def alike(function: Callable[..., Any]) -> Callable[..., Any]:
+        """Of lanes: an answer that the free coefficients do not change is one for each lane all the same."""
+
+        def call(coefficients: Any, *rest: Any, **more: Any) -> Any:
+            like = coefficients[0]
+            spread = {name: namespace(like).full_like(like, value) for name, value in fixed.items()}
+            return function(kind(**spread, **coefficients._asdict()), *rest, **more)
+
+        return call
+
     def filled(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda coefficients, *rest, **more: function(full(coefficients), *rest, **more)
 
@@ -73,8 +83,8 @@ def held(law: Law, values: tuple[tuple[str, float], ...]) -> Law:
         held=fixed,
         basis=block.columns if linear else made.basis,
         offset=block.offset if linear and set(fixed) & set(law.linear) else None,
-        optimum=filled(law.optimum),
-        allocation=filled(law.allocation),
+        optimum=alike(law.optimum),
+        allocation=alike(law.allocation),
         optimum_kind=law.optimum_kind,
     )
 

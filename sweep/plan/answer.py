@@ -95,7 +95,7 @@ def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str
         }
     found = {name: source.interval(np.broadcast_to(v, lanes.loss.shape)) for name, v in values.items()}
     found["loss"] = source.loss_interval(run.params, run.tokens)
-    missing = float(np.mean(~np.isfinite(lanes.params * lanes.tokens)))
+    missing = float(np.mean(~(np.isfinite(lanes.params) & np.isfinite(lanes.tokens))))
     told = []
     if missing > LOST:
         message = f"{missing:.0%} of the resamples have no answer to this; the intervals are of the others"

@@ -9,6 +9,7 @@ from sweep.plan.optimum import SLACK, Wish
 from sweep.plan.question import SPENT, Question, Run
 from sweep.plan.source import Source
 from sweep.plan.surface import UNIQUE, Surface
+from sweep.quantity import MOST_FLOPS
 
 ENDLESS = 1e30  # params or tokens of a run without limits
 SMALLEST = 1e6  # parameters, where the runs behind a law are not known
@@ -65,13 +66,31 @@ def refuse(source: Source, question: Question, run: Run) -> None:
             f"{surface.most_params:.4g}; leave one out"
         )
     if all(np.isfinite(x) and x > 0 for x in (run.params, run.tokens)):
+        if run.flops > MOST_FLOPS:
+            raise out_of_this_world(source, question, run)
+        check_falling(source, float(run.params), float(run.tokens))
         return
+    check_falling(source, *(min(x, ENDLESS) for x in (surface.most_params, surface.most_tokens)))
     if wish.loss is not None:
         raise out_of_reach(surface, question, wish)
     raise Refusal(
         "no_optimum",
         f"{source.name}: the law has no best size here (an exponent at its bound, or a search without a minimum)",
     )
+
+
+def check_falling(source: Source, params: float, tokens: float) -> None:
+    """Refuse a law whose loss rises with size or with text, as one of negative exponents does: its best run is none."""
+    surface = source.surface
+    here = float(surface.loss(params, tokens))
+    more = {"params": surface.loss(2 * params, tokens), "tokens": surface.loss(params, 2 * tokens)}
+    rises = [name for name, loss in more.items() if float(loss) > here * SLACK]
+    if rises:
+        raise Refusal(
+            "no_optimum",
+            f"{source.name}: the loss of the law rises with {' and '.join(rises)}, so no size is best: the table does "
+            "not show what they are worth; add runs, or fit another law",
+        )
 
 
 def out_of_reach(surface: Surface, question: Question, wish: Wish) -> Refusal:
@@ -87,7 +106,23 @@ def out_of_reach(surface: Surface, question: Question, wish: Wish) -> Refusal:
     return Refusal(
         "data_limited" if texted and not sized else "unreachable",
         f"{who} reaches a loss of {float(wish.loss):.4g}{on}{needed}; {least_of(surface, wish)}: "
-        f"{', '.join([*cures, 'or ask for a higher loss'])}",
+        f"{', '.join([*cures, 'or ' * bool(cures) + 'ask for a higher loss'])}",
+    )
+
+
+def out_of_this_world(source: Source, question: Question, run: Run) -> Refusal:
+    """The refusal of an answer that is finite and that nobody can train, such as a loss a hair above the floor."""
+    near, cure = "", "ask for less"
+    if question.wish(source.surface).loss is not None:
+        gap = float(run.loss) - float(source.surface.unlimited.floor)
+        near, cure = (
+            f", because the target lies {gap:.2g} {source.unit} above the floor of the law",
+            "ask for a higher loss",
+        )
+    return Refusal(
+        "unreachable",
+        f"the answer, {float(run.params):.3g} params on {float(run.tokens):.3g} tokens, takes {float(run.flops):.3g} "
+        f"FLOPs, more than anybody can train{near}: {cure}",
     )
 
 

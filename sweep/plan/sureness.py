@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.fit.predict import times, warning
+from sweep.fit.predict import FAR, times, warning
 from sweep.plan import optimum, root
 from sweep.plan.prices import FLOPS, Costs
 from sweep.plan.question import SPENT, Question, Run
@@ -149,7 +149,10 @@ def with_rate(costs: Costs, name: str, **change: float) -> Costs:
 
 
 def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], list[dict[str, str]]]:
-    """How far a run lies outside what the law was measured on, as factors, with a warning for each."""
+    """How far a run lies outside what the law was measured on, as factors, with a warning for each.
+
+    `compute_below`: the least FLOPs behind the law over the run's, where the run takes fewer.
+    """
     known = source.evidence
     if known is None:
         message = "the range of the runs behind these coefficients is not known here: nothing says where the law ends"
@@ -166,6 +169,9 @@ def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], li
                 f"({known.flops[1]:.3g})",
             )
         )
+    if (below := known.flops[0] / run.flops) > FAR:
+        message = f"{run.flops:.3g} training FLOPs are {times(below)}x below the smallest run behind the law"
+        told.append(warning("extrapolation", f"{message} ({known.flops[0]:.3g}): untested"))
     if outside > INSIDE:
         edge, name = (high, "largest") if ratio > high else (low, "smallest")
         gain = "; published work finds that such laws overstate the gain there" if ratio > high else ""
@@ -176,4 +182,5 @@ def extrapolation(source: Source, run: Run) -> tuple[dict[str, float | None], li
                 + gain,
             )
         )
-    return {"compute": float(compute), "tokens_per_param": float(outside)}, told
+    reach: dict[str, float | None] = {"compute": float(compute), "tokens_per_param": float(outside)}
+    return reach | ({"compute_below": float(below)} if below > 1 else {}), told

@@ -47,11 +47,17 @@ def assemble(
         units=units_of(names, request, how, values),
         remarks=tuple(problems),
         further=values.further,
-        weight=base.get("weight"),
+        weight=relative(base["weight"]) if "weight" in base else None,
     )
     if "run" in request.columns and not points:
         return finals(runs, plain(source.table[request.columns["run"]])[rows])
     return runs
+
+
+def relative(weight: np.ndarray) -> np.ndarray:
+    """Weights [n] over their mean: only ratios count, and the solver's tolerances are for terms of ordinary size."""
+    weight = weight / weight.max()
+    return weight / weight.mean()
 
 
 def units_of(names: Names, request: Request, how: str, values: Values) -> Units:

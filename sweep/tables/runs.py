@@ -34,7 +34,7 @@ class Runs:
         further: the other columns that the law reads, by name: [n], of a schedule [f, n].
         setting: number of the hyper-parameters of each run; rows of one configuration and setting are repeats. None
             where the table shows no settings.
-        weight: how much each run counts in the objective of a fit; None for all alike.
+        weight: how much each run counts in the objective of a fit, 1 on average; None for all alike.
         choice: what the runs were chosen from, where only the best setting of each configuration was kept.
     """
 

@@ -20,7 +20,11 @@ def describe(found: Fit) -> str:
         f"{stamp}{r['source']}: {r['n']} runs, {r['status'].replace('_', ' ')} ({agree}), "
         f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln {found.law.target}",
         r["units"]["statement"],
-        *([f"rows count by their weights, {r['weights'][0]:.4g} to {r['weights'][1]:.4g}"] if r.get("weights") else []),
+        *(
+            [f"rows count by their weights, {r['weights'][0]:.4g} to {r['weights'][1]:.4g} times their mean"]
+            if r.get("weights")
+            else []
+        ),
         "",
         f"{r['formula']}     {intervals(r)}",
     ]

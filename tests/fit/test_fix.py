@@ -109,3 +109,12 @@ def test_runs_are_suggested_for_what_is_not_held(saved, table):
     assert held["fixed_coefficients"] == {"E": 1.7}
     assert held["sd_before"] < other["sd_before"]
     assert 0 < held["factor"] < 1
+
+
+@pytest.mark.parametrize("fix", [{"alpha": 0.34, "beta": 0.36}, {"A": 482.0, "B": 2085.0, "alpha": 0.34, "beta": 0.36}])
+def test_an_optimum_that_is_held_has_an_interval_of_no_width(table, fix):
+    """Exponents alone decide the split of compute, and here they are given: every resample agrees."""
+    found = fit(table, fix=fix, bootstrap=60, diagnostics=False)
+    block = found.record["approach3"]
+    assert block["a_interval"] == pytest.approx([0.36 / 0.70] * 2)
+    assert found.optimum(1e22).params_interval[0] > 0

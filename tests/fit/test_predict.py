@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sweep import laws
+from sweep.errors import InputError
 from sweep.fit import fit
 from sweep.fit import predict as ask
 from sweep.fit.predict import backtest_widening, widening_of
@@ -102,3 +103,14 @@ def test_passes_over_the_text_beyond_those_fitted_are_said():
     assert far["epochs"] == pytest.approx(2.0)
     told = {w["code"]: w["message"] for w in ask.about_reach({"range": span}, question, far)}
     assert told == {"epochs": "16 passes over the unique tokens, 2x the most seen, 8"}
+
+
+def test_a_question_that_contradicts_itself_is_refused(found):
+    """FLOPs are counted in several ways, which differ by less than a factor of two; beyond it they are of two runs."""
+    with pytest.raises(InputError, match=r"1e\+25 FLOPs, but 1e\+09 params on 1e\+10 tokens take 6e\+19; leave out"):
+        found.predict(1e9, 1e10, flops=1e25)
+    assert found.predict(1e9, 1e10, flops=7e19).loss == found.predict(1e9, 1e10).loss
+
+
+def test_a_factor_is_read_in_digits_until_nobody_can():
+    assert [ask.times(x) for x in (4.631, 312.4, 2.1534e6, 4.62e38)] == ["4.63", "312", "2,150,000", "4.62e+38"]

@@ -37,8 +37,16 @@ def test_a_weight_of_two_is_a_run_there_twice(table, objective):
     weighted = solved({**table, "w": times}, objective, COLUMNS)
     doubled = solved({name: np.repeat(x, times) for name, x in table.items()}, objective)
     np.testing.assert_allclose(list(weighted.coefficients), list(doubled.coefficients), rtol=1e-5)
-    assert weighted.value == pytest.approx(doubled.value, rel=1e-9)
+    per_run = 1.0 if objective.endswith("mse") else 30 / times.sum()  # a sum is of 30 runs, a mean is a mean
+    assert weighted.value == pytest.approx(doubled.value * per_run, rel=1e-9)
     assert abs(weighted.coefficients.A / solved(table, objective).coefficients.A - 1) > 1e-3
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-7, 1e7, 1e300])
+def test_only_ratios_of_weights_matter(table, unit):
+    w = np.linspace(0.2, 3, 30)
+    plain, scaled = (solved({**table, "w": w * by}, "huber", COLUMNS) for by in (1.0, unit))
+    np.testing.assert_allclose(list(scaled.coefficients), list(plain.coefficients), rtol=1e-6)
 
 
 def test_copies_of_half_a_weight_change_nothing(table):
@@ -62,7 +70,7 @@ def test_the_fit_says_so_and_who_does_not_know_weights_stands_back(table, tmp_pa
     path.write_text("params,tokens,loss,w\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
     assert main(["fit", str(path), "--columns", "weight=w", "--bootstrap", "0"]) == 0
     text = capsys.readouterr().out
-    assert "rows count by their weights, 0.5 to 2" in text
+    assert "rows count by their weights, 0.4 to 1.6 times their mean" in text
     assert text.count("rows have weights") == 3  # identifiability, deltas, floor
     assert main(["compare", str(path), "--columns", "weight=w"]) == 1
     assert "--columns weight=… is of sweep fit alone" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """What no run can answer is refused, with the evidence."""
 
+import dataclasses
+
 import pytest
 
 from sweep.errors import Refusal
@@ -29,6 +31,27 @@ def test_a_loss_at_or_below_the_floor(loss):
     assert "E = 1.817" in refused("below_floor", loss=loss)
 
 
+def test_a_run_that_nobody_can_train():
+    """E + 1e-8: by the closed form 482.01 / N^0.3478 is about half of that, so N is some 1e30."""
+    text = refused("unreachable", loss=1.81720001)
+    assert "1e-08 nats/token above the floor of the law: ask for a higher loss" in text
+    refused("unreachable", params=1e29, tokens=1e29)
+
+
+def test_the_largest_budget_that_can_be_meant_is_answered_in_time():
+    """It took minutes where the batch of a shape of 1e19 parameters was cut into every number of parts."""
+    assert plan("besiroglu", compute=1e38).params > 1e18
+
+
+@pytest.mark.parametrize(("alpha", "beta", "named"), [(-0.18, 0.3, "params"), (-0.18, -0.18, "params and tokens")])
+@pytest.mark.parametrize("asked", [{"compute": 1e22}, {"loss": 2.5}])
+def test_a_law_whose_loss_rises_has_no_best_run(found, alpha, beta, named, asked):
+    """Under such a law a smaller run, or a shorter one, is better: the least over a budget is none to recommend."""
+    rising = {**found.record["params"], "A": 0.03, "B": 0.02 if beta < 0 else 400.0, "alpha": alpha, "beta": beta}
+    wrong = dataclasses.replace(found, record={**found.record, "params": rising})
+    assert f"rises with {named}" in refused("no_optimum", law=wrong, **asked)
+
+
 def test_the_floor_of_a_fit_comes_with_its_interval(found):
     text = refused("below_floor", law=found, loss=1.0)
     low, high = found.interval("E")
@@ -46,8 +69,6 @@ def test_a_size_that_never_reaches_the_loss():
 
 
 def test_a_law_with_an_exponent_at_its_bound_has_no_optimum(found):
-    import dataclasses
-
     flat = dataclasses.replace(
         found, record={**found.record, "params": {**found.params, "alpha": 0.0}, "status": "at_bound"}
     )

@@ -86,6 +86,11 @@ def test_warnings_carry_factors():
     inside = plan("besiroglu", compute=1e21).to_json()
     assert {w["code"] for w in inside["warnings"]} == {"no_interval"}
     assert inside["extrapolation"] == pytest.approx({"compute": 1 / 13, "tokens_per_param": 1.0})
+    tiny = plan("besiroglu", compute=1e8).to_json()
+    assert (
+        "14,000,000,000x below the smallest run" in {w["code"]: w["message"] for w in tiny["warnings"]}["extrapolation"]
+    )
+    assert tiny["extrapolation"]["compute_below"] == pytest.approx(1.4e10)
     small = plan("besiroglu", params=1e10, tokens=1e9).to_json()
     assert "smallest D/N behind the law is 0.456" in small["warnings"][-1]["message"]
     assert "no_range" in {w["code"] for w in plan("xlstm", compute=1e21).to_json()["warnings"]}

@@ -2,6 +2,7 @@
 
 const REACH = 15; // in ln N, as far as the flat band is looked for
 const INSIDE = 1.001; // a factor up to here counts as inside the fitted range
+const FAR = 10; // times below the least fitted compute, from where on it is said
 const BINDING = 1.001;
 const UNSPENT = 1e-6; // share of a budget; less is rounding
 
@@ -230,12 +231,15 @@ function dataBlock(q, s, run) {
   };
 }
 
-/** How far a run lies outside what the law was measured on, as factors; nulls where that is not known. */
+/** How far a run lies outside what the law was measured on, as factors; nulls where that is not known. `compute_below`:
+ *  where the run takes less than the least behind the law. */
 function extrapolation(evidence, run) {
   if (!evidence) return { compute: null, tokens_per_param: null };
   const [low, high] = evidence.tokens_per_param;
   const outside = Math.max(low / run.tokens_per_param, run.tokens_per_param / high, 1);
-  return { compute: run.flops / evidence.flops[1], tokens_per_param: outside };
+  const below = evidence.flops[0] / run.flops;
+  const found = { compute: run.flops / evidence.flops[1], tokens_per_param: outside };
+  return below > 1 ? { ...found, compute_below: below } : found;
 }
 
 /** A known model under the law: the demand at which it is right, and what it costs against compute-optimal. */

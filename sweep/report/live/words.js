@@ -140,9 +140,11 @@ function warnings(law, r) {
   if (r.interval.lost > 0.05)
     found.push(`${percent(r.interval.lost)} of the resamples have no answer to this; the intervals are of the others.`);
   if (!law.evidence) return [...found, "The range of the runs behind these coefficients is not known here."];
-  const { compute, tokens_per_param: ratio } = r.extrapolation;
+  const { compute, compute_below: below, tokens_per_param: ratio } = r.extrapolation;
   if (compute > INSIDE)
     found.push(`${general(r.flops)} training FLOPs are ${general(compute)}x the largest run behind the law.`);
+  if (below > FAR)
+    found.push(`${general(r.flops)} training FLOPs are ${general(below)}x below the smallest run behind the law: untested.`);
   if (ratio > INSIDE)
     found.push(
       `${grouped(r.tokens_per_param)} tokens a parameter lie ${general(ratio)}x outside the runs behind the law: untested; such laws overstate the gain of extreme ratios.`,
