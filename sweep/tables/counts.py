@@ -87,7 +87,16 @@ def question(
     bound = tied(names, known)
     free = [key for key in KEYS if key not in could and not np.isnan(values[key]).any() and not bound]
     could = {**could, **{key: fitting(key, values[key], SCALES) for key in free}}
-    ranked = guesses(values, could, bound) or [(0.0, dict.fromkeys(evidence, "millions"))]
+    ranked = guesses(values, could, bound)
+    if not ranked:
+        told = ", ".join(
+            f"column {names[key]} ({values[key].min():.4g} to {values[key].max():.4g}): {why}"
+            for key, why in evidence.items()
+        )
+        message = (
+            f"{name}: {told}, and no one unit makes counts of all of them: correct it, or leave rows out (--where)"
+        )
+        return Problem("count_unit", message, None, names[next(iter(evidence))], "error")
     (far, best), *others = [(far, but_ones(scales)) for far, scales in ranked]
     told = [
         f"column {names[key]} ({values[key].min():.4g} to {values[key].max():.4g}) looks like {key} in "

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.quantity import SUFFIX
 from sweep.tables.numbers import parse as parse_cells
 
 COMPARISONS: dict[type[ast.cmpop], Callable] = {
@@ -41,7 +42,7 @@ ARITHMETIC: dict[type[ast.operator], Callable] = {
     ast.Pow: operator.pow,
 }
 KNOWN = "use column names, numbers, 'text', + - * / **, log(), == != < <= > >= in, and, or, not"
-QUOTED = re.compile(r"""('[^']*'|"[^"]*")|`([^`]+)`""")
+QUOTED = re.compile(r"""('[^']*'|"[^"]*")|`([^`]+)`|(?<![\w.])(\d+\.?\d*|\.\d+)([kKmMbBgGtT])\b""")
 PLACE = "quoted_column_{}_"  # stands for a name in backticks while Python parses the rest
 
 Columns = Mapping[str, np.ndarray]
@@ -135,6 +136,8 @@ def parse(expression: str, label: str) -> ast.expr:
     def place(match: re.Match[str]) -> str:
         if match[1] is not None:
             return match[1]
+        if match[3] is not None:  # a count: 100M
+            return f"{match[3]}e{SUFFIX[match[4].lower()]}"
         quoted.append(match[2])
         return PLACE.format(len(quoted) - 1)
 

@@ -86,6 +86,10 @@ def missing(table: pa.Table, keys: Sequence[str], names: Mapping[str, str], name
     if several := [c for c in known if c.startswith(f"{column} (column ")]:
         ways = " or ".join(f"--columns {pair(key, c)}" for c in several[:3])
         return InputError(f"{name}: {len(several)} columns are named {column!r}; say which: {ways}")
+    could = aliases(key, known)
+    if len(could) > 1 and column == key:
+        ways = " or ".join(f"--columns {pair(key, c)}" for c in could[:3])
+        return InputError(f"{name}: no column {column!r}, and {len(could)} that could be it; say which: {ways}")
     near = nearest(column, known)
     hint = near or (f"; did you mean {other!r}?" if other else f"; columns: {listed(known)}")
     example = other or "".join(re.findall("'(.+)'", near)) or "N"
@@ -132,9 +136,14 @@ def pair(key: str, column: str) -> str:
 
 
 def alias(key: str, known: Iterable[str]) -> str | None:
-    """The column that an input goes by elsewhere, with a unit in its name or without, if the table has it."""
+    """The first of `aliases`, if there is one."""
+    return next(iter(aliases(key, known)), None)
+
+
+def aliases(key: str, known: Iterable[str]) -> list[str]:
+    """The columns that an input goes by elsewhere, with a unit in their names or without."""
     usual = {key, *ALIASES.get(key, ())}
-    return next((c for c in known if {stem(c), stem(c.rpartition(".")[2]), stem(c.rpartition("/")[2])} & usual), None)
+    return [c for c in known if {stem(c), stem(c.rpartition(".")[2]), stem(c.rpartition("/")[2])} & usual]
 
 
 @functools.lru_cache(1 << 15)

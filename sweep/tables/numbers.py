@@ -222,4 +222,5 @@ def hint(text: str, key: str, leave: str) -> str:
         return leave
     if re.match(r"[{[]|\((?!\w*\))", bare):
         return "; it is a nested value: flatten it to one column a number"
-    return "; write the number alone" if re.match(r"[~≈<>±$]?\s*[+-]?\d", bare) else ""
+    alone = re.fullmatch(r"[~≈<>±$]?\s*[+-]?\d[\d.]*\s*(?:[^\d\s:.-].*)?", bare)
+    return "; write the number alone" if alone else ""

@@ -14,7 +14,7 @@ from sweep import files
 from sweep.errors import InputError
 from sweep.tables.pipes import is_drawn, read_pipes
 from sweep.tables.records import DEEPEST, read_json
-from sweep.tables.text import Text, read_csv, unpack
+from sweep.tables.text import EMPTY, Text, read_csv, unpack
 from sweep.tables.usual import is_input
 from sweep.tables.wide import lengthen
 
@@ -60,7 +60,7 @@ def read_file(source: TableFile) -> Contents:
     if not file.is_file():
         raise InputError(f"{file}: no such table; give a CSV, Parquet or JSON file, or the directory of a sweep")
     if file.stat().st_size == 0:
-        raise InputError(f"{file}: the file is empty; a table needs a header and rows")
+        raise InputError(f"{file}: {EMPTY}")
     try:
         table, commented = parsed(file)
         names = table.column_names

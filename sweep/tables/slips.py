@@ -14,6 +14,7 @@ from sweep.tables.scales import KEYS
 from sweep.tables.units import doubt_flops
 
 GAP, LONELY = 20.0, 3.0  # a slip is this factor away from the others, and this power more than they are from each other
+NEAR = 0.3  # decades beside the other values in which a slip may belong; more where they are further apart
 RUN_NAMES = ("run", "run_id", "run_name", "runid", "wandb_id")
 TEXT_NAMES = ("tokenizer", "tokeniser", "vocab", "vocab_size", "data", "dataset", "corpus")
 CURVE = 15  # rows of one run that make it a curve: ten checkpoints of a trunk may be finals, fifteen are a log
@@ -37,7 +38,8 @@ def suspicions(
         columns: of the table.
     """
     params, tokens, loss = (values[key] for key in ("params", "tokens", "loss"))
-    odd = [p for key in KEYS if known(values[key]) for p in slips(values[key], rows + 1, names[key], name)]
+    sized = [key for key in (*KEYS, "loss") if known(values[key]) and (values[key] > 0).all()]
+    odd = [p for key in sized for p in slips(values[key], rows + 1, names[key], name)]
     asked = list(doubts(values, names, rows + 1, columns, {p.column for p in odd if p.column}, name))
     yield from [*odd, *asked]
     if asked or not (known(params) and known(tokens)):
@@ -74,7 +76,8 @@ def slips(values: np.ndarray, rows: np.ndarray, column: str, name: str) -> Itera
         odd = logs[: at + 1] if low else logs[at + 1 :]
         if count > few or steps[at] < max(np.log10(GAP), LONELY * np.diff(rest).max()):
             continue
-        shift = next((k for k in (3, 6, 9, 12) if fits(odd + (k if low else -k), rest)), None)
+        reach = max(NEAR, np.diff(rest).max()) + 1e-9  # a grid's next point is meant as often as one within it
+        shift = next((k for k in (3, 6, 9, 12) if fits(odd + (k if low else -k), rest, reach)), None)
         if shift is None:
             continue
         power = shift if low else -shift
@@ -88,9 +91,9 @@ def slips(values: np.ndarray, rows: np.ndarray, column: str, name: str) -> Itera
             yield Problem("unit_slip", message, int(rows[i]), column, "error")
 
 
-def fits(moved: np.ndarray, rest: np.ndarray) -> bool:
-    """Whether log10 values lie among the others, or within a factor of two of them."""
-    return bool(moved[0] >= rest[0] - 0.3 and moved[-1] <= rest[-1] + 0.3)
+def fits(moved: np.ndarray, rest: np.ndarray, reach: float) -> bool:
+    """Whether log10 values lie among the others, or so many decades beside them."""
+    return bool(moved[0] >= rest[0] - reach and moved[-1] <= rest[-1] + reach)
 
 
 def slips_of_flops(ratio: np.ndarray, rows: np.ndarray, name: str) -> Iterator[Problem]:

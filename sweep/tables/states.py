@@ -38,5 +38,6 @@ def finished(table: pa.Table, mentioned: Collection[str] = ()) -> States | None:
             continue
         for done, others in KNOWN.items():
             if set(words) <= {done, *others, None} and (done == "done" or column not in mentioned):
-                return States(words.astype(str), words == done)
+                said = np.array(["not stated" if word is None else word for word in words.tolist()])
+                return States(said, words == done)
     return None

@@ -12,6 +12,7 @@ from sweep.errors import InputError
 from sweep.tables.numbers import is_written
 from sweep.tables.separators import fields, judge_separator, judge_title, ragged
 
+EMPTY = "the file is empty; a table needs a header and rows"
 PACKED = {  # first bytes -> codec, the command that unpacks it
     b"\x1f\x8b": ("gzip", "zcat"),
     b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat"),
@@ -122,6 +123,9 @@ def read_csv(text: Text, separator: str) -> tuple[pa.Table, int]:
     try:
         return pyarrow.csv.read_csv(pa.BufferReader(data), parse_options=options), commented
     except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            why = "a quote is not closed" if data.count(b'"') % 2 else "a header and no rows; nothing to fit"
+            raise InputError(f"{text.name}: {why if data.strip() else EMPTY}") from error
         raise (ragged(header, data, text, separator) or error) from error
 
 

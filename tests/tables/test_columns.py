@@ -99,6 +99,13 @@ def test_tokens_of_steps():
         load({"step": [1, 2], "params": [1e8, 1e8], "loss": [4.0, 3.5]})
 
 
+def test_several_columns_that_could_be_one_input_are_named():
+    with pytest.raises(
+        InputError, match=r"no column 'params', and 2 that could be it; say which: --columns params=N or"
+    ):
+        load({"N": [1e8], "n_params": [2e8], "D": [1e9], "loss": [3.0]})
+
+
 def test_the_curve_of_one_run():
     with pytest.raises(InputError, match="one run's curve as TensorBoard exports it: make a table with a row for each"):
         load({"Wall time": [1.7e9], "Step": [100], "Value": [3.2]})

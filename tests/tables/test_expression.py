@@ -29,6 +29,9 @@ COLUMNS = {
         ("epochs + 1 == 2", [0, 3]),
         ("2 * epochs ** 2 / 4 - 0.5 <= -(0 - epochs)", [0, 1, 3]),
         ("log(epochs) < 0", [1]),
+        ("epochs * 1e6 > 1M", [2]),  # counts as people write them
+        ("epochs*1.5B >= 1.5e9 and dataset != '1M'", [0, 3]),
+        ("epochs > .001k", [2]),
     ],
 )
 def test_rows(expression, rows):

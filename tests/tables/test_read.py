@@ -48,6 +48,10 @@ def test_tabs_by_their_ending_and_parquet_by_its_bytes(tmp_path):
     [
         ("", "the file is empty; a table needs a header and rows"),
         ("params,tokens,loss\n", "a header and no rows; nothing to fit"),
+        ("params,tokens,loss", "a header and no rows; nothing to fit"),
+        ("\n\n", "the file is empty"),
+        ("\ufeff", "the file is empty"),
+        ('"params,tokens\n1,2\n', "a quote is not closed"),
         (ROWS.replace(",", ";"), r"separated by ';', not by ','; .*tr ';' ',' < .*t.csv > commas.csv"),
         ("a;b\n1,5;2\n3,1;4\n", r"separated by ';'.*decimal comma.*tr ',;' '.,' < .*t.csv > points.csv"),
         (ROWS.replace(",", "\t"), r"separated by '\\t'.*name the file .tsv"),

@@ -1,5 +1,7 @@
 """Planted slips are named by row; published tables, which have none, pass."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -123,3 +125,22 @@ def test_codes():
     assert len(set(found.tolist())) == 5
     assert codes(column, np.array([1, 2])).tolist() in ([0, 1], [1, 0])
     assert codes(pa.chunked_array([[[1], [1], [2]]]), np.arange(3)).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-3, 1e6, 1e-6])
+@pytest.mark.parametrize("column", ["params", "tokens", "loss"])
+def test_a_slip_in_the_largest_run_of_a_grid_by_doubling(factor, column):
+    """Where the value that was meant lies a step beyond all others."""
+    n, d = (x.ravel() for x in np.meshgrid(2e7 * 2.0 ** np.arange(6), 1e9 * 2.0 ** np.arange(3)))
+    table = {"params": n, "tokens": d, "loss": 1.8 + 480 * n**-0.35 + 2100 * d**-0.37}
+    meant = table[column][-1]
+    table[column] = np.r_[table[column][:-1], meant * factor]
+    with pytest.raises(InputError, match=rf"row 18: {column}=.*did you mean {re.escape(f'{meant:.6g}')}\?") as caught:
+        load(table, units="nats")
+    assert "pass --columns" not in str(caught.value)
+
+
+def test_numbers_that_no_unit_mends_are_not_converted():
+    n = np.r_[3.3e15, 2e7 * 2.0 ** np.arange(5), 4e15]
+    with pytest.raises(InputError, match="no one unit makes counts of all of them: correct it, or leave rows out"):
+        load({"params": n, "tokens": np.full(7, 1e9), "loss": np.linspace(4, 3, 7)})

@@ -1,5 +1,6 @@
 """Runs that did not finish are left out and counted, by the words of a sweep and of W&B."""
 
+import numpy as np
 import pytest
 
 from sweep.errors import InputError
@@ -14,6 +15,11 @@ def test_the_states_of_wandb(column):
     runs = load({**TABLE, column: STATES})
     assert runs.loss.tolist() == [3.0, 3.1]
     assert runs.excluded == [("crashed", 1), ("running", 1)]
+
+
+def test_a_run_without_a_state_is_not_finished():
+    runs = load({**TABLE, "State": np.array(["finished"] * 3 + [None], dtype=object)})
+    assert runs.excluded == [("not stated", 1)]
 
 
 def test_a_filter_on_them_is_the_users_own_business():
