@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from sweep import __version__, config, fault, platforms
+from sweep import __version__, config, fault, interrupt, platforms
 from sweep.arguments import check_names, check_paths, parse
 from sweep.errors import Fault, InputError, Partial, Refusal, SweepError
 from sweep.train.watch import leave
@@ -139,7 +139,7 @@ def split_verb(words: list[str]) -> tuple[str, list[str]]:
 
 def call(verb: str, rest: list[str]) -> Any:
     """Parse the arguments of `verb` and run it."""
-    module = importlib.import_module(VERBS[verb][0])
+    module = loaded(VERBS[verb][0])
     asked_help = [w for w in rest if w in ("-h", "--help")]
     if not getattr(module, "CONFIG", False):
         args = parse(module.Args, rest, verb)
@@ -156,11 +156,20 @@ def call(verb: str, rest: list[str]) -> Any:
     return module.run(args, sweep)
 
 
+@interrupt.remembered()
+def loaded(name: str) -> Any:
+    """The module of a verb; Ctrl-C meanwhile ends the command, also where a callback of JAX's swallows it."""
+    module = importlib.import_module(name)
+    interrupt.check()
+    return module
+
+
 def device_of(module: Any, args: Any) -> platforms.Device:
     """What a verb may start, by its `device`; the CPU where it has none."""
     return module.device(args) if hasattr(module, "device") else "cpu"
 
 
+@interrupt.remembered()
 def prepare_jax(device: platforms.Device) -> None:
     """Before any backend starts: no platform that is not for this verb, one CPU device a core, programs kept on disk.
 
@@ -173,6 +182,7 @@ def prepare_jax(device: platforms.Device) -> None:
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
     platforms.keep_programs()
+    interrupt.check()
 
 
 def entry() -> None:

@@ -6,7 +6,19 @@ import pytest
 
 from sweep import arguments, cli, config
 from sweep.config import Sweep
-from sweep.verbs import compare, data, fit, forecast, forecast_score, multiverse, plan, predict, preview, suggest
+from sweep.verbs import (
+    backtest,
+    compare,
+    data,
+    fit,
+    forecast,
+    forecast_score,
+    multiverse,
+    plan,
+    predict,
+    preview,
+    suggest,
+)
 
 PFDAY = 8.64e19
 
@@ -33,6 +45,9 @@ PFDAY = 8.64e19
         (plan, ["besiroglu", "--target-compute", "1e22"], "compute", "1e22"),  # read by the planner itself
         (forecast, ["fit", "--trial", "big"], "trial", "big"),
         (forecast, ["fit", "--name", "big"], "trial", "big"),
+        (compare, ["t.csv", "--bootstrap", "60"], "resamples", 60),
+        (backtest, ["t.csv", "--bootstrap", "60"], "resamples", 60),
+        (multiverse, ["t.csv", "--bootstrap", "60"], "resamples", 60),
         (forecast_score, ["fit", "--name", "big"], "trial", "big"),
         (forecast_score, ["fit", "--trial", "big"], "trial", "big"),
     ],

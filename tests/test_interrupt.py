@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from sweep import interrupt
+from sweep import cli, interrupt
 from sweep.fit import approach3, fit
 from sweep.fit.result import Fit
 
@@ -119,3 +119,15 @@ def test_a_press_in_the_start_up_that_is_swallowed_ends_the_fit(simulate_table, 
     with pytest.raises(KeyboardInterrupt):
         fit(simulate_table, bootstrap=60)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_one_that_is_swallowed_while_a_command_starts_ends_it(monkeypatch, tmp_path, capsys):
+    """JAX's callback drops it among the imports: the command went on to its end as if nothing had been pressed."""
+
+    def swallowed(name):
+        with contextlib.suppress(KeyboardInterrupt):
+            press()
+
+    monkeypatch.setattr(cli.importlib, "import_module", swallowed)
+    assert cli.main(["fit", str(tmp_path / "losses.csv")]) == 3
+    assert capsys.readouterr().err == "sweep fit: interrupted\n"

@@ -108,6 +108,7 @@ def fit(
         units=units, bytes_per_token=bytes_per_token, best_of=best_of, despite=despite, law=form,
     )  # fmt: skip
     runs = in_order(runs)
+    check_floor(form, runs)
     judged = [*runs.remarks, *refusals(runs, form, bootstrap)]
     enforce(judged, despite)
     read = time.perf_counter()
@@ -226,6 +227,15 @@ def answer(
         interpolated=None if alone else interpolation.interpolate(runs, seed),
         envelope=None if alone else approach1.envelope(runs, weight),
     )
+
+
+def check_floor(law: Law, runs: Runs) -> None:
+    """InputError for a floor that is held at or above the least loss: the law could not go below it."""
+    if law.target == "loss" and (held := law.held.get("E", 0.0)) >= (least := float(runs.loss.min())):
+        raise InputError(
+            f"--fix E={held:g}: it lies at or above the least loss of the table, {least:.4g}; a floor lies below every "
+            "loss, in the unit of the table's losses"
+        )
 
 
 def check_loss(law: Law) -> None:

@@ -1,7 +1,9 @@
 """`sweep backtest`: would the laws have foretold this table's larger runs?"""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from sweep.errors import InputError, Refusal
 from sweep.fit.compare import entry
@@ -27,7 +29,7 @@ class Args(FittingArgs):
 
     laws: str = "additive"
     """Ids, comma between them."""
-    resamples: int = 48
+    resamples: Annotated[int, tyro.conf.arg(aliases=("--bootstrap",))] = 48
     """Of the runs below each origin, for the interval that is claimed there."""
     level: float = 0.9
     """Of that interval."""

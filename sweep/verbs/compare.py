@@ -33,7 +33,7 @@ class Args(FittingArgs):
     """Ids, comma between them; default: the laws that the table's columns feed. With --by: one law."""
     by: str | None = None
     """Column that names the arms."""
-    resamples: int = 100
+    resamples: Annotated[int, tyro.conf.arg(aliases=("--bootstrap",))] = 100
     """Of runs, below and above each origin (of each arm, with --by), for the doubt of differences."""
     compute: Annotated[float | None, tyro.conf.arg(aliases=("--target-compute",))] = field(
         default=None, metadata=quantity.COMPUTE

@@ -48,7 +48,7 @@ class Args(TableArgs):
     """Counts of FLOPs: 6nd, exact, flops (the column); default: those in the table."""
     weights: tuple[str, ...] = ()
     """equal, by_family, by_compute, or expressions such as "flops**0.25"; default: the first three."""
-    resamples: int = 200
+    resamples: Annotated[int, tyro.conf.arg(aliases=("--bootstrap",))] = 200
     """Of the runs, for every fit; 0 for none."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to override; repeatable."""

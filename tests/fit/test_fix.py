@@ -118,3 +118,9 @@ def test_an_optimum_that_is_held_has_an_interval_of_no_width(table, fix):
     block = found.record["approach3"]
     assert block["a_interval"] == pytest.approx([0.36 / 0.70] * 2)
     assert found.optimum(1e22).params_interval[0] > 0
+
+
+def test_a_floor_above_a_loss_is_refused(table):
+    """The fit would leave A = B = 0 and an interval of no width."""
+    with pytest.raises(InputError, match="at or above the least loss of the table, 2"):
+        fit(table, fix={"E": 5.0}, bootstrap=0)

@@ -26,7 +26,8 @@ def floor(fitted: Fitted, shape: Curvature) -> dict[str, Any]:
     if "E" in fitted.law.held:
         return nothing("E is held fixed")
     if "E" not in fitted.law.linear or fitted.law.inputs != ("params", "tokens"):
-        return nothing(f"law {fitted.law.id} has no term E that infinite params and tokens leave")
+        lacks = "is no law of params and tokens" if "E" in fitted.law.linear else "has no floor E"
+        return nothing(f"law {fitted.law.id} {lacks}, so its floor has no profile here")
     free = float(fitted.solution.coefficients.E)
     pins = pin_values(fitted, shape, free)
     coefficients, converged = pinned(fitted, pins)
