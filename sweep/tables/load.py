@@ -155,7 +155,7 @@ def suspicions(
     problems = list(slips.mixed(table, rows, mentioned, source.name))
     if not names.own:
         stated = {*names.stated, *(NEEDED if source.by_name else ()), *(("run",) if points or how == "target" else ())}
-        problems += slips.suspicions(names.column, rows, base, stated, run, names.known, source.name)
+        problems += slips.suspicions(names.column, rows, base, stated, run, names.known, source.name, how == "target")
         if how == "guessed" and (question := doubt(base["loss"], names.column["loss"], source.name, names.known)):
             problems.append(question)
     inputs = {**base, **values.further}

@@ -28,6 +28,7 @@ def suspicions(
     run: tuple[str, np.ndarray] | None,
     columns: Collection[str],
     name: str,
+    other: bool = False,
 ) -> Iterator[Problem]:
     """What a foreign table betrays about itself.
 
@@ -36,9 +37,11 @@ def suspicions(
         values: params, tokens, loss and what there is of flops, [m] each.
         stated: inputs that the user named.
         columns: of the table.
+        other: what is fitted is no loss, and may span decades.
     """
     params, tokens, loss = (values[key] for key in ("params", "tokens", "loss"))
-    sized = [key for key in (*KEYS, "loss") if known(values[key]) and (values[key] > 0).all()]
+    keys = KEYS if other else (*KEYS, "loss")
+    sized = [key for key in keys if known(values[key]) and (values[key] > 0).all()]
     odd = [p for key in sized for p in slips(values[key], rows + 1, names[key], name)]
     asked = list(doubts(values, names, rows + 1, columns, {p.column for p in odd if p.column}, name))
     yield from [*odd, *asked]
