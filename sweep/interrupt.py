@@ -23,13 +23,23 @@ class State:
 
 
 STATE = State()
+SWALLOWS = "_xla_gc_callback"  # of JAX's: what is raised within is printed with its traceback, and dropped
 
 
-def handler(_number: int, _frame: FrameType | None) -> None:
+def handler(_number: int, frame: FrameType | None) -> None:
     """What Ctrl-C does."""
     again, STATE.waiting = STATE.waiting, True
-    if again or not STATE.holding:
+    if (again or not STATE.holding) and not dropped(frame):
         raise KeyboardInterrupt
+
+
+def dropped(frame: FrameType | None) -> bool:
+    """Whether what is raised in a frame goes no further than a callback that drops it."""
+    while frame is not None:
+        if frame.f_code.co_name == SWALLOWS:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager

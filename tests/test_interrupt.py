@@ -131,3 +131,13 @@ def test_one_that_is_swallowed_while_a_command_starts_ends_it(monkeypatch, tmp_p
     monkeypatch.setattr(cli.importlib, "import_module", swallowed)
     assert cli.main(["fit", str(tmp_path / "losses.csv")]) == 3
     assert capsys.readouterr().err == "sweep fit: interrupted\n"
+
+
+def test_nothing_is_raised_where_it_would_be_printed_and_dropped():
+    def _xla_gc_callback():
+        press()
+
+    with interrupt.remembered():
+        _xla_gc_callback()
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.check()

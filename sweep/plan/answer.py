@@ -100,6 +100,8 @@ def intervals_of(source: Source, question: Question, run: Run) -> tuple[dict[str
     if missing > LOST:
         message = f"{missing:.0%} of the resamples have no answer to this; the intervals are of the others"
         told.append(warning("lanes_without_answer", message))
+    if None in found["params"]:
+        told.append(warning("interval_withheld", "too few resamples of the fit have an answer: no interval is given"))
     return {name: found[name] for name in names}, told
 
 

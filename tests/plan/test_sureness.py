@@ -1,5 +1,7 @@
 """Flat band, regret, sensitivity and the end of the evidence."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,17 @@ def test_a_largest_size_ends_the_flat_band():
     assert low < 8e9
     assert "not possible at equal spend" in made.text
     assert "up to 8B params" in made.text
+
+
+def test_an_interval_that_is_withheld_is_said_to_be(found):
+    """Nineteen resamples are too few for an interval; the plan stands, and says that nothing is known of its doubt."""
+    few = dataclasses.replace(
+        found,
+        lanes={name: x[:19] for name, x in found.lanes.items()},
+        verdict=found.verdict[:19],
+        drawn=found.drawn[:19],
+    )
+    made = plan(few, compute=1e21).to_json()
+    assert made["interval"]["params"] == [None, None]
+    assert "interval_withheld" in {w["code"] for w in made["warnings"]}
+    assert "interval_withheld" not in {w["code"] for w in plan(found, compute=1e21).to_json()["warnings"]}
