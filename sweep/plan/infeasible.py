@@ -40,6 +40,7 @@ def check_floor(source: Source, question: Question, loss: float) -> None:
     if not loss > free.floor:
         pair = source.interval(source.lanes.unlimited.floor) if source.lanes else [None, None]
         about = f", {source.level:.0%} interval [{pair[0]:.4g}, {pair[1]:.4g}]" if None not in pair else ""
+        about = ", held fixed" if free.floor_name in (source.record.get("fixed_coefficients") or ()) else about
         endless = "what the law, which has no floor, gives at 1e30 params and tokens,"
         name = f"the floor of the law, {free.floor_name} =" if free.floor_name else endless
         raise Refusal(

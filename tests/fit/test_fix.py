@@ -8,12 +8,13 @@ from scipy.optimize import least_squares
 
 from sweep import laws
 from sweep.cli import main
-from sweep.errors import InputError
+from sweep.errors import InputError, Refusal
 from sweep.fit import fit
 from sweep.fit.approach3 import fit_law
 from sweep.fit.objective import Objective
 from sweep.laws import additive
 from sweep.laws.held import hold
+from sweep.plan import plan
 from sweep.plan.suggest import suggest
 from sweep.tables.load import load
 
@@ -117,10 +118,16 @@ def test_an_optimum_that_is_held_has_an_interval_of_no_width(table, fix):
     found = fit(table, fix=fix, bootstrap=60, diagnostics=False)
     block = found.record["approach3"]
     assert block["a_interval"] == pytest.approx([0.36 / 0.70] * 2)
-    assert found.optimum(1e22).params_interval[0] > 0
+    low, high = found.optimum(1e22).params_interval
+    assert low is not None and high is not None and 0 < low <= high
 
 
 def test_a_floor_above_a_loss_is_refused(table):
     """The fit would leave A = B = 0 and an interval of no width."""
     with pytest.raises(InputError, match="at or above the least loss of the table, 2"):
         fit(table, fix={"E": 5.0}, bootstrap=0)
+
+
+def test_a_loss_below_a_held_floor_is_refused_by_that_floor_and_no_interval(saved):
+    with pytest.raises(Refusal, match=r"E = 1\.7 nats/token, held fixed: no model reaches it"):
+        plan(saved[1], loss=1.6)
