@@ -119,7 +119,9 @@ def test_an_optimum_that_is_held_has_an_interval_of_no_width(table, fix):
     block = found.record["approach3"]
     assert block["a_interval"] == pytest.approx([0.36 / 0.70] * 2)
     low, high = found.optimum(1e22).params_interval
-    assert low is not None and high is not None and 0 < low <= high
+    assert low is not None
+    assert high is not None
+    assert 0 < low <= high
 
 
 def test_a_floor_above_a_loss_is_refused(table):
