@@ -13,6 +13,14 @@ from sweep.fit import approach3, fit
 from sweep.fit.result import Fit
 
 
+@pytest.fixture(autouse=True)
+def python_handles_it():
+    """Python's own handler, also where these tests run in the background of a shell, which ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press():
     os.kill(os.getpid(), signal.SIGINT)
 

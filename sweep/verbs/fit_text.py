@@ -68,9 +68,9 @@ def side_by_side(r: dict[str, Any]) -> list[str]:
         lines.append(f"at {fixed}, as in the run of the most compute")
     loss = target["approach3"]
     if loss["loss"] is not None:
-        about = span(loss["loss_interval"], 4)
+        about = f" {span(loss['loss_interval'], 4)}".rstrip()
         where = "that optimum" if loss["params"] is not None else f"{target['flops']:.3g} FLOPs"
-        lines.append(f"loss at {where} by the law: {loss['loss']:.4f} {about} {unit_of(r)}")
+        lines.append(f"loss at {where} by the law: {loss['loss']:.4f}{about} {unit_of(r)}")
     return lines
 
 

@@ -152,10 +152,11 @@ def test_vpnls_of_217_rows(datasets):
         "loss": np.array([float(r["loss"]) for r in rows]),
     }
     names = ("E", "A", "B", "alpha", "beta")
-    squares = fit(table, objective="mse", bootstrap=0)
+    stated = {"params": "params*1", "tokens": "tokens*1"}  # that they are in millions and billions is meant
+    squares = fit(table, columns=stated, objective="mse", bootstrap=0)
     assert [squares.params[k] for k in names] == pytest.approx((1.9051, 4.0005, 1.0509, 0.3511, 0.4587), rel=1e-3)
     assert squares.record["objective"]["value"] * 217 == pytest.approx(0.062414, rel=1e-4)
-    logs = fit(table, objective="log_mse", bootstrap=0)
+    logs = fit(table, columns=stated, objective="log_mse", bootstrap=0)
     assert [logs.params[k] for k in names] == pytest.approx((1.8926, 4.0146, 1.0571, 0.3522, 0.4430), rel=1e-3)
 
 
@@ -181,7 +182,8 @@ def test_through_the_command_line(datasets, references, name, kind, capsys):
 
 def test_curves_through_the_command_line(datasets, capsys):
     table = str(datasets / "misfitting_curves.csv")
-    assert main(["fit", table, "--columns", "run=run", "--bootstrap", "100", "--json"]) == 0
+    words = ["--columns", "run=run", "--despite", "several_settings", "--bootstrap", "100", "--json"]
+    assert main(["fit", table, *words]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["n"] == 240
     assert record["excluded"] == [{"status": "repeated points", "n": 36}]
