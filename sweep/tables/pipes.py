@@ -8,7 +8,8 @@ from itertools import pairwise
 import pyarrow as pa
 
 from sweep.errors import InputError
-from sweep.tables.text import Text, read_csv
+from sweep.tables.delimited import read_csv
+from sweep.tables.text import Text
 
 EMPHASIS = re.compile(r"^(\*\*|__|\*|`)(.+)\1$")
 

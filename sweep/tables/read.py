@@ -12,9 +12,10 @@ import pyarrow.parquet
 
 from sweep import files
 from sweep.errors import InputError
+from sweep.tables.delimited import EMPTY, read_csv
 from sweep.tables.pipes import is_drawn, read_pipes
 from sweep.tables.records import DEEPEST, read_json
-from sweep.tables.text import EMPTY, Text, read_csv, unpack
+from sweep.tables.text import Text, unpack
 from sweep.tables.usual import is_input
 from sweep.tables.wide import lengthen
 

@@ -4,13 +4,10 @@ import csv
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from sweep.errors import InputError
 from sweep.tables.numbers import is_written
-
-if TYPE_CHECKING:
-    from sweep.tables.text import Text
+from sweep.tables.text import Text
 
 OTHERS = {";": "';'", "\t": "'\\t'", "&": "'&', as LaTeX does"}  # separator -> as messages write it
 SEEN = 1 << 16  # bytes that show how a file is written
@@ -31,7 +28,7 @@ def first_lines(data: bytes) -> list[str]:
     return [line for line in data[:SEEN].decode(errors="replace").splitlines() if line.strip()][: LINES + 1]
 
 
-def judge_separator(header: str, data: bytes, text: "Text", separator: str) -> None:
+def judge_separator(header: str, data: bytes, text: Text, separator: str) -> None:
     """Raise InputError where the header is separated by something else, with the command that writes commas."""
     if separator in header:
         return
@@ -100,7 +97,7 @@ def by_blanks(lines: Sequence[str]) -> bool:
     )
 
 
-def judge_title(text: "Text", separator: str) -> None:
+def judge_title(text: Text, separator: str) -> None:
     """Raise InputError where the names of the columns stand below a title, with the command that leaves it out."""
     lines = text.data[:SEEN].decode(errors="replace").splitlines()[: LINES + 1]
     rows = [fields(line, separator) for line in lines]
@@ -120,7 +117,7 @@ def judge_title(text: "Text", separator: str) -> None:
             )
 
 
-def ragged(header: str, data: bytes, text: "Text", separator: str) -> InputError | None:
+def ragged(header: str, data: bytes, text: Text, separator: str) -> InputError | None:
     """The error of the first row that has more or fewer cells than the header; None where no row has."""
     width = len(fields(header, separator))
     lines = data.decode(errors="replace").splitlines(keepends=True)

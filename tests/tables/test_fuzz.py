@@ -177,7 +177,7 @@ def test_no_number_but_those_in_the_cells(form, rows):
     """What passes is what Python reads in that row; what Python reads and is a run's value passes."""
     names = ["params", "tokens", "loss"]
     lines = "\n".join(",".join(row) for row in [names, *rows]).encode()
-    drawn = "\n".join("|".join(row) for row in [names, ["---"] * 3, *rows]).encode()
+    drawn = "\n".join(f"|{'|'.join(row)}|" for row in [names, ["---"] * 3, *rows]).encode()
     records = [dict(zip(names, row, strict=True)) for row in rows]
     text = {
         "t.csv": lines,
