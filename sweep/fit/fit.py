@@ -34,6 +34,7 @@ from sweep.tables.read import TableFile
 
 WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fewer resamples than asked, and say so
 FEWEST = 100
+INTERVALS = 3.0  # lanes that intervals and record take as long as, a resample: measured at 240 rows on two cores
 
 
 @takes(
@@ -152,13 +153,7 @@ def finished(
     From here on there is an answer, and an interrupt ends the step under way, never the answer.
     """
     law, runs, solution = begun.law, begun.runs, begun.solution
-    effort = effort_of(begun, settings["bootstrap"], diagnostics)
-
-    def tell(done: int, of: int) -> None:
-        effort.done = float(done)
-        announce(progress, effort, done, of)
-
-    found = answer(law, runs, begun.objective, solution, settings["bootstrap"], settings["seed"], tell)
+    found = answer(begun, settings["bootstrap"], settings["seed"], progress, diagnostics)
     record = record_of(law, runs, begun.objective, found, settings)
     record["target"]["approach3"] = at_target(law, found, record)
     interrupted = []
@@ -194,38 +189,48 @@ def with_held(record: dict[str, Any], law: Law) -> dict[str, Any]:
 
 
 def effort_of(begun: Begun, resamples: int, diagnostics: bool) -> Effort:
-    """Of the resamples and the diagnostics that follow them: hundreds of refits, and programs of their own."""
+    """Of the resamples, their intervals, and the diagnostics: hundreds of refits, and programs of their own."""
     drawn = resamples * len(begun.solution.restarts) * len(begun.objective.deltas)
+    lanes = drawn + INTERVALS * resamples
     if not diagnostics:
-        return Effort(float(drawn), NEAR)
-    asked = diagnosis.refits(len(np.unique(begun.runs.group)), len(begun.runs)) * len(begun.objective.deltas)
-    return Effort(float(drawn + asked), NEAR + diagnosis.PROGRAMS)
+        return Effort(lanes, NEAR)
+    refits = diagnosis.refits(len(np.unique(begun.runs.group)), len(begun.runs)) * len(begun.objective.deltas)
+    return Effort(lanes + refits, NEAR + diagnosis.PROGRAMS)
 
 
 def answer(
-    law: Law,
-    runs: Runs,
-    objective: Objective,
-    solution: approach3.Solution,
-    count: int,
-    seed: int,
-    progress: Callable[[int, int], None] | None,
+    begun: Begun, count: int, seed: int, progress: Callable[[int, int], None] | None, diagnostics: bool
 ) -> Answers:
-    """The table by approaches 1 and 2 beside the law's solution, and `count` resamples of all three."""
+    """The table by approaches 1 and 2 beside the law's solution, and `count` resamples of all three.
+
+    The resamples of the law come last: `progress` is of them, and little but the diagnostics is left after them.
+    """
+    law, runs, solution = begun.law, begun.runs, begun.solution
+    if progress:
+        progress(0, count * len(solution.restarts) * len(begun.objective.deltas))
     weight = bootstrap.draw(runs.group, count, seed)
     drawn, groups = bootstrap.by_group(weight, runs.group), len(np.unique(runs.group))
     drawn = drawn if len(drawn) >= 2 * groups else drawn[:, :0]  # as many as sweep.fit.interval needs to narrow
     alone = bool(law_alone(law, runs))
-    resamples = approach3.refit(law, runs, objective, solution, weight, progress)
+    isoflop = None if alone else approach2.isoflop(runs, weight)
+    interpolated = None if alone else interpolation.interpolate(runs, seed)
+    envelope = None if alone else approach1.envelope(runs, weight)
+    effort = effort_of(begun, count, diagnostics)
+
+    def tell(done: int, of: int) -> None:
+        effort.done = float(done)
+        announce(progress, effort, done, of)
+
+    resamples = approach3.refit(law, runs, begun.objective, solution, weight, tell)
     return Answers(
         solution,
         resamples,
         usable=type(solution.coefficients)(*(np.asarray(v)[resamples.usable] for v in resamples.coefficients)),
         drawn=drawn,
         doubt=Doubt(drawn[resamples.usable], groups, len(runs), len(law.names), resamples.made),
-        isoflop=None if alone else approach2.isoflop(runs, weight),
-        interpolated=None if alone else interpolation.interpolate(runs, seed),
-        envelope=None if alone else approach1.envelope(runs, weight),
+        isoflop=isoflop,
+        interpolated=interpolated,
+        envelope=envelope,
     )
 
 
