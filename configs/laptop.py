@@ -6,7 +6,7 @@ Cannot show: anything about language models at scale. The largest model here has
 Expected: (measured, Python 3.11.7's library) valleys near 10k, 19k and 30k parameters at 1.5e10, 4.5e10 and 1.35e11
     FLOPs, least losses 2.266, 2.051 and 1.851 nats/byte; `sweep demo` then forecasts 1.731 [1.647, 1.781] for 4.5e11
     FLOPs and finds 1.670. Other interpreters have other sources and other figures.
-Time: 1.5 minutes with `sweep demo` (1:28 measured, nothing cached). Hardware: 2 CPU cores (AMD EPYC), 1.6 GB of memory.
+Time: 1.5 minutes with `sweep demo` (1:19 measured, nothing cached). Hardware: 2 CPU cores (AMD EPYC), 1.6 GB of memory.
 
     sweep run configs/laptop.py --out runs/laptop
 """
