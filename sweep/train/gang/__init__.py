@@ -1,0 +1,1 @@
+"""Several processes, one on each host, that train one sweep together."""
