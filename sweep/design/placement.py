@@ -1,12 +1,13 @@
 """Which devices train which cohort: meshes, sizes of device groups, and a schedule. Pure functions of the whole plan.
 
-A cohort's mesh decides the last bits of its losses, so nothing here looks at what is already trained: a repeated
-command meets the same meshes.
+A cohort's mesh decides the last bits of its losses, so `place` does not look at what is already trained: a repeated
+command meets the same meshes. `remaining` decides anew which devices take the cohorts that are left.
 """
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweep.design.cohorts import Cohort, Span, spans
@@ -33,11 +34,26 @@ class Place:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every cohort of a plan on `devices` devices, in the order in which they start."""
+    """Every cohort of a plan on `devices` devices, numbered host by host, in the order in which they start.
+
+    Attributes:
+        bound: no schedule can end before: the work at its cheapest over all devices, or the slowest cohort alone.
+        per_host: devices of each host. With several hosts a group is a run of whole hosts, and its mesh has all their
+            devices: each process of a gang belongs to one group at a time.
+    """
 
     devices: int
     places: tuple[Place, ...]
-    bound: float  # no schedule can end before: the work at its cheapest over all devices, or the slowest cohort alone
+    bound: float
+    per_host: int
+
+    @property
+    def hosts(self) -> int:
+        return self.devices // self.per_host
+
+    def hosts_of(self, place: Place) -> range:
+        """Numbers of the hosts whose devices a cohort has, all of them or, with one host, some."""
+        return range(place.first // self.per_host, -(-(place.first + place.axes.devices) // self.per_host))
 
     @property
     def makespan(self) -> float:
@@ -92,35 +108,67 @@ def divides(batch: int, seq_len: int, data: int) -> bool:
     return data == 1 or (batch % data == 0 and batch * seq_len >= data * MIN_TOKENS_A_DEVICE)
 
 
-def place(cohorts: Iterable[Cohort], devices: int, platform: str, memory: int | None = None) -> Schedule:
-    """A schedule of all cohorts on `devices` devices of one host, short by the cost model.
+def place(
+    cohorts: Iterable[Cohort], devices: int, platform: str, memory: int | None = None, per_host: int | None = None
+) -> Schedule:
+    """A schedule of all cohorts on `devices` devices, short by the cost model.
 
     Sizes of groups are chosen as for malleable tasks (Turek, Wolf, Yu 1992): for each length of time, every cohort
     takes the fewest devices with which it keeps to it, and the length whose schedule ends first is kept; then one or
-    two cohorts take another size while that helps. On a CPU with a cohort for each device, each has one device.
+    two cohorts take another size while that helps. On a CPU with a cohort for each device (or host, where there are
+    several), each has one.
 
     Args:
         memory: bytes of one device, or None where it sets no limit.
+        per_host: devices of each host; None: all are of one.
+
+    Raises:
+        ValueError: hosts that would not be equal.
     """
+    per_host = per_host or max(1, devices)
+    if devices % per_host:
+        raise ValueError(f"{devices} devices are not hosts of {per_host}")
+    unit = per_host if per_host < devices else 1  # devices that are given to one group together
     tasks = sorted(cohorts, key=lambda c: c.hash)
-    possible = [options(cohort, devices, platform, memory) for cohort in tasks]
+    possible = [options(cohort, devices, platform, memory, unit) for cohort in tasks]
     cheapest = sum(min(o.time * axes.devices for axes, o in found.items()) for found in possible) / max(1, devices)
     slowest = max((min(o.time for o in found.values()) for found in possible), default=0.0)
-    if platform == "cpu" and len(tasks) >= devices:
-        possible = [{Axes(1, 1): found[Axes(1, 1)]} for found in possible]
+    if platform == "cpu" and len(tasks) >= devices // unit:
+        possible = [dict([next(iter(found.items()))]) for found in possible]
     best = simulate(tasks, [next(iter(found.items())) for found in possible], devices)
     for limit in sorted({o.time for found in possible for o in found.values()}, reverse=True):
         chosen = [next(((a, o) for a, o in f.items() if o.time <= limit), list(f.items())[-1]) for f in possible]
         best = shorter(best, simulate(tasks, chosen, devices))
-    return Schedule(devices, refine(best, tasks, possible, devices), max(cheapest, slowest))
+    return Schedule(devices, refine(best, tasks, possible, devices), max(cheapest, slowest), per_host)
 
 
-def options(cohort: Cohort, devices: int, platform: str, memory: int | None) -> dict[Axes, Cost]:
+def remaining(schedule: Schedule, left: Mapping[str, float]) -> Schedule:
+    """The schedule of what is left of another one: every cohort on a mesh as before, on devices that are decided anew.
+
+    Args:
+        left: share of its work that a cohort has still to do, by hash; those that are not named are done.
+    """
+    kept = sorted((p for p in schedule.places if left.get(p.cohort.hash, 0.0) > 0), key=lambda p: p.cohort.hash)
+    shares = [left[p.cohort.hash] for p in kept]
+    costs = [Cost(share * (p.end - p.start), share * p.busy) for p, share in zip(kept, shares, strict=True)]
+    chosen = [(p.axes, taken) for p, taken in zip(kept, costs, strict=True)]
+    places = simulate([p.cohort for p in kept], chosen, schedule.devices)
+    work = sum(taken.time * axes.devices for axes, taken in chosen) / schedule.devices
+    slowest = max((taken.time for _, taken in chosen), default=0.0)
+    return Schedule(schedule.devices, places, max(work, slowest), schedule.per_host)
+
+
+def options(cohort: Cohort, devices: int, platform: str, memory: int | None, unit: int = 1) -> dict[Axes, Cost]:
     """Meshes that a cohort may have, the smallest first, each faster than those before it.
 
     One that does not fit the memory is left out; where none fits, the largest stands alone, and what trains it says so.
+
+    Args:
+        unit: devices that are given to one group together: groups are multiples of it.
     """
-    legal = [axes for size in sizes_of(devices) if (axes := mesh_of(cohort, size, platform)).devices == size]
+    sizes = [unit * n for n in sizes_of(devices // unit)]
+    legal = [axes for size in sizes if (axes := mesh_of(cohort, size, platform)).devices == size]
+    legal = legal or [padded(cohort, unit, platform)]
     found: dict[Axes, Cost] = {}
     for axes in legal:
         if memory is not None and axes != legal[-1] and state_bytes(cohort, axes, platform) > STATE_SHARE * memory:
@@ -129,6 +177,14 @@ def options(cohort: Cohort, devices: int, platform: str, memory: int | None) -> 
         if not found or taken.time < min(o.time for o in found.values()):
             found[axes] = taken
     return found
+
+
+def padded(cohort: Cohort, devices: int, platform: str) -> Axes:
+    """A mesh of exactly `devices` devices for a cohort that has no use for all of them: some of `trial` stay idle."""
+    shape = cohort.shape
+    splits = [n for n in range(1, devices + 1) if devices % n == 0 and divides(shape.batch, shape.seq_len, n)]
+    data = 1 if platform == "cpu" else max(splits)
+    return Axes(devices // data, data)
 
 
 def mesh_of(cohort: Cohort, devices: int, platform: str) -> Axes:
@@ -174,20 +230,25 @@ def simulate(tasks: Sequence[Cohort], chosen: Sequence[tuple[Axes, Cost]], devic
     another: devices idle only after the last cohort has started.
     """
     order = sorted(range(len(tasks)), key=lambda i: (-chosen[i][0].devices, -chosen[i][1].time, i))
+    waiting: dict[int, deque[int]] = {}  # size of a group, the widest first -> tasks in order
+    for i in order:
+        waiting.setdefault(chosen[i][0].devices, deque()).append(i)
     now, free = 0.0, (1 << devices) - 1
     running: list[tuple[float, int]] = []  # (end, its devices as bits)
     places = []
-    while order:
-        found = next_start([chosen[i][0].devices for i in order], free, devices)
+    while waiting:
+        found = next(((s, first) for s in waiting if (first := first_free(free, s, devices)) is not None), None)
         if found is None:
             now, group = heapq.heappop(running)
             free |= group
             continue
-        index, first = found
-        i = order.pop(index)
+        size, first = found
+        i = waiting[size].popleft()
+        if not waiting[size]:
+            del waiting[size]
         axes, taken = chosen[i]
-        free &= ~bits(first, axes.devices)
-        heapq.heappush(running, (now + taken.time, bits(first, axes.devices)))
+        free &= ~bits(first, size)
+        heapq.heappush(running, (now + taken.time, bits(first, size)))
         places.append(Place(tasks[i], axes, first, now, now + taken.time, taken.busy))
     return tuple(places)
 
@@ -198,14 +259,18 @@ def next_start(sizes: Sequence[int], free: int, devices: int) -> tuple[int, int]
     Args:
         free: devices that are free, as bits.
     """
-    hopeless = set()
-    for index, size in enumerate(sizes):
-        if size in hopeless:
-            continue
-        for first in range(0, devices - size + 1, size):
-            if free & bits(first, size) == bits(first, size):
-                return index, first
-        hopeless.add(size)
+    for size in dict.fromkeys(sizes):
+        first = first_free(free, size, devices)
+        if first is not None:
+            return sizes.index(size), first
+    return None
+
+
+def first_free(free: int, size: int, devices: int) -> int | None:
+    """The first of `size` free devices side by side, of those that begin at a multiple of `size`."""
+    for first in range(0, devices - size + 1, size):
+        if free & bits(first, size) == bits(first, size):
+            return first
     return None
 
 
