@@ -4,27 +4,19 @@ Safe to stop at any moment and to start again with the same command: what is don
 from its last checkpoint.
 """
 
-import json
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jax
 import numpy as np
 import pyarrow as pa
 
-from sweep import files
 from sweep.config import Sweep
 from sweep.design import room
-from sweep.design.cohorts import Cohort, cohorts
+from sweep.design.cohorts import cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Partial, Refusal, SweepError
 from sweep.tables import io
-from sweep.tables.schema import CURVES, table_of
 from sweep.train import devices, results, store
 from sweep.train.board import Board
 from sweep.train.capacity import is_out_of_memory
@@ -33,11 +25,11 @@ from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
 from sweep.train.dispatch import side_by_side
-from sweep.train.eta import Stand
-from sweep.train.history import stand_of
 from sweep.train.log import LOG, Log
+from sweep.train.outcome import finish, folder_of, is_done, publish, record_failure, trained_before, write_spec
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
+from sweep.train.stop import interruptible
 
 
 def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: Quiet | None = None) -> pa.Table:
@@ -55,7 +47,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     if sweep.tensorboard:
         progress = Board(out / "tensorboard", progress)
     schedule = schedule_of(trials)
-    todo = [p for p in schedule.places if not (folder_of(out, p.cohort) / "DONE").exists()]
+    todo = [p for p in schedule.places if not is_done(out, p.cohort)]
     for waiting in todo:
         require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
@@ -116,7 +108,7 @@ def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: 
     for waiting in todo:
         write_spec(folder_of(out, waiting.cohort), waiting.cohort)
     everything = [p.cohort for p in schedule.places]
-    done = {c.hash: trained_before(out, c) for c in everything if (folder_of(out, c) / "DONE").exists()}
+    done = {c.hash: trained_before(out, c) for c in everything if is_done(out, c)}
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()}
     with interruptible() as stop, programs, progress.showing(everything, done, rows):
         side_by_side(todo, jax.local_devices(), guarded, stop)
@@ -140,72 +132,3 @@ def check(sweep: Sweep, trials: list[Trial]) -> None:
     """Before a folder is written. Raises InputError where memory.micro_batches does not divide some cohort's batch."""
     for one in schedule_of(trials).places:
         next(room.choices(one.cohort.shape, one.axes.data, sweep.memory))
-
-
-def folder_of(out: Path, cohort: Cohort) -> Path:
-    """Where a cohort keeps its spec, log, checkpoints and rows."""
-    return out / "cohorts" / cohort.hash
-
-
-def write_spec(folder: Path, cohort: Cohort) -> None:
-    """What the cohort is, for `status` and for people."""
-    trials = [results.planned(t) | {"steps": t.steps} for t in cohort.trials]
-    spec = {"hash": cohort.hash, "flops": cohort.flops, "trials": trials}
-    files.write_text(folder / "spec.json", json.dumps(spec, indent=1))
-
-
-def trained_before(out: Path, cohort: Cohort) -> Stand:
-    """How a cohort that is done was trained: its speed is a guess at that of the others."""
-    return stand_of(Log(folder_of(out, cohort) / LOG).events(), cohort.flops, done=True, now=time.time())
-
-
-def publish(training: CohortRun, origin: results.Origin) -> None:
-    """Write the rows and curves of the trials that have ended, where there are more of them than were written.
-
-    A file of an attempt is written anew each time, whole: repeating it changes nothing.
-    """
-    rows = results.ended_rows(training, origin)
-    if len(rows) == training.published:
-        return
-    folder, attempt = training.settings.folder, training.cursor.attempts
-    io.write(table_of(results.curve_rows(training), CURVES), folder / f"curves-{attempt:03d}.parquet")
-    io.write(table_of(rows), folder / f"rows-{attempt:03d}.parquet")
-    training.published = len(rows)
-
-
-def finish(training: CohortRun, origin: results.Origin) -> None:
-    """Write a finished cohort's rows and curves, all of them, then the mark that it is done."""
-    training.published = 0
-    publish(training, origin)
-    files.write_text(training.settings.folder / "DONE", "")
-
-
-def record_failure(out: Path, cohort: Cohort, origin: results.Origin, error: Exception) -> None:
-    """Rows of a cohort that the device refused; it is tried again when the command is repeated."""
-    reason = str(error).splitlines()[0][:300]
-    rows = [
-        {**results.planned(t), "sweep": origin.sweep, "status": "failed", "reason": reason, "code": origin.code}
-        for t in cohort.trials
-    ]
-    io.write(table_of(rows), folder_of(out, cohort) / "rows-000.parquet")
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the process at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

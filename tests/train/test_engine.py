@@ -15,7 +15,7 @@ from sweep.config import Memory
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
-from sweep.train import devices, engine, launch, store
+from sweep.train import devices, engine, launch, outcome, store
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
 from sweep.train.progress import Quiet
@@ -88,7 +88,7 @@ def test_curves_hold_trials_and_trunks(done):
 def test_each_cohort_has_its_folder(done):
     assert len(cohorts(TRIALS)) == 2
     for cohort in cohorts(TRIALS):
-        names = {p.name for p in engine.folder_of(done, cohort).iterdir()}
+        names = {p.name for p in outcome.folder_of(done, cohort).iterdir()}
         assert {"spec.json", "log.jsonl", "checkpoints", "rows-001.parquet", "curves-001.parquet", "DONE"} == names
 
 
@@ -126,7 +126,7 @@ def test_what_is_left_meets_the_same_meshes_as_the_whole(corpus, tmp_path, monke
     monkeypatch.setattr(CohortRun, "run", run)
     store.claim(tmp_path / "run", SWEEP, as_dict(corpus.manifest))
     first = cohorts(TRIALS)[0]
-    files.write_text(engine.folder_of(tmp_path / "run", first) / "DONE", "")
+    files.write_text(outcome.folder_of(tmp_path / "run", first) / "DONE", "")
     with pytest.raises(Partial, match="not now"):
         train(tmp_path / "run", corpus)
     assert seen == {c.hash: whole[c.hash] for c in cohorts(TRIALS)[1:]}

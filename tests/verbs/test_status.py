@@ -12,7 +12,7 @@ from sweep.design.cohorts import cohorts
 from sweep.errors import InputError
 from sweep.tables import io
 from sweep.tables.schema import table_of
-from sweep.train import engine, store
+from sweep.train import outcome, store
 from sweep.train.results import planned
 from sweep.verbs import status
 from tests.train.tiny import make_trial
@@ -29,13 +29,13 @@ def out(tmp_path: Path) -> Path:
     store.claim(out, Sweep(name="t", budgets=(1e9,)), {"fingerprint": "f"})
     table.write(TRIALS, out / "plan.parquet")
     (cohort,) = cohorts(TRIALS)
-    engine.write_spec(folder(out), cohort)
+    outcome.write_spec(folder(out), cohort)
     return out
 
 
 def folder(out: Path) -> Path:
     (cohort,) = cohorts(TRIALS)
-    return engine.folder_of(out, cohort)
+    return outcome.folder_of(out, cohort)
 
 
 def log(out: Path, *events: dict, age: float = 0.0) -> None:
