@@ -1,64 +1,58 @@
-"""Files appear whole or not at all: written beside, flushed to disk, renamed. Everything durable is written here.
+"""Files appear whole or not at all, on this machine or in a store. Everything durable is written here.
 
-A file that only grows is appended to instead (`extend`): under a lock, and cut back where the disk fails half-way.
+A file on this machine that only grows is appended to instead (`extend`): under a lock, and cut back where the disk
+fails half-way.
 """
 
 import contextlib
 import errno
 import fcntl
+import io
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from sweep import storage
 from sweep.errors import InputError
-
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?=/)")
-COLLAPSED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what a Path keeps of it
+from sweep.storage import Address, Location, disk, locate
 
 
-def local(path: str | Path) -> Path:
-    """The path, which must lie on this machine. Every verb and function asks here before it reads or writes.
+def local(path: str | Path | Address) -> Path:
+    """The path, which must lie on this machine: corpora, config files and what only a disk can do.
 
     Raises:
-        InputError: an address such as `gs://bucket/x`, which Python would take for a folder named `gs:`.
+        InputError: an address in a store.
     """
-    if scheme := (SCHEME if isinstance(path, str) else COLLAPSED).match(str(path)):
+    place = locate(path)
+    if isinstance(place, Address):
         raise InputError(
-            f"{path}: files at {scheme[0]}/ cannot be read or written; give a path on this machine, and copy what you "
-            "need, or mount the store as a folder"
+            f"{place}: files at {place.scheme}:// cannot be read or written; give a path on this machine, and copy "
+            "what you need, or mount the store as a folder"
         )
-    return Path(path)
+    return place
 
 
 @contextlib.contextmanager
-def whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write that takes its name only when all of it is on disk; folders on the way are made.
+def whole(path: str | Location) -> Iterator[BinaryIO]:
+    """A file to write that takes its name only when all of it is there; folders on the way are made.
 
     Raises:
         InputError: the place cannot be written: no permission, no room, a file where a folder is meant.
     """
-    file = local(path)
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as sink:
+    place = locate(path)
+    if isinstance(place, Path):
+        with disk.whole(place) as sink:
             yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
-        os.replace(beside, file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror}; choose another --out or make room") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        return
+    memory = io.BytesIO()
+    yield memory
+    storage.put(place, memory.getvalue())
 
 
-def write_text(path: str | Path, text: str) -> None:
+def write_text(path: str | Location, text: str) -> None:
     """UTF-8 text, whole or not at all."""
-    with whole(path) as sink:
-        sink.write(text.encode())
+    storage.put(locate(path), text.encode())
 
 
 class Growth(NamedTuple):
@@ -68,7 +62,7 @@ class Growth(NamedTuple):
     added: bytes
 
 
-def extend(path: str | Path, growth: Callable[[bytes], Growth]) -> None:
+def extend(file: Path, growth: Callable[[bytes], Growth]) -> None:
     """Append to a file, whole or not at all; processes that append to one file wait for each other.
 
     Args:
@@ -78,7 +72,6 @@ def extend(path: str | Path, growth: Callable[[bytes], Growth]) -> None:
     Raises:
         InputError: the place cannot be written.
     """
-    file = local(path)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a+b", buffering=0) as sink:
@@ -96,18 +89,9 @@ def extend(path: str | Path, growth: Callable[[bytes], Growth]) -> None:
                 sink.truncate(keep)
                 raise
         if not held:
-            sync_folder(file.parent)
+            disk.sync_folder(file.parent)
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}; make room, or mend its permissions") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush the name of a new file to disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def cache() -> Path:

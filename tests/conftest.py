@@ -44,3 +44,14 @@ def datasets() -> Path:
     if not (DATASETS / "reference_fits.json").exists():
         pytest.skip(f"no published tables at {DATASETS}; set SWEEP_DATASETS")
     return DATASETS
+
+
+@pytest.fixture
+def store_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where bucket://b/, a store for tests (tests/storage/bucket.py), keeps its objects."""
+    from sweep.storage import store
+    from tests.storage import bucket
+
+    monkeypatch.setattr(store, "WAITS", (0.0, 0.0, 0.0))
+    bucket.register(tmp_path / "store")
+    return tmp_path / "store" / "b"

@@ -11,6 +11,7 @@ import pytest
 from sweep import files
 from sweep.errors import InputError
 from sweep.files import Growth, extend, local, whole, write_text
+from sweep.storage import locate
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,15 +67,27 @@ def test_beneath_a_file_and_over_a_folder(tmp_path):
 def test_an_address_is_no_path_of_this_machine(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scheme = str(path).partition(":")[0]
-    for write in (local, lambda path: write_text(path, "x"), lambda path: extend(path, lambda held: Growth(0, b"x"))):
-        with pytest.raises(InputError, match=f"files at {scheme}:// cannot be read or written; give a path on this"):
-            write(path)
+    with pytest.raises(InputError, match=f"files at {scheme}:// cannot be read or written; give a path on this"):
+        local(path)
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("path", ["runs/x", "/a//b", "a:b", "C:/x", "python:stdlib", "x=y://z", ""])
 def test_other_paths_are_taken_as_they_are(path):
     assert local(path) == Path(path)
+
+
+def test_a_file_in_a_store_appears_when_all_of_it_is_written(store_folder):
+    with whole("bucket://b/t") as sink:
+        sink.write(b"half")
+        assert not (store_folder / "t").exists()
+        sink.write(b", half")
+    assert (store_folder / "t").read_bytes() == b"half, half"
+    write_text(locate("bucket://b/t"), "größer")
+    assert (store_folder / "t").read_text() == "größer"
+    with pytest.raises(KeyError):
+        interrupted("bucket://b/t", KeyError())
+    assert (store_folder / "t").read_text() == "größer"
 
 
 def test_a_file_grows_whole_lines_at_a_time(tmp_path):
@@ -100,9 +113,10 @@ def test_a_disk_that_fills_half_way_leaves_the_file_as_it_was(tmp_path):
     """In a process whose files may not exceed 64 bytes, where the first bytes of a long line are really written."""
     (tmp_path / "t").write_bytes(b"line\n")
     program = (
-        "import resource, signal, sys; from sweep.errors import InputError; from sweep.files import Growth, extend\n"
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from sweep.errors import InputError; from sweep.files import Growth, extend\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
-        "try: extend(sys.argv[1], lambda held: Growth(len(held), b'x' * 100))\n"
+        "try: extend(Path(sys.argv[1]), lambda held: Growth(len(held), b'x' * 100))\n"
         "except InputError as error: print(error)\n"
     )
     said = subprocess.run([sys.executable, "-c", program, tmp_path / "t"], capture_output=True, text=True, cwd=ROOT)

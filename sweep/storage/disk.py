@@ -1,0 +1,85 @@
+"""Files on this machine: they appear whole or not at all, and are on disk when they do."""
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from sweep.errors import InputError
+
+
+@contextlib.contextmanager
+def whole(file: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes its name only when all of it is on disk; folders on the way are made.
+
+    Raises:
+        InputError: the place cannot be written: no permission, no room, a file where a folder is meant.
+    """
+    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    with written(file):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as sink:
+                yield sink
+                sink.flush()
+                os.fsync(sink.fileno())
+            os.replace(beside, file)
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def create(file: Path, data: bytes) -> bool:
+    """The file, whole, if there is none of its name; False where there is one. Raises InputError as `whole`."""
+    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")  # other hosts may have this process number
+    with written(file):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as sink:
+                sink.write(data)
+                sink.flush()
+                os.fsync(sink.fileno())
+            made = linked(beside, file, data)
+            sync_folder(file.parent)
+            return made
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def linked(beside: Path, file: Path, data: bytes) -> bool:
+    """The second name of a file; where the filesystem has none (a mounted store), the file itself, made exclusively."""
+    try:
+        try:
+            os.link(beside, file)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            with file.open("xb") as sink:
+                sink.write(data)
+                sink.flush()
+                os.fsync(sink.fileno())
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def written(file: Path) -> Iterator[None]:
+    """Trouble of a disk in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror}; choose another --out or make room") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the name of a new file to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,70 @@
+"""What can be done at any location, on this machine or in a store."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sweep.errors import InputError
+from sweep.storage import disk
+from sweep.storage.address import Address, Location
+from sweep.storage.store import store_of
+
+AT_ONCE = 32  # objects that are read side by side
+
+
+def put(place: Location, data: bytes) -> None:
+    """Write it whole: a reader sees the old file or the new one, never a part. Raises InputError."""
+    if isinstance(place, Address):
+        return store_of(place).put(place, data)
+    with disk.whole(place) as sink:
+        sink.write(data)
+
+
+def create(place: Location, data: bytes) -> bool:
+    """Write it whole if there is none; whether it is ours. Of several writers exactly one is told True, unless they
+    write the same bytes. Raises InputError.
+    """
+    if isinstance(place, Address):
+        return store_of(place).create(place, data)
+    return disk.create(place, data)
+
+
+def read(place: Location) -> bytes | None:
+    """All of it, or None where there is no such file. Raises InputError."""
+    try:
+        return place.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read: {error.strerror}; mend its permissions") from error
+
+
+def read_many(places: Sequence[Location]) -> list[bytes | None]:
+    """As `read`, of each; those in a store side by side."""
+    if not any(isinstance(place, Address) for place in places):
+        return [read(place) for place in places]
+    with ThreadPoolExecutor(min(AT_ONCE, len(places)), "reading") as pool:
+        return list(pool.map(read, places))
+
+
+def listed(folder: Location) -> list[str]:
+    """Names of the files and folders in a folder, sorted; none where there is no such folder.
+
+    In a store the list may be late: a name may be missing from it, or name what is gone.
+    """
+    if isinstance(folder, Address):
+        return store_of(folder).listed(folder)
+    try:
+        return sorted(one.name for one in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}; mend its permissions") from error
+
+
+def remove(place: Location) -> None:
+    """Delete one file, if it is there. Raises InputError."""
+    if isinstance(place, Address):
+        return store_of(place).remove(place)
+    with disk.written(place):
+        Path(place).unlink(missing_ok=True)
