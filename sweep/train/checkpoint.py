@@ -1,81 +1,96 @@
 """A cohort's state on disk: the stacked arrays and a JSON cursor, as one Orbax checkpoint.
 
 One checkpoint for the whole cohort is as many times fewer files as it has rows, and makes the tree of trunks and
-branches consistent by construction. Restoring works onto any mesh: the arrays are read into the sharding asked for.
+branches consistent by construction. It is written by all processes of the cohort, and read by any number of them onto
+any mesh: the arrays are read into the sharding asked for.
 """
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import os
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
-import orbax.checkpoint as ocp
-from jax.sharding import NamedSharding, PartitionSpec
+from etils import epath
 
-from sweep.errors import InputError, Refusal
-
-TURN = threading.Lock()  # to start a save: Orbax tells saves by a counter of the process, and two at once mix them up
+from sweep.errors import Refusal
+from sweep.train.gang.team import Team
+from sweep.train.saver import Saver, place, whole
 
 
 class Checkpoints:
     """The checkpoints of one cohort. Saving is asynchronous; `wait` before relying on the last one.
 
-    Cohorts train side by side in threads; a save first waits for the one under way, whichever cohort's it is.
+    All members of the team make the same calls. The leader alone looks at what is there, and deletes.
     """
 
-    under_way: "Checkpoints | None" = None
+    def __init__(self, folder: str | os.PathLike[str], keep: int, team: Team | None = None):
+        """Makes the folder.
 
-    def __init__(self, folder: Path, keep: int):
-        self.folder = folder.absolute()
-        self.waiting = threading.Lock()
+        Args:
+            keep: how many checkpoints, the newest, stay.
+            team: the processes that train the cohort; None: this one, alone.
+
+        Raises:
+            InputError: checkpoints cannot be written to such an address.
+        """
+        self.folder, self.keep = place(folder), keep
+        self.team = team or Team("alone")
+        self.saver = Saver(self.team)
+        self.numbers: list[int] = self.team.share(self.look)  # a listing may be late: all go by one
+        self.bad: set[int] = set()  # numbers that could not be read
+        self.under_way: int | None = None
         self.last: dict[str, Any] | None = None  # cursor of the newest save
         self.failed: Exception | None = None  # what a save ended with
-        self.manager = ocp.CheckpointManager(self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
+
+    def at(self, number: int) -> epath.Path:
+        """Where a checkpoint is."""
+        return self.folder / str(number)
+
+    def look(self) -> list[int]:
+        """Numbers of the whole checkpoints, increasing. What a save has left that was broken off is deleted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        numbers = []
+        for child in self.folder.iterdir():
+            if child.name.isdecimal() and whole(child):
+                numbers.append(int(child.name))
+            elif child.name.partition(".orbax-checkpoint-tmp")[0].isdecimal():
+                child.rmtree(missing_ok=True)
+        return sorted(numbers)
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
-        """Start saving under `number`, or under the next that is free.
+        """Start saving under `number`, or under the next that is free, once the save before is whole.
 
-        A run that fell back to an older checkpoint comes to numbers again that are taken, and Orbax drops without a
-        word what is not newer than all that is there.
+        A run that fell back to an older checkpoint comes to numbers again that are taken.
         """
         if cursor == self.last:  # nothing new
             return
+        self.wait()
+        number = max([number, *(taken + 1 for taken in self.numbers)])
         arrays = dict(enumerate_leaves(state))
-        note = {"rows": next(iter(arrays.values())).shape[0], "cursor": cursor}
-        args = ocp.args.Composite(state=ocp.args.StandardSave(arrays), cursor=ocp.args.JsonSave(note))
-        with TURN:
-            if Checkpoints.under_way is not None:
-                with contextlib.nullcontext() if Checkpoints.under_way is self else contextlib.suppress(Exception):
-                    Checkpoints.under_way.wait()  # another cohort's failure is told to that cohort
-            Checkpoints.under_way = self
-            with storage_errors(self.folder):
-                self.manager.save(max([number, *(taken + 1 for taken in self.manager.all_steps())]), args=args)
-            self.last = cursor
+        self.saver.save(self.at(number), arrays, {"cursor": cursor, "shapes": shapes(arrays)})
+        self.under_way, self.last = number, cursor
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
 
-        Meshes pad the rows of a cohort to different lengths, so the leading axis is cut or filled to that of `like`.
-        A checkpoint that cannot be read is passed over for the one before, with a warning.
+        Meshes pad the rows of a cohort to different lengths: rows that `like` has in addition are zeros, and never
+        trained. A checkpoint that one member cannot read is passed over by all for the one before, with a warning.
 
         Raises:
             Refusal: `checkpoint_missing`, one was saved (`expected`) and none can be read: going on would silently
                 start from step 0.
         """
         wanted = dict(enumerate_leaves(like))
-        for number in sorted(self.manager.all_steps(), reverse=True):
-            try:
-                state, cursor = self.read(number, wanted)
-            except (OSError, ValueError, KeyError) as error:
-                warn(
-                    f"checkpoint {number} in {self.folder} is unreadable ({type(error).__name__}); trying an older one"
-                )
-                continue
-            leaves = [with_rows(state[name], x) for name, x in wanted.items()]
-            return jax.tree.unflatten(jax.tree.structure(like), leaves), cursor
+        for number in reversed(self.numbers):
+            state, cursor, trouble = self.attempt(number, wanted)
+            troubles = self.team.gather(trouble)
+            if not any(troubles):
+                return jax.tree.unflatten(jax.tree.structure(like), [state[name] for name in wanted]), cursor
+            del state  # before the next is read
+            self.bad.add(number)
+            if self.team.leads:
+                kinds = dict.fromkeys(told(self.team, troubles))
+                warn(f"checkpoint {number} in {self.folder} is unreadable ({', '.join(kinds)}); trying an older one")
         if expected:
             raise Refusal(
                 "checkpoint_missing",
@@ -84,56 +99,52 @@ class Checkpoints:
             )
         return None
 
-    def read(self, number: int, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """One checkpoint: straight into place where its rows agree with `wanted`, else whole on every device."""
-        note = self.manager.restore(number, args=ocp.args.Composite(cursor=ocp.args.JsonRestore()))["cursor"]
-        abstract = {}
-        for name, x in wanted.items():
-            where = x.sharding if note["rows"] == x.shape[0] else NamedSharding(x.sharding.mesh, PartitionSpec())
-            abstract[name] = jax.ShapeDtypeStruct((note["rows"], *x.shape[1:]), x.dtype, sharding=where)
-        found = self.manager.restore(number, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))
-        return found["state"], note["cursor"]
+    def attempt(self, number: int, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+        """(arrays, cursor, None), or what kind of trouble there was."""
+        try:
+            note = self.saver.read_note(self.at(number))
+            if note.get("shapes", shapes(wanted)) != shapes(wanted):
+                raise ValueError("other shapes")  # the array store would cut or fill them without a word
+            return self.saver.read(self.at(number), wanted), note["cursor"], None
+        except (OSError, ValueError, KeyError) as error:
+            return {}, {}, type(error).__name__
 
     def wait(self) -> None:
-        """Block until the last save is on disk. Raises each time what went wrong; Orbax tells whoever asks first."""
-        with self.waiting:
-            if self.failed is not None:
-                raise self.failed
-            try:
-                with storage_errors(self.folder):
-                    self.manager.wait_until_finished()
-            except Exception as error:
-                self.failed = error
-                raise
+        """Block until the last save is on disk, then delete the oldest. Raises each time what went wrong."""
+        if self.failed is not None:
+            raise self.failed
+        try:
+            self.saver.wait(self.folder)
+        except Exception as error:
+            self.failed = error
+            raise
+        if self.under_way is not None:
+            self.numbers.append(self.under_way)
+            self.under_way = None
+            self.thin()
+
+    def thin(self) -> None:
+        """Keep the newest that are good."""
+        kept = [n for n in self.numbers if n not in self.bad][-self.keep :]
+        for number in set(self.numbers).difference(kept):
+            if self.team.leads:
+                self.at(number).rmtree(missing_ok=True)
+        self.numbers = kept
 
     def close(self) -> None:
         """Finish and let go of the threads."""
-        with TURN, self.waiting, storage_errors(self.folder):
-            if Checkpoints.under_way is self:
-                Checkpoints.under_way = None
-            self.manager.close()
+        self.saver.close(self.folder)
 
 
-@contextlib.contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """A full or locked disk, which the array store reports as ValueError, in one line as InputError."""
-    try:
-        yield
-    except ValueError as error:
-        kind = str(error).partition(":")[0]
-        if kind not in ("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAVAILABLE", "NOT_FOUND"):
-            raise
-        raise InputError(
-            f"{folder}: a checkpoint cannot be written ({kind}); free some space, then repeat the command"
-        ) from error
+def told(team: Team, troubles: list[str | None]) -> list[str]:
+    """The kind of each member's trouble; with its number where there are several members."""
+    both = zip(team.members, troubles, strict=True)
+    return [kind if team.alone else f"{kind} on process {member}" for member, kind in both if kind]
 
 
-def with_rows(found: jax.Array, like: jax.Array | jax.ShapeDtypeStruct) -> jax.Array:
-    """`found` with as many rows as `like`, where it belongs; what is added repeats the last row and is never run."""
-    if found.shape == like.shape:
-        return found
-    rows = np.minimum(np.arange(like.shape[0]), found.shape[0] - 1)
-    return jax.device_put(np.asarray(found)[rows], like.sharding)
+def shapes(arrays: dict[str, Any]) -> dict[str, list[int]]:
+    """Of one row of each array."""
+    return {name: list(x.shape[1:]) for name, x in arrays.items()}
 
 
 def enumerate_leaves(tree: Any) -> list[tuple[str, Any]]:

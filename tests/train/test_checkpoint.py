@@ -162,7 +162,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch, act: str):
     name = {"save": "save", "wait": "wait_until_finished", "close": "close"}[act]
     arguments = (1, state(1.0), {}) if act == "save" else ()
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.manager, name, full)
+        patch.setattr(checkpoints.saver.saver, name, full)
         with pytest.raises(InputError, match=r"cannot be written .RESOURCE_EXHAUSTED.; free some space") as error:
             getattr(checkpoints, act)(*arguments)
     assert "\n" not in str(error.value)
@@ -199,7 +199,7 @@ def test_a_save_that_failed_is_told_to_its_own_cohort(tmp_path: Path, monkeypatc
     one.save(1, state(1.0), {"chunks": 1})
     one.wait()
     errors = [OSError("lost")]
-    monkeypatch.setattr(one.manager, "wait_until_finished", lambda: errors and (_ for _ in ()).throw(errors.pop()))
+    monkeypatch.setattr(one.saver.saver, "wait_until_finished", lambda: errors and (_ for _ in ()).throw(errors.pop()))
     other.save(1, state(2.0), {"chunks": 1})
     with pytest.raises(OSError, match="lost"):
         one.wait()

@@ -1,0 +1,170 @@
+"""Orbax, set up for the processes of one team: what is written, who writes it, when it counts as whole.
+
+A process of a gang saves with its team alone. Orbax's own defaults would ask all processes of the gang, make process 0
+write what is written once, and meet on the devices without a limit of time; so each part is told who belongs to it.
+A checkpoint is written where it stays, and a last file, commit_success.txt, says that it is whole: no rename is
+needed, which a mounted bucket refuses or does file by file.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from etils import epath
+from orbax.checkpoint import options, type_handlers
+
+from sweep.errors import InputError
+from sweep.train.gang.team import Team
+
+COMMITTED = "commit_success.txt"  # Orbax's; in every whole checkpoint since Orbax 0.12.3
+STAMPS = "_CHECKPOINT_METADATA"  # Orbax's; older ones have in it when they were committed
+SAVING = 1200  # seconds: how long members wait for the slowest one to write its part
+NAMES = re.compile(r"timed out task names:(.*)", re.DOTALL)
+ADVICE = {"RESOURCE_EXHAUSTED": "free some space"}
+
+
+class Own:
+    """An array that lies on devices of this process alone. Orbax refuses such a `jax.Array` where there are other
+    processes, since it takes it for a copy that each of them has; it saves anything that looks like an array.
+    """
+
+    def __init__(self, array: jax.Array):
+        self.array = array
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.array, name)
+
+
+class Saver:
+    """Saves and reads trees of arrays, each with a JSON note, in folders that are given. One save at a time.
+
+    Every member of the team makes the same calls; in `read` no member waits for another.
+    """
+
+    def __init__(self, team: Team):
+        self.team = team
+        roles = options.MultiprocessingOptions(
+            primary_host=team.members[0],
+            active_processes=set(team.members),
+            barrier_sync_key_prefix=team.key(),  # barriers of two teams, or of two savers of one, must not share a name
+        )
+        arrays = type_handlers.ArrayHandler(
+            primary_host=team.members[0],
+            use_replica_parallel=False,  # it would run programs on the devices to cut arrays that are small
+            enable_write_sharding_file=False,  # where they belong is known when they are read
+        )
+        self.arrays = ocp.PyTreeCheckpointHandler(
+            multiprocessing_options=roles,
+            type_handler_registry=type_handlers.create_type_handler_registry((jax.Array, arrays), (Own, arrays)),
+        )
+        self.note = ocp.JsonCheckpointHandler(multiprocessing_options=roles)
+        # Folders are made before `save` returns. Orbax's other way tells members of them under names that it counts in
+        # each process for itself, and takes one team's folder for another's.
+        timing = options.AsyncOptions(timeout_secs=SAVING, create_directories_asynchronously=False)
+        protocol = options.AtomicityOptions(mode=options.AtomicityMode.COMMIT_FILE)
+        both = ocp.CompositeCheckpointHandler(
+            state=self.arrays,
+            cursor=self.note,
+            composite_options=ocp.CompositeOptions(
+                multiprocessing_options=roles, async_options=timing, atomicity_options=protocol
+            ),
+        )
+        self.saver = ocp.AsyncCheckpointer(
+            both, async_options=timing, multiprocessing_options=roles, atomicity_options=protocol
+        )
+
+    def save(self, folder: epath.Path, arrays: dict[str, jax.Array], note: dict[str, Any]) -> None:
+        """Start saving; what is at `folder` is written over. The arrays are copied before it returns."""
+        items = {name: Own(x) if x.is_fully_addressable else x for name, x in arrays.items()}
+        args = ocp.args.Composite(state=ocp.args.PyTreeSave(items), cursor=ocp.args.JsonSave(note))
+        with telling(folder):
+            self.saver.save(folder, args=args, force=True)
+
+    def wait(self, folder: epath.Path) -> None:
+        """Block until the last save, to `folder`, is whole. Orbax tells what went wrong once."""
+        with telling(folder):
+            self.saver.wait_until_finished()
+
+    def read_note(self, folder: epath.Path) -> dict[str, Any]:
+        """The note."""
+        return dict(self.note.restore(folder / "cursor"))
+
+    def read(self, folder: epath.Path, wanted: Mapping[str, jax.Array | jax.ShapeDtypeStruct]) -> dict[str, jax.Array]:
+        """Arrays of the shapes, types and shardings of `wanted`, each read straight into its place. Where one is longer
+        or shorter than it was saved, it is filled with zeros or cut.
+        """
+        how = {
+            name: ocp.ArrayRestoreArgs(
+                restore_type=jax.Array, dtype=x.dtype, sharding=x.sharding, global_shape=x.shape, strict=False
+            )
+            for name, x in wanted.items()
+        }
+        return self.arrays.restore(folder / "state", args=ocp.args.PyTreeRestore(item=wanted, restore_args=how))
+
+    def close(self, folder: epath.Path) -> None:
+        """Finish what is under way, to `folder`, and let go of the threads."""
+        with telling(folder):
+            self.saver.close()
+
+
+def place(folder: str | os.PathLike[str]) -> epath.Path:
+    """Where checkpoints can be written: a folder, or an address that begins with gs://.
+
+    Raises:
+        InputError: an address of another kind.
+    """
+    text = os.fspath(folder)
+    scheme, slashes, _ = text.partition("://")
+    if slashes and scheme != "gs":
+        raise InputError(
+            f"{text}: checkpoints cannot be written to {scheme}://; mount the bucket as a folder on every host "
+            "(docs/pods.md says how) and give that folder"
+        )
+    return epath.Path(text) if slashes else epath.Path(text).resolve()
+
+
+def whole(folder: epath.Path) -> bool:
+    """Whether the save of a checkpoint came to its end."""
+    if (folder / COMMITTED).exists():
+        return True
+    try:  # as Orbax left it before 0.12.3
+        return json.loads((folder / STAMPS).read_text()).get("commit_timestamp_nsecs") is not None
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextlib.contextmanager
+def telling(folder: epath.Path) -> Iterator[None]:
+    """A full or locked disk, and a process that does not come, in one line as InputError."""
+    try:
+        yield
+    except ValueError as error:  # of the array store
+        kind = str(error).partition(":")[0]
+        if kind not in ("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE", "NOT_FOUND"):
+            raise
+        advice = ADVICE.get(kind, "see that this host may write there")
+        raise InputError(
+            f"{folder}: a checkpoint cannot be written ({kind}); {advice}, then repeat the command"
+        ) from error
+    except (jax.errors.JaxRuntimeError, TimeoutError) as error:
+        late = missing(error)
+        if not late:
+            raise
+        raise InputError(
+            f"{folder}: a checkpoint cannot be written, {late} did not take part in time; see its log, then repeat "
+            "the command"
+        ) from error
+
+
+def missing(error: BaseException) -> str:
+    """The processes that a barrier has waited for in vain, as its error names them: process 3; nothing where it does
+    not.
+    """
+    texts = [str(e) for e in (error, error.__cause__) if e is not None]
+    late = sorted({int(n) for t in texts for part in NAMES.findall(t) for n in re.findall(r"task:(\d+)", part)})
+    return f"process{'es' * (len(late) > 1)} {', '.join(map(str, late))}" if late else ""

@@ -1,0 +1,105 @@
+"""Checkpoints written and read by several processes: onto other meshes, past a corrupt one, past one broken off."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from sweep.errors import InputError
+from sweep.train.checkpoint import Checkpoints
+from sweep.train.gang.team import Team, everyone
+from sweep.train.sharding import make_mesh
+from sweep.train.state import State
+from tests.train.gang.processes import run, start, values
+
+ROWS = 6
+
+
+def like(value: float, trial: int, members: tuple[int, ...]) -> State:
+    """A stacked state of ROWS rows, and idle ones, over all devices of some processes."""
+    mesh = make_mesh([d for d in jax.devices() if d.process_index in members], trial)
+    rows = -(-ROWS // trial) * trial
+
+    def made(shape: tuple[int, ...], spec: P, dtype: Any) -> jax.Array:
+        whole = np.zeros((rows, *shape), dtype)
+        whole[:ROWS] = (value + np.arange(ROWS * int(np.prod(shape)))).reshape(ROWS, *shape)
+        return jax.make_array_from_callback(whole.shape, NamedSharding(mesh, spec), lambda at: whole[at])
+
+    split, by_trial = P("trial", "data"), P("trial")
+    params = {"w": made((16,), split, np.float32), "norm": made((3,), by_trial, np.float32)}
+    moments = optax.ScaleByAdamState(made((), by_trial, np.int32), params, {"w": made((16, 2), split, np.float32)})
+    return State(params, moments, made((), by_trial, np.int32), made((), by_trial, bool))
+
+
+def same(found: State, expected: State) -> bool:
+    """Bit for bit, as far as this process holds them, and in the same places."""
+    pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
+    return all(
+        x.sharding == y.sharding
+        and x.dtype == y.dtype
+        and all(np.array_equal(a.data, b.data) for a, b in zip(x.addressable_shards, y.addressable_shards, strict=True))
+        for x, y in pairs
+    )
+
+
+def of(members: list[int]) -> Team | None:
+    """The team of these, for a member."""
+    team = everyone()
+    return team.part("some", members) if team.me in members else None
+
+
+def saves(folder: str, members: list[int], trial: int, numbers: list[int]) -> list[str] | None:
+    """Saves in one run, by some of the processes; the others do nothing."""
+    if (team := of(members)) is None:
+        return None
+    with jax.thread_guard(True):
+        checkpoints = Checkpoints(folder, 2, team)
+        for n in numbers:
+            checkpoints.save(n, like(float(n), trial, team.members), {"chunks": n, "by": team.me})
+        checkpoints.wait()
+        checkpoints.close()
+    team.meet()  # the leader has deleted what is too much
+    return sorted(p.name for p in Path(folder).iterdir())
+
+
+def restores(folder: str, members: list[int], trial: int, number: int) -> Any:
+    """(is it what was saved, cursor, warnings)."""
+    if (team := of(members)) is None:
+        return None
+    warnings: list[str] = []
+    with jax.thread_guard(True):
+        checkpoints = Checkpoints(folder, 2, team)
+        expected = like(float(number), trial, team.members)
+        found = checkpoints.restore(expected, expected=True, warn=warnings.append)
+        assert found is not None
+        checkpoints.close()
+    return same(found[0], expected), found[1], warnings
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    """Three times, by four processes with two devices each."""
+    folder = tmp_path_factory.mktemp("saved") / "checkpoints"
+    assert values(run(saves, 4, str(folder), [0, 1, 2, 3], 4, [1, 2, 3], devices=2)) == [["2", "3"]] * 4
+    return folder
+
+
+@pytest.mark.parametrize(("processes", "devices", "trial"), [(1, 8, 8), (1, 3, 3), (2, 2, 1), (4, 1, 2)])
+def test_what_four_have_saved_is_read_by_fewer_on_other_meshes(saved, processes, devices, trial):
+    told = values(run(restores, processes, str(saved), list(range(processes)), trial, 3, devices=devices))
+    assert told == [[True, {"chunks": 3, "by": 0}, []]] * processes
+
+
+@pytest.mark.parametrize("members", [[1, 2], [2]])
+def test_a_team_saves_without_the_others(tmp_path, members):
+    """Process 0 is not in it, and does not take part; what is saved is read by one process alone."""
+    told = values(run(saves, 3, str(tmp_path / "c"), members, 2, [5, 6], devices=2))
+    assert told == [["5", "6"] if rank in members else None for rank in range(3)]
+    assert values(run(restores, 1, str(tmp_path / "c"), [0], 1, 6)) == [[True, {"chunks": 6, "by": members[0]}, []]]
