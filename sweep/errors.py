@@ -64,3 +64,16 @@ class Fault(SweepError):
     """An exception that nobody foresaw: a fault of this program. The message names the file with the traceback."""
 
     exit_code = 70  # EX_SOFTWARE of sysexits.h
+
+
+def as_values(error: SweepError) -> dict[str, str]:
+    """An error as plain values, for another process to raise."""
+    return {"kind": type(error).__name__, "code": getattr(error, "code", ""), "message": error.args[0]}
+
+
+def of_values(values: dict[str, str]) -> SweepError:
+    """The error of `as_values`."""
+    kinds: dict[str, type[SweepError]] = {kind.__name__: kind for kind in (InputError, Partial, Fault)}
+    if values["kind"] == Refusal.__name__:
+        return Refusal(values["code"], values["message"])
+    return kinds[values["kind"]](values["message"])

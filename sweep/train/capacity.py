@@ -15,6 +15,7 @@ from sweep.errors import Refusal
 from sweep.models.layout import DATA
 from sweep.models.shape import Shape
 from sweep.train import devices
+from sweep.train.gang.team import ALONE, Team
 from sweep.train.machine import Machine
 from sweep.train.program import Execution
 from sweep.train.sharding import TRIAL
@@ -34,24 +35,34 @@ def choices(shape: Shape, data: int, mode: Mode, asked: Memory) -> Iterator[Exec
     return (Execution(mode, *choice) for choice in room.choices(shape, data, asked))
 
 
-def settle(machine: Machine, asked: Memory, rows: int, *, after: Execution | None = None) -> int:
+def settle(
+    machine: Machine,
+    asked: Memory,
+    rows: int,
+    *,
+    after: Execution | None = None,
+    limit: int | None = None,
+    team: Team = ALONE,
+) -> int:
     """Give `machine` the first execution that fits, and compile it; returns how many of `rows` run at once.
 
     Args:
         after: an execution that ran out of memory as it ran; only those that are tried after it are left.
+        limit: bytes of a device, the same one for all of `team`; None: those of this process's.
+        team: the processes that share the mesh: they choose alike, the first execution that fits on all of them.
 
     Raises:
         Refusal: `too_large`, no execution fits.
     """
-    device = machine.mesh.devices.flat[0]
-    limit = devices.memory_bytes(device)
+    device = machine.mesh.local_devices[0]
+    limit = limit or devices.memory_bytes(device)
     shape, data = machine.shape, machine.mesh.shape[DATA]
     held = machine.state_bytes(rows)
     left = attempts(shape, data, device.platform, machine.execution.mode, asked, limit, held)
     least = estimated(shape, data, device.platform, left[-1], held)
     for execution in left[left.index(after) + 1 :] if after in left else left:
         machine.use(execution)
-        found = most_rows(machine, rows, limit)
+        found = most_rows(machine, rows, limit, team)
         if found:
             return found
     raise Refusal("too_large", describe(shape, data, least, limit, asked))
@@ -77,8 +88,8 @@ def estimated(shape: Shape, data: int, platform: str, execution: Execution, held
     return float(max(held, one.arguments) + one.temporaries)
 
 
-def most_rows(machine: Machine, wanted: int, limit: int) -> int:
-    """The most rows up to `wanted` whose program fits, by XLA's own account; 0 where not one a device does.
+def most_rows(machine: Machine, wanted: int, limit: int, team: Team = ALONE) -> int:
+    """The most rows up to `wanted` whose program fits everywhere, by XLA's own account; 0 where not one a device does.
 
     `map` holds one row's work at a time, so all rows fit or none.
     """
@@ -86,15 +97,21 @@ def most_rows(machine: Machine, wanted: int, limit: int) -> int:
     rows = machine.rows_for(wanted) if machine.execution.mode == "vmap" else wanted
     resident = machine.state_bytes(wanted) if machine.execution.mode == "vmap" else 0  # it trains copies of rows
     while True:
-        try:
-            if needs(machine.chunk(rows).memory_analysis()) + resident <= SHARE * limit:
-                return rows
-        except jax.errors.JaxRuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
+        if team.most(int(not fits(machine, rows, resident, limit))) == 0:
+            return rows
         if machine.execution.mode == "map" or rows <= unit:
             return 0
         rows //= 2
+
+
+def fits(machine: Machine, rows: int, resident: int, limit: int) -> bool:
+    """Whether the chunk of `rows` rows can be compiled, and runs beside `resident` bytes."""
+    try:
+        return needs(machine.chunk(rows).memory_analysis()) + resident <= SHARE * limit
+    except jax.errors.JaxRuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
 
 
 def needs(memory: Any) -> int:

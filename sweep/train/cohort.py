@@ -1,4 +1,9 @@
-"""Training one cohort from where it stands to its end: compile once, run chunk after chunk, save, resume."""
+"""Training one cohort from where it stands to its end: compile once, run chunk after chunk, save, resume.
+
+Where several processes train it together each runs all of this, with its part of the devices. What they do next follows
+from the cursor, which is the same on all; from a vote, which leaves with the report of a chunk; and from what the
+leader, which alone writes, shares of its files.
+"""
 
 import contextlib
 import dataclasses
@@ -6,44 +11,25 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from sweep.config import Memory
 from sweep.design.cohorts import Cohort
-from sweep.design.cost import Mode, mode_of
 from sweep.errors import Partial
 from sweep.models import counting
-from sweep.train import devices, effort, program, state
-from sweep.train.capacity import settle
+from sweep.train import program, state
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
-from sweep.train.log import LOG, Log
-from sweep.train.machine import Machine, chunk_steps, feeds
-from sweep.train.program import Execution, Report, Validation
-from sweep.train.rows import rows_of
-from sweep.train.sharding import make_mesh
+from sweep.train.gang.team import ALONE, Team
+from sweep.train.program import Report, Validation
+from sweep.train.setup import Settings, Setup
 from sweep.train.state import State
 from sweep.train.watch import STOPPED
 
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train a cohort; none of it changes a loss but by rounding."""
-
-    folder: Path  # the cohort's own
-    curve_points: int = 10
-    checkpoint_minutes: float = 5.0
-    keep: int = 2
-    memory: Memory = Memory()  # noqa: RUF009 (frozen)
-    mode: Mode | None = None  # None: chosen by size
-    steps: int | None = None  # of a chunk; None: chosen by size
-    fed: bool | None = None  # training tokens come with each chunk; None: where they are too large for the device
+GO, SAVE, STOP = range(3)  # votes: what a process would have the cohort do; the largest counts
 
 
 @dataclass
@@ -54,50 +40,42 @@ class Pending:
     report: Report
     validation: Validation | None
     columns: np.ndarray  # where the active rows are in the report
+    vote: jax.Array | None  # of a team of several
     sent: float  # seconds
 
 
-class CohortRun:
+class CohortRun(Setup):
     """One cohort on one group of devices. `cursor` says how far it is; `on_begin` is called when its programs are
-    compiled and its state is there, `on_chunk` after each chunk.
+    compiled and its state is there, `on_chunk` after each chunk; in each process of its team.
     """
 
     def __init__(
-        self, cohort: Cohort, group: list[Device], trial: int, data: tuple[np.ndarray, np.ndarray], settings: Settings
+        self,
+        cohort: Cohort,
+        group: list[Device],
+        trial: int,
+        data: tuple[np.ndarray, np.ndarray],
+        settings: Settings,
+        team: Team = ALONE,
     ):
         """Nothing is compiled or put on a device yet.
 
         Args:
             group, trial: a mesh (trial, len(group) / trial).
             data: training tokens and validation windows.
+            team: the processes whose devices the group has.
         """
-        self.cohort, self.settings = cohort, settings
-        self.rows = rows_of(cohort)
+        super().__init__(cohort, group, trial, data, settings, team)
+        self.cohort = cohort
         self.cursor = Cursor.start(self.rows)
-        self.mesh = make_mesh(group, trial)
-        self.slots = -(-len(self.rows) // trial) * trial  # the rows and, to fill the mesh, idle ones
-        shape, (train, windows) = cohort.shape, data
-        mode = settings.mode or mode_of(shape, group[0].platform)
-        steps = settings.steps or chunk_steps(shape, len(self.rows), group)
-        fed = settings.fed
-        if fed is None:
-            fed = feeds(len(train), train.dtype.itemsize, devices.memory_bytes(group[0]))
-        quick = effort.brief(cohort.flops, group)
-        self.machine = Machine(shape, self.mesh, Execution(mode), steps, train, windows, fed, quick)
-        self.at_once = 0  # rows of a chunk, once compiled
-        self.log = Log(settings.folder / LOG)
-        self.machine.watch.tell = self.log.write
         self.on_begin: Callable[[CohortRun], None] = lambda run: None
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
+        self.vote = GO  # of the chunks that were read back since the last save
         self.unconfirmed: int | None = None  # number of a save that may still be under way
+        self.saved = 0.0  # seconds; when the last save was begun
         self.last_end = 0.0  # seconds; when the last chunk was read back
         self.published = 0  # rows of the loss table that are written
         self.trained_s = 0.0  # seconds of device time since the run was made
-
-    @property
-    def mode(self) -> Mode:
-        """How rows share a device."""
-        return self.machine.execution.mode
 
     @property
     def left(self) -> float:
@@ -107,40 +85,9 @@ class CohortRun:
         steps = sum(rows[r].end - max(cursor.step[r], rows[r].start) for r in to_go)
         return steps * shape.batch_tokens * counting.train_flops_per_token(shape)
 
-    def compile(self) -> None:
-        """Choose how to run within the device's memory, and compile it.
-
-        Raises:
-            Refusal: nothing fits.
-            Partial: a stop was asked for meanwhile.
-        """
-        if not self.at_once:
-            self.at_once = settle(self.machine, self.settings.memory, self.slots)
-
-    def warm(self) -> None:
-        """Compile what the first chunks need, so that no device waits for it later. Raises as `compile`."""
-        self.compile()
-        count = self.rows_for(sum(row.source is None for row in self.rows))
-        self.machine.chunk(count)
-        self.machine.validation(count)
-        if any(row.source is not None for row in self.rows):
-            self.machine.branching(self.slots)
-
-    def rows_for(self, active: int) -> int:
-        """Rows of the program that trains `active` of them."""
-        return self.slots if self.mode == "map" else self.machine.rows_for(min(active, self.at_once))
-
-    def missing(self, work: Work) -> list[Callable[[], Any]]:
-        """What must be compiled before `work` can be sent."""
-        count = self.rows_for(len(work.active))
-        needs = [("chunk", count)] + [("validation", count)] * bool(work.wanted.any())
-        needs += [("branching", self.slots)] * (work.source is not None)
-        made = {"chunk": self.machine.chunk, "validation": self.machine.validation, "branching": self.machine.branching}
-        return [partial(made[name], rows) for name, rows in needs if (name, rows) not in self.machine.compiled]
-
     def shrink(self) -> None:
         """After the device ran out of memory: the next choice. Raises Refusal where there is none."""
-        self.at_once = settle(self.machine, self.settings.memory, self.slots, after=self.machine.execution)
+        self.settle(self.machine.execution)
         self.cursor = Cursor.start(self.rows)
 
     def run(self, stop: threading.Event) -> Cursor:
@@ -151,25 +98,28 @@ class CohortRun:
             try:
                 self.train(checkpoints, stop)
             except Partial:
-                self.log.write(stopped=self.cursor.chunks)
-                raise
-            finally:
+                self.tell(stopped=self.cursor.chunks)
                 checkpoints.close()
+                raise
+            except BaseException:
+                if self.team.alone:  # of several the others may never come to the end of a save: the gang ends
+                    checkpoints.close()
+                raise
+            checkpoints.close()
         return self.cursor
 
     def train(self, checkpoints: Checkpoints, stop: threading.Event) -> None:
         self.warm()
         states = self.begin(checkpoints)
         pending: Pending | None = None
-        saved = time.monotonic()
+        self.saved = time.monotonic()
         while True:
-            due = time.monotonic() - saved > 60 * self.settings.checkpoint_minutes
-            if stop.is_set() or due:
+            wish = self.wish(stop)
+            if asked := wish if self.team.alone else self.vote:
                 self.drain(pending)
-                pending = None
-                self.save(checkpoints, states, wait=stop.is_set())
-                saved = time.monotonic()
-                if stop.is_set():
+                pending, asked = None, max(asked, self.vote)
+                self.save(checkpoints, states, wait=asked == STOP)
+                if asked == STOP:
                     raise Partial(STOPPED)
             ahead = dataclasses.replace(self.cursor, step=[*self.cursor.step], forked=[*self.cursor.forked])
             work = next_work(
@@ -185,6 +135,7 @@ class CohortRun:
                 with contextlib.suppress(Partial):  # a stop: seen, and saved for, at the top
                     for compile in missing:
                         compile()
+                self.team.meet()
                 continue
             self.cursor = ahead
             if work is None and pending is None:
@@ -192,16 +143,23 @@ class CohortRun:
                 return
             sent = None
             if work is not None:  # before the last chunk is read, so that the device never waits for the host
-                states, sent = self.send(states, work)
+                states, sent = self.send(states, work, wish)
             self.drain(pending)
             pending = sent
+
+    def wish(self, stop: threading.Event) -> int:
+        """What this process votes for. Whether it is time to save the leader's clock says."""
+        if stop.is_set():
+            return STOP
+        due = time.monotonic() - self.saved > 60 * self.settings.checkpoint_minutes
+        return SAVE if due and self.team.leads else GO
 
     def begin(self, checkpoints: Checkpoints) -> State:
         """Fresh states, or those of the newest checkpoint."""
         found = checkpoints.restore(
             state.abstract_states(self.cohort.shape, self.mesh, self.slots),  # never two states on a device
-            expected=self.log.has("saved"),
-            warn=lambda text: self.log.write(warning=text),
+            expected=self.team.share(lambda: self.log.has("saved")),
+            warn=lambda text: self.tell(warning=text),
         )
         if found is not None:
             states, cursor = found
@@ -209,15 +167,15 @@ class CohortRun:
         else:
             pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
             states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))
-        self.cursor.attempts = 1 + self.log.count("begun")
+        self.cursor.attempts = 1 + self.team.share(lambda: self.log.count("begun"))
         self.published = 0  # in the files of this attempt
         how = dataclasses.asdict(self.machine.execution)
         mesh = dict(self.mesh.shape)
-        self.log.write(begun=self.cursor.attempts, chunk=self.cursor.chunks, left=self.left, mesh=mesh, **how)
+        self.tell(begun=self.cursor.attempts, chunk=self.cursor.chunks, left=self.left, mesh=mesh, **how)
         self.on_begin(self)
         return states
 
-    def send(self, states: State, work: Work) -> tuple[State, Pending]:
+    def send(self, states: State, work: Work, wish: int) -> tuple[State, Pending]:
         """Dispatch a chunk; returns at once."""
         machine = self.machine
         if work.source is not None:
@@ -241,10 +199,11 @@ class CohortRun:
         sent = time.monotonic()
         some, report = chunk(tokens, some, *arguments)
         validation = validate(machine.val, some.params, machine.by_trial(wanted)) if validate else None
-        if not report.step.is_fully_addressable:  # some rows are on another host's devices
-            report, validation = program.make_readable(self.mesh)((report, validation))
+        vote = None
+        if not self.team.alone:  # some rows are on another host's devices
+            (report, validation), vote = program.make_readable(self.mesh)((report, validation), machine.votes(wish))
         states = some if everyone else machine.put_rows(states, some, where)
-        return states, Pending(work, report, validation, columns, sent)
+        return states, Pending(work, report, validation, columns, vote, sent)
 
     def drain(self, pending: Pending | None) -> None:
         """Wait for a chunk and read it back."""
@@ -252,6 +211,8 @@ class CohortRun:
             return
         columns, (losses, step, diverged) = pending.columns, jax.device_get(pending.report)
         val = Validation(*(x[columns] for x in jax.device_get(pending.validation))) if pending.validation else None
+        if pending.vote is not None:
+            self.vote = max(self.vote, int(jax.device_get(pending.vote)))
         now = time.monotonic()
         seconds = now - max(pending.sent, self.last_end)
         self.last_end = now
@@ -259,7 +220,7 @@ class CohortRun:
         mine = Report(losses[:, columns], step[columns], diverged[columns])
         steps = absorb(self.rows, self.cursor, pending.work, mine, val, seconds)
         done = {"chunk": self.cursor.chunks, "seconds": round(seconds, 4), "steps": steps, "left": self.left}
-        self.log.write(**done, rows=self.standing(pending.work))
+        self.tell(**done, rows=self.standing(pending.work))
         self.on_chunk(self)
 
     def standing(self, work: Work) -> dict[str, Any]:
@@ -272,6 +233,7 @@ class CohortRun:
         self.confirm(checkpoints)
         checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())
         self.unconfirmed = self.cursor.chunks
+        self.saved, self.vote = time.monotonic(), GO
         if wait:
             self.confirm(checkpoints)
 
@@ -279,7 +241,7 @@ class CohortRun:
         """Log the last save once it is on disk: what the log calls saved must exist when the run is resumed."""
         if self.unconfirmed is not None:
             checkpoints.wait()
-            self.log.write(saved=self.unconfirmed)
+            self.tell(saved=self.unconfirmed)
             self.unconfirmed = None
 
 

@@ -194,6 +194,10 @@ class Machine:
         """Host rows to their devices."""
         return jax.tree.map(lambda x: self.put(x, P(TRIAL)), host)
 
+    def votes(self, mine: int) -> jax.Array:
+        """[trial, data] int32: on the devices of this process `mine`, on those of others what they say."""
+        return self.put(np.full(self.mesh.devices.shape, mine, np.int32), P(TRIAL, DATA))
+
     def init(self, hypers: Hyper) -> State:
         """Fresh states. Raises Partial where a stop is asked for before they are there."""
 

@@ -237,9 +237,13 @@ def make_validation(shape: Shape, mesh: Mesh, execution: Execution, windows: int
 
 
 @functools.lru_cache(maxsize=256)
-def make_readable(mesh: Mesh) -> Callable[[Any], Any]:
-    """The jitted copy of a chunk's report to every device, so that each host of a mesh can read it."""
-    return jax.jit(lambda report: report, out_shardings=NamedSharding(mesh, P()))
+def make_readable(mesh: Mesh) -> Wrapped:
+    """The jitted (report, votes) -> (report, vote): on every device, so that each host of a mesh can read it.
+
+    Args:
+        votes: [trial, data] int32, one of each device: what its host would have the cohort do. The largest counts.
+    """
+    return jax.jit(lambda report, votes: (report, votes.max()), out_shardings=NamedSharding(mesh, P()))
 
 
 def validate(shape: Shape, data: int, val: Array, params: dict, windows: int) -> Validation:

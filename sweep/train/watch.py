@@ -25,6 +25,8 @@ class Watch:
     Attributes:
         now: what is compiled, and since when (seconds of the monotonic clock); None: nothing.
         seconds: that compiling has taken so far.
+        interruptible: a request to stop does not wait for a compile, which has a thread of its own. False where several
+            processes train together: each issues what it asks of JAX from one thread.
     """
 
     def __init__(self, tell: Callable[..., None] = lambda **event: None):
@@ -33,14 +35,17 @@ class Watch:
         self.stop = threading.Event()  # whoever trains puts the one here that ends the run
         self.now: tuple[str, float] | None = None
         self.seconds = 0.0
+        self.interruptible = True
 
     def over(self, what: str, make: Callable[[], T]) -> T:
-        """`make()`, which compiles `what`. Raises Partial as soon as `stop` is set, and whatever `make` raises."""
+        """`make()`, which compiles `what`. Raises whatever `make` raises, and Partial as soon as `stop` is set, where
+        that is `interruptible`.
+        """
         began = time.monotonic()
         self.now = (what, began)
         self.tell(compiling=what)
         try:
-            return unless(self.stop, make)
+            return unless(self.stop, make) if self.interruptible else make()
         finally:
             self.now = None
             self.seconds += time.monotonic() - began

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import jax
 
+from sweep.errors import SweepError, as_values, of_values
 from sweep.train.gang.service import Service, service
 
 T = TypeVar("T")
@@ -46,15 +47,25 @@ class Team:
         return len(self.members) == 1
 
     def share(self, make: Callable[[], T]) -> T:
-        """What `make` gives the leader, which alone calls it: JSON types (a tuple comes back as a list)."""
+        """What `make` gives the leader, which alone calls it: JSON types (a tuple comes back as a list).
+
+        Raises what `make` raises, where it is a SweepError: in all members.
+        """
         if self.alone:
             return make()
         key = self.key()
-        if self.leads:
+        if not self.leads:
+            got = json.loads(self.wait(key))
+            if "error" in got:
+                raise of_values(got["error"])
+            return got["made"]
+        try:
             made = make()
-            self.put(key, made)
-            return made
-        return json.loads(self.wait(key))
+        except SweepError as error:
+            self.put(key, {"error": as_values(error)})
+            raise
+        self.put(key, {"made": made})
+        return made
 
     def gather(self, value: T) -> list[T]:
         """The value of each member, in their order: JSON types. No member goes on before all have come."""
@@ -86,6 +97,9 @@ class Team:
     def wait(self, key: str) -> str:
         assert self.service is not None
         return self.service.wait(key)
+
+
+ALONE = Team("alone")
 
 
 def everyone() -> Team:

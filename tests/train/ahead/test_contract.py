@@ -126,7 +126,8 @@ def test_a_report_can_be_read_on_every_host():
     assert not rows.is_fully_addressable
     readable: Any = program.make_readable(mesh)
     with compiling(to):
-        compiled = readable.lower(report).compile()
+        votes = jax.ShapeDtypeStruct((8, 1), jnp.int32, sharding=NamedSharding(mesh, P("trial", "data")))
+        compiled = readable.lower(report, votes).compile()
     assert all(sharding.is_fully_replicated for sharding in jax.tree.leaves(compiled.output_shardings))
 
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
+from sweep.errors import InputError, Partial, Refusal
 from sweep.train.gang.team import Team
 
 
@@ -45,6 +48,19 @@ def test_the_leader_alone_makes_what_is_shared():
 
     assert together((2, 5, 6), work) == [[{"from": 2}, 2]] * 3
     assert made == [2]
+
+
+@pytest.mark.parametrize("error", [Refusal("too_few", "x: none"), InputError("y: no"), Partial("z")])
+def test_what_the_leader_refuses_all_refuse(error):
+    def fail() -> None:
+        raise error
+
+    def work(team: Team) -> Any:
+        with pytest.raises(type(error), match=str(error)) as raised:
+            team.share(fail)
+        return getattr(raised.value, "code", None), team.share(lambda: "on")
+
+    assert together((0, 1), work) == [(getattr(error, "code", None), "on")] * 2
 
 
 def test_gather_keeps_the_order_of_members_and_most_is_the_largest():
