@@ -24,7 +24,8 @@ from sweep.train.gang.team import Team
 COMMITTED = "commit_success.txt"  # Orbax's; in every whole checkpoint since Orbax 0.12.3
 STAMPS = "_CHECKPOINT_METADATA"  # Orbax's; older ones have in it when they were committed
 SAVING = 1200  # seconds: how long members wait for the slowest one to write its part
-NAMES = re.compile(r"timed out task names:(.*)", re.DOTALL)
+LATE = re.compile(r"timed out task names:([^[]*)")  # in the error of a barrier: a task a line, 3 or .../task:3
+DEAD = re.compile(r"Task (\d+) heartbeat timeout")
 ADVICE = {"RESOURCE_EXHAUSTED": "free some space"}
 
 
@@ -162,9 +163,10 @@ def telling(folder: epath.Path) -> Iterator[None]:
 
 
 def missing(error: BaseException) -> str:
-    """The processes that a barrier has waited for in vain, as its error names them: process 3; nothing where it does
-    not.
+    """The processes that a barrier has waited for in vain, as its error names them: process 3. Nothing where it names
+    none.
     """
     texts = [str(e) for e in (error, error.__cause__) if e is not None]
-    late = sorted({int(n) for t in texts for part in NAMES.findall(t) for n in re.findall(r"task:(\d+)", part)})
-    return f"process{'es' * (len(late) > 1)} {', '.join(map(str, late))}" if late else ""
+    late = {int(n) for t in texts for lines in LATE.findall(t) for n in re.findall(r"(\d+)\s*$", lines, re.MULTILINE)}
+    late |= {int(n) for t in texts for n in DEAD.findall(t)}
+    return f"process{'es' * (len(late) > 1)} {', '.join(map(str, sorted(late)))}" if late else ""

@@ -1,5 +1,7 @@
 """Checkpoints: onto any mesh, past a corrupt one, and never silently from nothing."""
 
+import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,12 +21,14 @@ from sweep.train.sharding import make_mesh
 from sweep.train.state import State
 
 
-def state(value: float, trial: int = 8) -> State:
-    """A stacked state of 8 rows, spread over (trial, 8 / trial) devices."""
-    mesh = make_mesh(jax.devices(), trial)
+def state(value: float, trial: int = 8, data: int = 0) -> State:
+    """A stacked state of 8 rows, and of idle ones to fill the mesh, over (trial, data) devices: all, if not said."""
+    mesh = make_mesh(jax.devices()[: trial * (data or 8 // trial)], trial)
+    idle = -8 % trial
 
     def put(x, spec):
-        return jax.device_put(x, NamedSharding(mesh, spec))
+        filled = jnp.concatenate([x, jnp.zeros((idle, *x.shape[1:]), x.dtype)])
+        return jax.device_put(filled, NamedSharding(mesh, spec))
 
     params = {"w": put(value + jnp.arange(128.0).reshape(8, 16), P("trial", "data"))}
     moments = optax.ScaleByAdamState(put(jnp.full(8, 3, jnp.int32), P("trial")), params, {})
@@ -39,13 +43,13 @@ def written(folder: Path, numbers: tuple[int, ...], keep: int = 2) -> Checkpoint
     return checkpoints
 
 
-def reopened(folder: Path, trial: int = 8, *, expected: bool = True) -> Any:
+def reopened(folder: Path, trial: int = 8, data: int = 0, *, expected: bool = True) -> Any:
     """(what is restored, the warnings)."""
     warnings: list[str] = []
     checkpoints = Checkpoints(folder, 2)
     found: Any
     try:
-        found = checkpoints.restore(state(0.0, trial), expected=expected, warn=warnings.append)
+        found = checkpoints.restore(state(0.0, trial, data), expected=expected, warn=warnings.append)
         return found, warnings
     finally:
         checkpoints.close()
@@ -70,6 +74,75 @@ def test_restores_onto_any_mesh(saved: Path, trial: int):
     assert jax.tree.map(lambda x: x.sharding, found) == jax.tree.map(lambda x: x.sharding, like)
     assert cursor == {"chunks": 3, "results": {"a": {"loss": 3.1}}}
     assert not warnings
+
+
+def test_rows_that_fill_one_mesh_are_left_behind_on_another_and_back(saved: Path, tmp_path: Path):
+    """8 rows on (8, 1), 9 on (3, 1), 8 on (1, 8), 12 on (6, 1), 8 on (2, 4): each saved, then read onto the next."""
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    for number, (trial, data) in enumerate([(3, 1), (1, 8), (6, 1), (2, 4), (8, 1)], start=4):
+        (found, cursor), warnings = reopened(folder, trial, data)
+        like = state(3.0, trial, data)
+        jax.tree.map(np.testing.assert_array_equal, found, like)
+        assert jax.tree.map(lambda x: x.sharding, found) == jax.tree.map(lambda x: x.sharding, like)
+        assert not warnings
+        checkpoints = Checkpoints(folder, 2)
+        checkpoints.save(number, found, {**cursor, "chunks": number})
+        checkpoints.wait()
+        checkpoints.close()
+
+
+def test_another_width_is_not_cut_to_fit(saved: Path):
+    narrow = jax.tree.map(lambda x: x[:, :8] if x.ndim == 2 else x, state(0.0))
+    checkpoints = Checkpoints(saved, 2)
+    warnings: list[str] = []
+    with pytest.raises(Refusal, match="none can be read"):
+        checkpoints.restore(narrow, expected=True, warn=warnings.append)
+    checkpoints.close()
+    assert len(warnings) == 2
+
+
+def test_a_save_that_was_broken_off_is_removed_and_never_read(saved: Path, tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    shutil.copytree(folder / "3", folder / "4")
+    (folder / "4" / "commit_success.txt").unlink()
+    stamps = folder / "4" / "_CHECKPOINT_METADATA"
+    stamps.write_text(json.dumps(json.loads(stamps.read_text()) | {"commit_timestamp_nsecs": None}))
+    shutil.copytree(folder / "3", folder / "5.orbax-checkpoint-tmp")  # as Orbax left it before
+    (folder / "notes").mkdir()
+    (_, cursor), warnings = reopened(folder)
+    assert (cursor["chunks"], warnings) == (3, [])
+    assert sorted(p.name for p in folder.iterdir()) == ["2", "3", "notes"]
+
+
+def test_what_older_versions_have_saved_is_read(saved: Path, tmp_path: Path):
+    """Orbax before 0.12.3 left no last file; the note did not have the shapes."""
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    for file in folder.rglob("commit_success.txt"):
+        file.unlink()
+    note = folder / "3" / "cursor" / "metadata"
+    note.write_text(json.dumps({"rows": 8, "cursor": json.loads(note.read_text())["cursor"]}))
+    (found, cursor), warnings = reopened(folder, 3, 1)
+    jax.tree.map(np.testing.assert_array_equal, found, state(3.0, 3, 1))
+    assert (cursor["chunks"], warnings) == (3, [])
+
+
+def test_no_folder_is_renamed(tmp_path: Path, monkeypatch):
+    """A bucket mounted as a folder refuses it, or copies file by file."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    for name in ("rename", "replace", "renames"):
+        monkeypatch.setattr(os, name, refused)
+    with pytest.raises(PermissionError):
+        tmp_path.rename(tmp_path.with_name("other"))
+    written(tmp_path / "checkpoints", (1, 2, 3)).close()
+    (found, _), warnings = reopened(tmp_path / "checkpoints")
+    assert not warnings
+    jax.tree.map(np.testing.assert_array_equal, found, state(3.0))
 
 
 def test_nothing_saved_is_nothing_found(tmp_path: Path):

@@ -1,16 +1,22 @@
 """Checkpoints written and read by several processes: onto other meshes, past a corrupt one, past one broken off."""
 
+import os
+import shutil
 import signal
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
 import optax
 import pytest
+from etils import epath
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
+from orbax.checkpoint import type_handlers
+from orbax.checkpoint._src.multihost import multihost
 
 from sweep.errors import InputError
 from sweep.train.checkpoint import Checkpoints
@@ -91,15 +97,98 @@ def saved(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processes", "devices", "trial"), [(1, 8, 8), (1, 3, 3), (2, 2, 1), (4, 1, 2)])
 def test_what_four_have_saved_is_read_by_fewer_on_other_meshes(saved, processes, devices, trial):
     told = values(run(restores, processes, str(saved), list(range(processes)), trial, 3, devices=devices))
     assert told == [[True, {"chunks": 3, "by": 0}, []]] * processes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [[1, 2], [2]])
 def test_a_team_saves_without_the_others(tmp_path, members):
     """Process 0 is not in it, and does not take part; what is saved is read by one process alone."""
     told = values(run(saves, 3, str(tmp_path / "c"), members, 2, [5, 6], devices=2))
     assert told == [["5", "6"] if rank in members else None for rank in range(3)]
     assert values(run(restores, 1, str(tmp_path / "c"), [0], 1, 6)) == [[True, {"chunks": 6, "by": members[0]}, []]]
+
+
+def falls_back(folder: str, deaf: int) -> Any:
+    """(number read, warnings, number of the next save) where one process cannot read the newest."""
+    team = everyone()
+    checkpoints = Checkpoints(folder, 2, team)
+    read = checkpoints.saver.read
+
+    def fails_once(place: epath.Path, wanted: Any) -> Any:
+        if place.name == "3" and team.me == deaf:
+            raise OSError("gone")
+        return read(place, wanted)
+
+    warnings: list[str] = []
+    with mock.patch.object(checkpoints.saver, "read", fails_once):
+        found = checkpoints.restore(like(0.0, 2, team.members), expected=True, warn=warnings.append)
+    assert found is not None
+    checkpoints.save(3, found[0], {"chunks": 3})
+    checkpoints.wait()
+    checkpoints.close()
+    return found[1]["chunks"], warnings, checkpoints.numbers
+
+
+def test_what_one_process_cannot_read_is_passed_over_by_all(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "c")
+    first, other = values(run(falls_back, 2, str(tmp_path / "c"), 1))
+    assert first == [
+        2,
+        [f"checkpoint 3 in {tmp_path}/c is unreadable (OSError on process 1); trying an older one"],
+        [2, 4],
+    ]
+    assert other == [2, [], [2, 4]]
+    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == ["2", "4"]
+
+
+def waits_for_nobody(folder: str) -> str:
+    """What process 0 says when the other does not come to save."""
+    multihost._DEFAULT_BARRIER_TIMEOUT = 2
+    team = everyone()
+    state = like(1.0, 2, team.members)
+    checkpoints = Checkpoints(folder, 2, team)
+    told = ""
+    if team.leads:
+        with pytest.raises(InputError) as error:
+            checkpoints.save(1, state, {"chunks": 1})
+        told = str(error.value)
+    team.meet()
+    return told
+
+
+def test_a_process_that_does_not_come_is_named(tmp_path):
+    told, _ = values(run(waits_for_nobody, 2, str(tmp_path / "c")))
+    assert told == (
+        f"{tmp_path}/c/1: a checkpoint cannot be written, process 1 did not take part in time; see its log, then "
+        "repeat the command"
+    )
+
+
+def dies_in_a_save(folder: str) -> None:
+    """Process 1 is killed in the middle of its second save."""
+    team = everyone()
+    checkpoints = Checkpoints(folder, 2, team)
+    checkpoints.save(1, like(1.0, 2, team.members), {"chunks": 1})
+    checkpoints.wait()
+    if team.me == 1:
+        type_handlers.ArrayHandler.serialize = mock.Mock(side_effect=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    checkpoints.save(2, like(2.0, 2, team.members), {"chunks": 2})
+    print("started", flush=True)
+    checkpoints.wait()
+
+
+def test_a_save_that_was_broken_off_is_not_taken_for_whole(tmp_path):
+    folder = tmp_path / "c"
+    with start(dies_in_a_save, 2, str(folder)) as started:
+        started.processes[1].wait(60)
+        while "started" not in started.text(0, "out"):
+            assert started.processes[0].poll() is None, started.all_text()
+            time.sleep(0.05)
+    assert (folder / "2" / "state").is_dir()
+    assert values(run(restores, 1, str(folder), [0], 1, 1)) == [[True, {"chunks": 1}, []]]
+    assert [p.name for p in folder.iterdir()] == ["1"]

@@ -1,0 +1,35 @@
+"""Where checkpoints can be written, and who is missing while they are."""
+
+from pathlib import Path
+
+import jax
+import pytest
+
+from sweep.errors import InputError
+from sweep.train.saver import missing, place
+
+
+def test_where_checkpoints_can_be_written(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(place("gs://bucket/runs/one")) == "gs://bucket/runs/one"
+    assert str(place("runs/one")) == str(tmp_path / "runs" / "one")
+    with pytest.raises(InputError, match=r"s3://bucket/runs: checkpoints cannot be written to s3://; mount the bucket"):
+        place("s3://bucket/runs")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "Some timed out task names:\n/job:jax_worker/replica:0/task:11\n/job:w/replica:0/task:3\n [type.goo",
+            "es 3, 11",
+        ),
+        ("# reached the barrier: 1/2.\nThe first task at the barrier: 0. Some timed out task names:\n1\n [type", " 1"),
+        ("INTERNAL: Barrier failed because: task is set to ERROR: UNAVAILABLE: Task 7 heartbeat timeout. This", " 7"),
+    ],
+)
+def test_who_is_missing_at_a_barrier(text: str, names: str):
+    error = TimeoutError("Timed out while waiting for async_write_complete barrier.")
+    assert missing(error) == ""
+    error.__cause__ = jax.errors.JaxRuntimeError(text)
+    assert missing(error) == f"process{names}"
