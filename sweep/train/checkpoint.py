@@ -13,7 +13,7 @@ import jax
 from etils import epath
 
 from sweep.errors import Refusal
-from sweep.train.gang.team import Team
+from sweep.train.gang.team import ALONE, Team
 from sweep.train.saver import Saver, place, whole
 
 
@@ -23,20 +23,19 @@ class Checkpoints:
     All members of the team make the same calls. The leader alone looks at what is there, and deletes.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], keep: int, team: Team | None = None):
+    def __init__(self, folder: str | os.PathLike[str], keep: int, team: Team = ALONE):
         """Makes the folder.
 
         Args:
             keep: how many checkpoints, the newest, stay.
-            team: the processes that train the cohort; None: this one, alone.
+            team: the processes that train the cohort.
 
         Raises:
             InputError: checkpoints cannot be written to such an address.
         """
-        self.folder, self.keep = place(folder), keep
-        self.team = team or Team("alone")
-        self.saver = Saver(self.team)
-        self.numbers: list[int] = self.team.share(self.look)  # a listing may be late: all go by one
+        self.folder, self.keep, self.team = place(folder), keep, team
+        self.saver = Saver(team)
+        self.numbers: list[int] = team.share(self.look)  # a listing may be late: all go by one
         self.bad: set[int] = set()  # numbers that could not be read
         self.under_way: int | None = None
         self.last: dict[str, Any] | None = None  # cursor of the newest save
