@@ -10,7 +10,7 @@ import pytest
 
 from sweep.design.trial import Trial
 from sweep.train.cohort import CohortRun, Settings
-from tests.train.tiny import cohort_of
+from tests.train.tiny import cohort_of, counter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,12 +24,8 @@ def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Training tokens and validation windows with something to learn: a noisy counter modulo 64."""
-    rng = np.random.default_rng(0)
-    tokens = (np.arange(9000) + (rng.random(9000) < 0.2) * rng.integers(0, 64, 9000)) % 64
-    val = tokens[8000:].astype(np.int32)
-    windows = np.stack([val[i * 16 : i * 16 + 17] for i in range(32)])
-    return tokens[:8000].astype(np.uint16), windows
+    """Tokens with something to learn."""
+    return counter()
 
 
 @pytest.fixture(scope="session")

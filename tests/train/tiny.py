@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial, trunk_key
 from sweep.models.shape import Shape
@@ -27,6 +29,15 @@ def make_trial(shape: Shape = TINY, **changes) -> Trial:
 def cohort_of(*trials: Trial) -> Cohort:
     """The cohort of trials of one shape, in the design's order."""
     return Cohort(trials[0].shape, tuple(sorted(trials, key=lambda t: (t.steps, t.id))))
+
+
+def counter() -> tuple[np.ndarray, np.ndarray]:
+    """Training tokens and validation windows with something to learn: a noisy counter modulo 64."""
+    rng = np.random.default_rng(0)
+    tokens = (np.arange(9000) + (rng.random(9000) < 0.2) * rng.integers(0, 64, 9000)) % 64
+    val = tokens[8000:].astype(np.int32)
+    windows = np.stack([val[i * 16 : i * 16 + 17] for i in range(32)])
+    return tokens[:8000].astype(np.uint16), windows
 
 
 def losses(run: CohortRun) -> dict[str, float]:
