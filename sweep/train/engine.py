@@ -1,9 +1,12 @@
-"""Training a sweep on this machine: cohorts on groups of its devices, each in its own folder of the run directory.
+"""Training a sweep: cohorts on groups of devices, each in its own folder of the run directory.
 
-Safe to stop at any moment and to start again with the same command: what is done is kept, what was under way continues
-from its last checkpoint.
+One process trains cohorts side by side on threads. Of several, each trains one cohort after another with the others of
+its group, from one thread, while other groups train theirs. Safe to stop at any moment and to start again with the same
+command: what is done is kept, what was under way continues from its last checkpoint.
 """
 
+import threading
+import uuid
 from pathlib import Path
 
 import jax
@@ -15,7 +18,7 @@ from sweep.design import room
 from sweep.design.cohorts import cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
-from sweep.errors import InputError, Partial, Refusal, SweepError
+from sweep.errors import InputError, Partial, Refusal, SweepError, as_values, of_values
 from sweep.tables import io
 from sweep.train import devices, results, store
 from sweep.train.board import Board
@@ -25,110 +28,183 @@ from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
 from sweep.train.dispatch import side_by_side
+from sweep.train.gang.news import heeding, leave_word, stopping_together
+from sweep.train.gang.team import ALONE, Team
+from sweep.train.gang.turns import devices_of, in_turn, shared
 from sweep.train.log import LOG, Log
-from sweep.train.outcome import finish, folder_of, is_done, publish, record_failure, trained_before, write_spec
+from sweep.train.outcome import (
+    finish,
+    folder_of,
+    is_done,
+    left_of,
+    publish,
+    record_failure,
+    trained_before,
+    write_spec,
+)
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
 from sweep.train.stop import interruptible
+from sweep.train.watch import STOPPED
 
 
-def run(sweep: Sweep, trials: list[Trial], out: Path, corpus: Corpus, progress: Quiet | None = None) -> pa.Table:
+def run(
+    sweep: Sweep,
+    trials: list[Trial],
+    out: Path,
+    corpus: Corpus,
+    progress: Quiet | None = None,
+    gang: Team = ALONE,
+) -> pa.Table:
     """Train `trials` into the run directory `out`; returns the merged loss table.
 
     Args:
         out: already claimed for this sweep (store.claim).
         progress: what to show while it goes on.
+        gang: the processes that train it; all make this call.
 
     Raises:
         Partial: stopped by a signal, or some cohorts failed; everything finished is in the table.
         InputError: the disk is full or the folder cannot be written.
+        what a cohort of several processes fails with, unless all of them meet it: the others wait, the gang must end.
     """
     progress = progress or Quiet()
+    if not gang.alone:
+        gang = gang.part(gang.share(lambda: uuid.uuid4().hex), gang.members)  # apart from other calls in this process
     if sweep.tensorboard:
         progress = Board(out / "tensorboard", progress)
-    schedule = schedule_of(trials)
-    todo = [p for p in schedule.places if not is_done(out, p.cohort)]
-    for waiting in todo:
+    schedule, group = schedule_of(trials, gang), devices_of(gang)
+    everything = [p.cohort for p in schedule.places]
+    turns = shared(schedule, lambda: {c.hash: left_of(out, c) for c in everything if not is_done(out, c)}, gang)
+    for waiting in turns.places:
         require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
     train = np.ascontiguousarray(corpus.train)
     origin = results.Origin(sweep.name, store.versions().get("isoflop", "unknown"), len(train), corpus.bytes_per_token)
+    limit = None if gang.alone else least_memory(gang)
     problems: list[BaseException] = []
+    trained: set[str] = set()
 
-    def prepare(place: Place, group: list[Device]) -> CohortRun:
+    def prepare(place: Place, group: list[Device], team: Team = ALONE) -> CohortRun:
         folder, every = folder_of(out, place.cohort), sweep.checkpoint
-        settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory)
-        made = CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings)
+        settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory, limit=limit)
+        made = CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings, team)
         made.machine.watch.stop = stop
-        made.on_begin, made.on_chunk = progress.begun, each_chunk
-        progress.prepared(made)
+        if team.leads:
+            made.on_begin, made.on_chunk = progress.begun, each_chunk
+            progress.prepared(made)
         return made
 
     def each_chunk(training: CohortRun) -> None:
         publish(training, origin)
         progress.update(training)
 
-    programs = Precompiled(prepare, todo if devices.platform() != "cpu" else [], jax.local_devices())
+    ahead = turns.places if gang.alone and devices.platform() != "cpu" else []
+    programs = Precompiled(prepare, ahead, group)
 
-    def guarded(place: Place, group: list[Device]) -> None:
+    def guarded(place: Place, group: list[Device], team: Team = ALONE) -> None:
         """Train, and keep what goes wrong for later: one cohort's failure does not stop the others."""
         try:
-            one(place, group)
+            one(place, group, team)
         except SweepError as error:
-            if isinstance(error, Refusal) and error.code == "too_large":
+            too_large = isinstance(error, Refusal) and error.code == "too_large"
+            if not (team.alone or too_large or isinstance(error, Partial)):
+                raise
+            if too_large and team.leads:
                 progress.failed(place.cohort, str(error))
                 record_failure(out, place.cohort, origin, error)
             problems.append(error)
         except OSError as error:
             stop.set()
             problems.append(InputError(f"{out}: {error.strerror or error}; free some space, then repeat the command"))
+            if not team.alone:
+                raise problems[-1] from error
         except jax.errors.JaxRuntimeError as error:
+            if not team.alone:
+                raise
             progress.failed(place.cohort, str(error).splitlines()[0])
             record_failure(out, place.cohort, origin, error)
             problems.append(Partial(f"cohort {place.cohort.hash} failed: {str(error).splitlines()[0]}"))
         except BaseException as error:  # a fault of ours: end every cohort, and let the caller see it whole
+            if not gang.alone:
+                raise
             stop.set()
             problems.append(error)
 
-    def one(place: Place, group: list[Device]) -> None:
-        Log(folder_of(out, place.cohort) / LOG).write(given=len(group))
-        progress.turn(place.cohort)
-        training = programs.take(place, group)
+    def one(place: Place, group: list[Device], team: Team) -> None:
+        if team.share(stop.is_set):
+            raise Partial(STOPPED)
+        if team.leads:
+            Log(folder_of(out, place.cohort) / LOG).write(given=len(group))
+            progress.turn(place.cohort)
+        training = programs.take(place, group) if gang.alone else prepare(place, group, team)
+        train_to_end(training, stop)
+        if team.leads:
+            finish(training, origin)
+            progress.done(training)
+        trained.add(place.cohort.hash)
+
+    if gang.leads:
+        for waiting in turns.places:
+            write_spec(folder_of(out, waiting.cohort), waiting.cohort)
+    todo = {place.cohort.hash for place in turns.places}
+    done = {c.hash: trained_before(out, c) for c in everything if c.hash not in todo} if gang.leads else {}
+    rows = {row["trial"]: row for row in io.merged(out).to_pylist()} if gang.leads else {}
+    with interruptible() as stop, stopping_together(gang, stop), programs, progress.showing(everything, done, rows):
+        if gang.alone:
+            side_by_side(turns.places, group, guarded, stop)
+            if stop.is_set() and trained < todo and not problems:
+                problems.append(Partial(STOPPED))
+        else:
+            in_turn(turns, gang, group, guarded)
+    return concluded(out, gang, problems)
+
+
+def train_to_end(training: CohortRun, stop: threading.Event) -> None:
+    """Train a cohort; with the next choice, from the last checkpoint, where the device runs out of memory."""
+    team = training.team
+    with heeding(team, training.log.write):
         while True:
             try:
                 training.run(stop)
-                break
+                return
             except jax.errors.JaxRuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                training.shrink()  # and once more from the last checkpoint
-        finish(training, origin)
-        progress.done(training)
+                if not team.alone:  # the others wait in a program: it is the next command that takes the next choice
+                    leave_word(team, **training.out_of_memory())
+                    raise
+                training.shrink()
 
-    for waiting in todo:
-        write_spec(folder_of(out, waiting.cohort), waiting.cohort)
-    everything = [p.cohort for p in schedule.places]
-    done = {c.hash: trained_before(out, c) for c in everything if is_done(out, c)}
-    rows = {row["trial"]: row for row in io.merged(out).to_pylist()}
-    with interruptible() as stop, programs, progress.showing(everything, done, rows):
-        side_by_side(todo, jax.local_devices(), guarded, stop)
-    losses = io.merge(out)
+
+def concluded(out: Path, gang: Team, problems: list[BaseException]) -> pa.Table:
+    """The merged loss table once all processes are here, or the gravest of the problems of any, in all of them."""
+    made: list[pa.Table] = []
+    if not gang.alone:
+        everybody = gang.gather([as_values(p) for p in problems if isinstance(p, SweepError)])
+        problems = [of_values(values) for mine in everybody for values in mine]
+    gang.share(lambda: made.append(io.merge(out)))
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem
-    return losses
+    return made[0] if made else io.read(out / "losses.parquet")
 
 
-def schedule_of(trials: list[Trial]) -> Schedule:
-    """Which devices of this machine train which cohort.
+def schedule_of(trials: list[Trial], gang: Team = ALONE) -> Schedule:
+    """Which devices of the gang train which cohort.
 
     Of the whole plan, not of what is left: a mesh decides the last bits of a loss.
     """
-    group, platform = jax.local_devices(), devices.platform()
-    memory = devices.memory_bytes(group[0]) if platform != "cpu" else None  # on a CPU no mesh takes less of it
-    return place(cohorts(trials), len(group), platform, memory)
+    group, platform = devices_of(gang), devices.platform()
+    memory = least_memory(gang) if platform != "cpu" else None  # on a CPU no mesh takes less of it
+    return place(cohorts(trials), len(group), platform, memory, len(group) // len(gang.members))
 
 
-def check(sweep: Sweep, trials: list[Trial]) -> None:
+def least_memory(gang: Team) -> int:
+    """Bytes of a device, the least of all processes, of which each can ask its own devices alone."""
+    return -gang.most(-devices.memory_bytes(jax.local_devices()[0]))
+
+
+def check(sweep: Sweep, trials: list[Trial], gang: Team = ALONE) -> None:
     """Before a folder is written. Raises InputError where memory.micro_batches does not divide some cohort's batch."""
-    for one in schedule_of(trials).places:
+    for one in schedule_of(trials, gang).places:
         next(room.choices(one.cohort.shape, one.axes.data, sweep.memory))

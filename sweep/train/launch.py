@@ -12,13 +12,14 @@ from sweep.design.trial import Trial
 from sweep.train import engine, store
 from sweep.train.data.shards import Corpus, as_dict
 from sweep.train.devices import platform
+from sweep.train.gang.team import ALONE, Team
 from sweep.train.progress import Quiet
 
 FORECAST = "forecast"  # folder, below a run directory, of the run that decides its forecast
 
 
-def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None = None) -> pa.Table:
-    """Design and train every family of a sweep in `out`; returns the loss table.
+def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None = None, gang: Team = ALONE) -> pa.Table:
+    """Design and train every family of a sweep in `out`; returns the loss table. All processes of a gang call it.
 
     Raises:
         Refusal: a family that cannot be built, a horizon longer than the corpus, `out` holding another sweep.
@@ -28,10 +29,14 @@ def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None 
     plan = families.plan(
         sweep, vocab=corpus.vocab, data=corpus.fingerprint, unique_tokens=corpus.unique_tokens, platform=platform()
     )
-    engine.check(sweep, plan.trials)
-    store.claim(out, sweep, as_dict(corpus.manifest))
-    table.write(plan.trials, out / "plan.parquet")
-    return engine.run(sweep, plan.trials, out, corpus, progress)
+    engine.check(sweep, plan.trials, gang)
+
+    def begin() -> None:
+        store.claim(out, sweep, as_dict(corpus.manifest))
+        table.write(plan.trials, out / "plan.parquet")
+
+    gang.share(begin)
+    return engine.run(sweep, plan.trials, out, corpus, progress, gang)
 
 
 def train_decider(

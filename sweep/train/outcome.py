@@ -39,6 +39,12 @@ def trained_before(out: Path, cohort: Cohort) -> Stand:
     return stand_of(Log(folder_of(out, cohort) / LOG).events(), cohort.flops, done=True, now=time.time())
 
 
+def left_of(out: Path, cohort: Cohort) -> float:
+    """Share of the work of a cohort that is left; above 0 also where only the mark is missing that it is done."""
+    events = Log(folder_of(out, cohort) / LOG).events()
+    return max(stand_of(events, cohort.flops, done=False, now=time.time()).left / cohort.flops, 1e-6)
+
+
 def publish(training: CohortRun, origin: results.Origin) -> None:
     """Write the rows and curves of the trials that have ended, where there are more of them than were written.
 

@@ -8,7 +8,6 @@ import jax
 import pytest
 
 from sweep import files
-from sweep.errors import Partial
 from sweep.models import layout
 from sweep.train.cohort import CohortRun, Settings
 from sweep.train.gang.team import Team, everyone
@@ -59,7 +58,7 @@ def expected(tmp_path_factory) -> list[dict[str, float]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_losses_equal_those_of_one_process(expected, tmp_path, processes):
-    """Bit by bit where rows are whole on a device; split over devices of several hosts sums may be rounded elsewhere."""
+    """Bit by bit where no batch is split; where one is, sums are rounded in another order."""
     found = values(run(train, processes, str(tmp_path), MESHES, devices=4 // processes))
     assert found == [found[0]] * processes
     for (trial, mode), mine, theirs in zip(MESHES, found[0], expected, strict=True):
