@@ -5,6 +5,7 @@ branches consistent by construction. It is written by all processes of the cohor
 any mesh: the arrays are read into the sharding asked for.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -48,8 +49,10 @@ class Checkpoints:
     def look(self) -> list[int]:
         """Numbers of the whole checkpoints, increasing. What a save has left that was broken off is deleted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        numbers = []
-        for child in self.folder.iterdir():
+        children, numbers = [], []
+        with contextlib.suppress(FileNotFoundError):  # a store has no empty folders
+            children = list(self.folder.iterdir())
+        for child in children:
             if child.name.isdecimal() and whole(child):
                 numbers.append(int(child.name))
             elif child.name.partition(".orbax-checkpoint-tmp")[0].isdecimal():

@@ -6,6 +6,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from jax.sharding import PartitionSpec as P
 
 from sweep.errors import InputError, Refusal
 from sweep.train.checkpoint import Checkpoints, enumerate_leaves
+from sweep.train.saver import place
 from sweep.train.sharding import make_mesh
 from sweep.train.state import State
 
@@ -143,6 +145,13 @@ def test_no_folder_is_renamed(tmp_path: Path, monkeypatch):
     (found, _), warnings = reopened(tmp_path / "checkpoints")
     assert not warnings
     jax.tree.map(np.testing.assert_array_equal, found, state(3.0))
+
+
+def test_a_store_without_empty_folders(tmp_path: Path):
+    """Making a folder makes nothing there, and listing it fails until something is in it."""
+    with mock.patch.object(type(place(tmp_path)), "mkdir"):
+        assert reopened(tmp_path / "none", expected=False) == (None, [])
+    assert not (tmp_path / "none").exists()
 
 
 def test_nothing_saved_is_nothing_found(tmp_path: Path):
