@@ -39,6 +39,8 @@ VERBS = {
     "suggest": ("sweep.verbs.suggest", "the next trials worth running, for what they cost"),
     "laws": ("sweep.verbs.laws", "the laws there are: formulas, inputs, published coefficients"),
     "report": ("sweep.verbs.report", "one self-contained page"),
+    "bundle": ("sweep.verbs.bundle", "what a reader needs to check a result, in one file"),
+    "reproduce": ("sweep.verbs.reproduce", "check a bundle: the same digits, and the same loss"),
     "doctor": ("sweep.verbs.doctor", "devices, versions, disk: what works here and what is missing"),
 }
 GROUPS = {verb.split()[0] for verb in VERBS} - set(VERBS)  # first words that are no verb alone

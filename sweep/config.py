@@ -134,6 +134,7 @@ class Sweep:
     min_steps: int = 50
     curve_points: int = 10  # validations along each trial
     tensorboard: bool = False
+    wandb: str = ""  # project of W&B that every trial is written to; empty: none
     data: Data = field(default_factory=Data)
     architecture: Architecture = field(default_factory=Architecture)
     recipe: Recipe = field(default_factory=Recipe)

@@ -31,6 +31,7 @@ from sweep.tables.judge import refusals
 from sweep.tables.load import READING, Runs, load
 from sweep.tables.problem import Problem, enforce, overridden, stamps
 from sweep.tables.read import TableFile
+from sweep.versions import installed
 
 WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fewer resamples than asked, and say so
 FEWEST = 100
@@ -122,10 +123,22 @@ def fit(
         enforce(judged, despite)
     begun = Begun(form, runs, goal, solution, tuple(judged), (began, read))
     found = finished(begun, settings | {"despite": overridden(judged)}, despite, progress, diagnostics)
+    asked = {"law": law, "objective": objective, "delta": delta, "where": where, "columns": columns,
+             "bootstrap": bootstrap, "seed": seed, "level": level, "target_compute": target_compute, "units": units,
+             "bytes_per_token": bytes_per_token, "best_of": best_of, "fix": fix, "despite": despite,
+             "diagnostics": diagnostics}  # fmt: skip
+    found.record["request"], found.record["versions"] = plain(asked | file_of(source)), installed()
     if count < bootstrap:
         text = f"{count} resamples, not {bootstrap}: {len(runs)} rows fill the memory"
         found.record["warnings"].append(warning("fewer_resamples", text))
     return found
+
+
+def file_of(source: Any) -> dict[str, Any]:
+    """Where the table was read from and how, as `TableFile`; the path is None for a table in memory."""
+    table = source if isinstance(source, TableFile) else TableFile(source)
+    path = str(table.path) if isinstance(table.path, str | Path) else None
+    return {"path": path, "wide": table.wide, "drop_unfinished": table.drop_unfinished}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sweep.files import whole
 from sweep.tables.read import read
 from sweep.tables.schema import CURVES, SCHEMA
 
-__all__ = ["CURVES_FILE", "LOSSES_FILE", "merge", "merged", "read", "write"]
+__all__ = ["CURVES_FILE", "LOSSES_FILE", "merge", "merged", "merged_curves", "read", "write"]
 
 LOSSES_FILE, CURVES_FILE = "losses.parquet", "curves.parquet"
 
@@ -33,7 +33,7 @@ def merge(directory: str | Path) -> pa.Table:
     """
     directory = Path(directory)
     losses = merged(directory)
-    curves = last_curves(gather(directory, "curves-*.parquet", CURVES))
+    curves = merged_curves(directory)
     write(losses, directory / LOSSES_FILE)
     write(curves, directory / CURVES_FILE)
     return losses
@@ -43,6 +43,11 @@ def merged(directory: str | Path) -> pa.Table:
     """The losses of a run directory as they stand, without writing anything."""
     parts = gather(Path(directory), "rows-*.parquet", SCHEMA)
     return last_of(pa.concat_tables([SCHEMA.empty_table(), *parts]), ["trial"], "attempts")
+
+
+def merged_curves(directory: str | Path) -> pa.Table:
+    """The curves of a run directory as they stand, without writing anything."""
+    return last_curves(gather(Path(directory), "curves-*.parquet", CURVES))
 
 
 def gather(directory: Path, pattern: str, schema: pa.Schema) -> list[pa.Table]:

@@ -1,9 +1,7 @@
 """The run directory: everything durable about a sweep, under one folder. Files appear whole or not at all."""
 
 import datetime
-import importlib.metadata
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,17 @@ import jax
 from sweep import config, files
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
+from sweep.versions import installed as versions
+from sweep.versions import processor
 
 RECORD = ("config", "hash", "code", "versions", "device", "data", "created")
-PACKAGES = ("isoflop", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pyarrow")
 
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a loss."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
-            continue
-    return found
-
-
-OPERATIONAL = ("checkpoint", "memory", "tensorboard")  # they change no result: they may differ when a sweep goes on
+OPERATIONAL = (
+    "checkpoint",
+    "memory",
+    "tensorboard",
+    "wandb",
+)  # they change no result: they may differ when a sweep goes on
 READING = ("text_field", "allow_skips")  # of `data`: what they change is in the fingerprint of the tokens
 
 
@@ -74,7 +66,12 @@ def claim(out: Path, sweep: Sweep, data: dict[str, Any]) -> None:
         "hash": identity(sweep),
         "code": versions().get("isoflop", "unknown"),
         "versions": versions(),
-        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+        "device": {
+            "platform": device.platform,
+            "kind": device.device_kind,
+            "count": jax.device_count(),
+            "processor": processor(),
+        },
         "data": data,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -1,0 +1,206 @@
+"""What goes into a bundle: the tables, the config, every fit with its table, the ledger; never the text."""
+
+import datetime
+import hashlib
+import io as streams
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+import sweep
+from sweep import files
+from sweep.bundle import checklist
+from sweep.errors import InputError
+from sweep.fit.multiverse import result as multiverse
+from sweep.fit.result import FIT_FILE, LANES_FILE, Fit
+from sweep.plan import forecast
+from sweep.tables import io
+from sweep.train import store
+from sweep.train.launch import FORECAST
+from sweep.versions import installed, processor
+
+FORMAT = 1
+MANIFEST, ENVIRONMENT, CHECKLIST = "bundle.json", "environment.json", "checklist"
+OF_A_FIT = (FIT_FILE, LANES_FILE, multiverse.FILE, *(f"{multiverse.TABLE}.{end}" for end in ("parquet", "csv")))
+LEFT_OUT = "(text left out)"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Files by their names in the bundle, in order; `manifest` lists them with their SHA-256 and is not among them."""
+
+    manifest: Record
+    files: dict[str, bytes]
+
+
+def contents(directory: Path) -> Bundle:
+    """What a reader needs of a sweep, or of the fit of a table.
+
+    Raises:
+        InputError: no such directory, neither a sweep nor a fit, nothing trained yet, a damaged file, a fit whose table
+            is not where it was.
+    """
+    trained = (directory / "sweep.json").exists()
+    if not trained and not (directory / FIT_FILE).exists():
+        raise InputError(
+            f"{directory}: neither a sweep (no sweep.json) nor a fit (no {FIT_FILE}); give the directory that `sweep "
+            "run` or `sweep fit` wrote with --out"
+        )
+    found: dict[str, bytes] = {}
+    if trained:
+        found |= of_a_sweep(directory)
+        if (directory / FORECAST / "sweep.json").exists():
+            found |= {f"{FORECAST}/{name}": data for name, data in of_a_sweep(directory / FORECAST).items()}
+    found |= {file.name: read(file) for file in saved(directory)}
+    fits = []
+    for folder in fits_of(directory):
+        own, entry = of_a_fit(folder, directory, trained)
+        found |= own
+        fits.append(entry)
+    environment = environment_of(found, [f["path"] for f in fits])
+    answers = checklist.answers(found, [f["path"] for f in fits])
+    found[ENVIRONMENT] = as_json(environment)
+    found[f"{CHECKLIST}.json"] = as_json({"checklist": [a.as_dict() for a in answers]})
+    found[f"{CHECKLIST}.md"] = checklist.page(answers, directory.resolve().name).encode()
+    found = {name: found[name] for name in sorted(found)}
+    manifest = {
+        "format": FORMAT,
+        "name": directory.resolve().name,
+        "of": "sweep" if trained else "fit",
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "fits": fits,
+        "files": {name: {"bytes": len(data), "sha256": digest(data)} for name, data in found.items()},
+    }
+    return Bundle(manifest, found)
+
+
+def of_a_sweep(directory: Path) -> dict[str, bytes]:
+    """Record, plan, loss table and curves. Nothing is written into the directory: the sweep may still run."""
+    record = store.read(directory)
+    losses = io.merged(directory)
+    if not losses.num_rows and (directory / io.LOSSES_FILE).exists():  # cohorts were cleared away, the table is here
+        losses, curves = (io.read(directory / name) for name in (io.LOSSES_FILE, io.CURVES_FILE))
+    else:
+        curves = io.merged_curves(directory)
+    if not losses.num_rows:
+        raise InputError(f"{directory}: nothing trained yet; a bundle is of results: `sweep run` first")
+    found = {
+        "sweep.json": as_json({**record, "data": without_text(record["data"])}),
+        io.LOSSES_FILE: parquet(losses),
+        io.CURVES_FILE: parquet(curves),
+    }
+    plan = directory / "plan.parquet"
+    return {**found, plan.name: read(plan)} if plan.exists() else found
+
+
+def without_text(data: Record) -> Record:
+    """A data manifest without the passage that shows where held-out and training text overlap."""
+    example = (data.get("overlap") or {}).get("example")
+    if not example:
+        return data
+    notes = [note.replace(repr(example), LEFT_OUT) for note in data.get("notes") or []]
+    return {**data, "overlap": {**data["overlap"], "example": LEFT_OUT}, "notes": notes}
+
+
+def saved(directory: Path) -> Iterator[Path]:
+    """The ledger of forecasts, and plans that were saved beside it as JSON."""
+    for file in sorted(directory.iterdir()):
+        if file.name == forecast.FILE or (file.suffix == ".json" and file.stem.startswith(("plan", "suggest"))):
+            yield file
+
+
+def fits_of(directory: Path) -> list[Path]:
+    """The directory and the folders in it that hold a fit."""
+    inner = [directory / name for name in ["", *sorted(p.name for p in directory.iterdir() if p.is_dir())]]
+    return [folder for folder in inner if (folder / FIT_FILE).exists()]
+
+
+def of_a_fit(folder: Path, directory: Path, trained: bool) -> tuple[dict[str, bytes], Record]:
+    """(files of a fit, and of its table where that is not the sweep's; what the manifest says of it)."""
+    record = Fit.load(folder).record
+    path = "" if folder == directory else folder.name
+    found = {inside(path, name): read(folder / name) for name in OF_A_FIT if (folder / name).exists()}
+    if path and (folder / forecast.FILE).exists():
+        found[inside(path, forecast.FILE)] = read(folder / forecast.FILE)
+    entry = {"path": path or ".", "law": record["law"], "table": None, "why": None}
+    source = (record.get("request") or {}).get("path")
+    if "request" not in record:
+        return found, entry | {"why": "made by a version that did not record its options: fit again to repeat it"}
+    if source is None:
+        return found, entry | {"why": "made from a table in memory, which is in no file"}
+    if trained and Path(source).resolve() in (directory.resolve(), (directory / io.LOSSES_FILE).resolve()):
+        return found, entry | {"table": "."}
+    if Path(source).is_dir():
+        return found, entry | {"why": f"made from another sweep, {source}: bundle that one"}
+    table = inside("tables", f"{path or 'fit'}-{Path(source).name}")
+    if not Path(source).is_file():
+        raise InputError(
+            f"{folder}: its table {source} is not here; call `sweep bundle` from the folder where `sweep fit` was "
+            "called, or fit again"
+        )
+    return {**found, table: read(Path(source))}, entry | {"table": table}
+
+
+def inside(path: str, name: str) -> str:
+    """A name below a folder of the bundle."""
+    return f"{path}/{name}" if path else name
+
+
+def environment_of(found: dict[str, bytes], fits: list[str]) -> Record:
+    """Versions, device and code: of the training, of each fit, and of the machine that made the bundle."""
+    sweep_record = json.loads(found["sweep.json"]) if "sweep.json" in found else {}
+    fitted = {path: json.loads(found[inside(path.removeprefix("."), FIT_FILE)]).get("versions") for path in fits}
+    return {
+        "trained": {name: sweep_record.get(name) for name in ("code", "versions", "device", "created")},
+        "fitted": fitted,
+        "bundled": {
+            "versions": installed(),
+            "system": platform.platform(),
+            "processor": processor(),
+            "source": source_hash(),
+        },
+    }
+
+
+def source_hash() -> str:
+    """SHA-256 of the Python files of this package, by name and content: code that no version tells apart."""
+    home, sums = Path(sweep.__file__).parent, hashlib.sha256()
+    for folder, inner, names in os.walk(home, followlinks=True):
+        inner.sort()
+        for name in sorted(n for n in names if n.endswith(".py")):
+            file = Path(folder) / name
+            sums.update(f"{file.relative_to(home)}\0".encode() + file.read_bytes())
+    return sums.hexdigest()
+
+
+def read(file: Path) -> bytes:
+    """A file whole. Raises InputError where it cannot be read."""
+    try:
+        return files.local(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}; mend its permissions") from error
+
+
+def digest(data: bytes) -> str:
+    """SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_json(value: Any) -> bytes:
+    """JSON for people and programs."""
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+def parquet(table: pa.Table) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    sink = streams.BytesIO()
+    pyarrow.parquet.write_table(table, sink)
+    return sink.getvalue()
