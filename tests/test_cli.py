@@ -77,6 +77,8 @@ ADDRESSES = [
     ("forecast", "verify", "gs://bucket/fit"),
     ("suggest", "gs://bucket/fit", "--target-compute", "1e22", "--spend", "1e21"),
     ("report", "gs://bucket/x"),
+    ("bundle", "gs://bucket/x"),
+    ("reproduce", "gs://bucket/x.tar.gz"),
     ("doctor", "--out", "gs://bucket/x"),
 ]
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 import sweep
-from sweep import files
+from sweep import files, storage
 from sweep.bundle import checklist
 from sweep.errors import InputError
 from sweep.fit.multiverse import result as multiverse
@@ -112,15 +112,15 @@ def without_text(data: Record) -> Record:
 
 def saved(directory: Path) -> Iterator[Path]:
     """The ledger of forecasts, and plans that were saved beside it as JSON."""
-    for file in sorted(directory.iterdir()):
-        if file.name == forecast.FILE or (file.suffix == ".json" and file.stem.startswith(("plan", "suggest"))):
-            yield file
+    for name in storage.listed(directory):
+        if name == forecast.FILE or (name.endswith(".json") and name.startswith(("plan", "suggest"))):
+            yield directory / name
 
 
 def fits_of(directory: Path) -> list[Path]:
     """The directory and the folders in it that hold a fit."""
-    inner = [directory / name for name in ["", *sorted(p.name for p in directory.iterdir() if p.is_dir())]]
-    return [folder for folder in inner if (folder / FIT_FILE).exists()]
+    names = [name for name in storage.listed(directory) if "." not in name and name != "cohorts"]
+    return [folder for folder in [directory, *(directory / name for name in names)] if (folder / FIT_FILE).exists()]
 
 
 def of_a_fit(folder: Path, directory: Path, trained: bool) -> tuple[dict[str, bytes], Record]:
@@ -136,17 +136,18 @@ def of_a_fit(folder: Path, directory: Path, trained: bool) -> tuple[dict[str, by
         return found, entry | {"why": "made by a version that did not record its options: fit again to repeat it"}
     if source is None:
         return found, entry | {"why": "made from a table in memory, which is in no file"}
-    if trained and Path(source).resolve() in (directory.resolve(), (directory / io.LOSSES_FILE).resolve()):
+    place = files.local(source)
+    if trained and place.resolve() in (directory.resolve(), (directory / io.LOSSES_FILE).resolve()):
         return found, entry | {"table": "."}
-    if Path(source).is_dir():
+    if place.is_dir():
         return found, entry | {"why": f"made from another sweep, {source}: bundle that one"}
-    table = inside("tables", f"{path or 'fit'}-{Path(source).name}")
-    if not Path(source).is_file():
+    table = inside("tables", f"{path or 'fit'}-{place.name}")
+    if not place.is_file():
         raise InputError(
             f"{folder}: its table {source} is not here; call `sweep bundle` from the folder where `sweep fit` was "
             "called, or fit again"
         )
-    return {**found, table: read(Path(source))}, entry | {"table": table}
+    return {**found, table: read(place)}, entry | {"table": table}
 
 
 def inside(path: str, name: str) -> str:
@@ -183,10 +184,9 @@ def source_hash() -> str:
 
 def read(file: Path) -> bytes:
     """A file whole. Raises InputError where it cannot be read."""
-    try:
-        return files.local(file).read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}; mend its permissions") from error
+    if (data := storage.read(file)) is None:
+        raise InputError(f"{file}: it is not there any more; repeat the command")
+    return data
 
 
 def digest(data: bytes) -> str:

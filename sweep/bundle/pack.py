@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sweep import files
+from sweep import files, storage
 from sweep.bundle.contents import FORMAT, MANIFEST, Bundle, Record, as_json, digest
 from sweep.errors import InputError
 
@@ -34,7 +34,7 @@ def write(bundle: Bundle, out: Path) -> None:
         with files.whole(out) as sink:
             pack(bundle, sink)
         return
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists()):
+    if out.is_file() or (storage.listed(out) and not (out / MANIFEST).exists()):
         raise InputError(f"{out}: something else is there; choose another --out")
     if (out / MANIFEST).exists():
         raise InputError(f"{out}: a bundle is there already; remove it, or choose another --out")

@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import tyro
 
+from sweep import files
 from sweep.bundle import contents, pack
 from sweep.verbs.output import Output
 
@@ -30,8 +30,8 @@ class Args:
 
 def run(args: Args) -> Output:
     """Pack, and say what is in it."""
-    made = contents.contents(Path(args.dir))
-    out = Path(args.out or f"{made.manifest['name']}.bundle.tar.gz")
+    made = contents.contents(files.local(args.dir))
+    out = files.local(args.out or f"{made.manifest['name']}.bundle.tar.gz")
     pack.write(made, out)
     listed = made.manifest["files"]
     asked = json.loads(made.files[f"{contents.CHECKLIST}.json"])["checklist"]

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from sweep import config, platforms
+from sweep import config, files, platforms
 from sweep.bundle import pack, refit, retrain
 from sweep.errors import InputError
 from sweep.plan import chain, forecast
@@ -55,7 +55,7 @@ def run(args: Args) -> Output:
     """Open, fit again, train again where asked to, compare."""
     if args.train is None and (args.data or args.out):
         raise InputError("reproduce: --data and --out are of --train; name a trial to train again")
-    with pack.opened(Path(args.bundle)) as (folder, manifest):
+    with pack.opened(files.local(args.bundle)) as (folder, manifest):
         trained = train(args, folder, manifest) if args.train else []
         fits = [refit.refit(folder, entry) for entry in manifest["fits"]]
         ledgers = ledgers_of(folder, manifest)
@@ -95,5 +95,5 @@ def train(args: Args, folder: Path, manifest: dict[str, Any]) -> list[retrain.Re
     with progress() as shown:
         corpus = open_data(dataclasses.replace(where, path=args.data) if args.data else where, shown)
     retrain.check_tokens(corpus, record)
-    out = Path(args.out or f"runs/{manifest['name']}-{args.train}")
+    out = files.local(args.out or f"runs/{manifest['name']}-{args.train}")
     return retrain.retrain(folder, record, args.train or "", corpus, out, Progress(Console(stderr=True)))

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.bundle import refit
@@ -64,7 +65,7 @@ def test_other_versions_are_told_and_widen_the_tolerance(unpacked: Path):
 
 
 def test_a_resample_that_was_changed_shows(unpacked: Path):
-    table = pa.parquet.read_table(unpacked / "lanes.parquet")
+    table = pq.read_table(unpacked / "lanes.parquet")
     i = table["status"].to_pylist().index("converged")
     alpha = table["alpha"].to_pylist()
     alpha[i] *= 1.01

@@ -10,6 +10,7 @@ import pytest
 from sweep import config, files
 from sweep.errors import InputError, Refusal
 from sweep.train import store
+from sweep.versions import processor
 
 SWEEP = config.load("configs/smoke.py")
 DATA = {"fingerprint": "f1", "name": "text"}
@@ -22,7 +23,7 @@ def test_a_new_directory_is_claimed_and_found_again(tmp_path):
     assert config.from_dict(record["config"]) == SWEEP
     assert config.load(str(out / "sweep.json")) == SWEEP
     assert (record["hash"], record["data"]) == (store.identity(SWEEP), DATA)
-    assert record["device"] == {"platform": "cpu", "kind": "cpu", "count": 8}
+    assert record["device"] == {"platform": "cpu", "kind": "cpu", "count": 8, "processor": processor()}
     assert {"python", "jax", "flax", "orbax-checkpoint"} <= set(record["versions"])
     before = (out / "sweep.json").read_bytes()
     store.claim(out, SWEEP, DATA)
