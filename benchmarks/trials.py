@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.shapes import walk
 from sweep.config import Memory
 from sweep.design.cost import mode_of
-from sweep.design.placement import axes_of
+from sweep.design.mesh import axes_of
 from sweep.models import counting
 from sweep.models.shape import Shape
 from sweep.train import devices, state

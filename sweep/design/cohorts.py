@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from sweep.config import content_hash
 from sweep.design.trial import Trial
@@ -17,7 +18,7 @@ class Cohort:
     shape: Shape
     trials: tuple[Trial, ...]  # shortest horizon first
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Twelve hex digits of its trials: names its folder."""
         return content_hash([t.id for t in self.trials])
@@ -68,22 +69,23 @@ def cohorts(trials: Iterable[Trial]) -> list[Cohort]:
 
 
 def spans(cohort: Cohort) -> list[Span]:
-    """The rows of a cohort: trunks first, then the trials; a trunk that only one trial would use is not made."""
+    """The rows of a cohort: each trunk with the trials that leave it, then the trials without one.
+
+    A trunk that only one trial would use is not made. Rows are dealt to devices in equal parts side by side, so a tree
+    mostly stays together: devices that share a cohort of several trees have as much to do, and copy few rows.
+    """
     sharing: dict[str, list[Trial]] = defaultdict(list)
     for trial in cohort.trials:
         if trial.trunk is not None:
             sharing[trial.trunk].append(trial)
-    made = []
-    for key, branches in sharing.items():
-        if len(branches) > 1:
-            stops = tuple(sorted({t.branch_step for t in branches}))
-            made.append(Span(key, branches[0], True, None, 0, stops))
-    place = {span.key: i for i, span in enumerate(made)}
-    for trial in cohort.trials:
-        source = place.get(trial.trunk or "")
-        start = trial.branch_step if source is not None else 0
-        made.append(Span(trial.id, trial, False, source, start, (trial.steps,)))
-    return made
+    trees = {key: branches for key, branches in sharing.items() if len(branches) > 1}
+    made: list[Span] = []
+    for key, branches in trees.items():
+        source = len(made)
+        made.append(Span(key, branches[0], True, None, 0, tuple(sorted({t.branch_step for t in branches}))))
+        made += [Span(t.id, t, False, source, t.branch_step, (t.steps,)) for t in branches]
+    alone = [t for t in cohort.trials if t.trunk not in trees]
+    return made + [Span(t.id, t, False, None, 0, (t.steps,)) for t in alone]
 
 
 def trunk_savings(trials: Iterable[Trial]) -> TrunkSavings:

@@ -11,9 +11,11 @@ at 1,020 tokens a device, whatever the size of the model. Overlap of the two is 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+import numpy as np
 
 from sweep.design.cohorts import Cohort, Span, spans
 from sweep.models import counting
@@ -71,23 +73,39 @@ def cost(cohort: Cohort, axes: Axes, platform: str) -> Cost:
     the most rows under way decides, and the others wait. With `vmap` the rows under way are dealt anew each time, as
     one program of a power of two of rows a position.
     """
+    return costs(cohort, [axes], platform)[0]
+
+
+def costs(cohort: Cohort, meshes: Iterable[Axes], platform: str) -> list[Cost]:
+    """`cost` on each of several meshes."""
     rows = spans(cohort)
-    each = -(-len(rows) // axes.trial)  # rows of one position
+    taken = [(steps, np.array(active)) for steps, active in phases(rows)]
     together = mode_of(cohort.shape, platform) == "vmap"
+    return [
+        in_step(cohort.shape, axes, platform, taken)
+        if together
+        else in_turn(cohort.shape, axes, len(rows), platform, taken)
+        for axes in meshes
+    ]
+
+
+def in_step(shape: Shape, axes: Axes, platform: str, taken: Sequence[tuple[int, np.ndarray]]) -> Cost:
+    """Rows under way are dealt anew in each phase, the rows of a position together."""
     time = busy = 0.0
-    for steps, active in phases(rows):
-        if together:
-            width = 2 ** math.ceil(math.log2(-(-len(active) // axes.trial)))
-            one = steps * step(cohort.shape, axes.data, width, platform)
-            time, at_work = time + one, -(-len(active) // width)
-        else:
-            one = steps * step(cohort.shape, axes.data, 1, platform)
-            here = [0] * axes.trial
-            for row in active:
-                here[row // each] += 1
-            time, at_work = time + one * max(here), len(active)
-        busy += one * at_work * axes.data
+    for steps, active in taken:
+        width = 2 ** math.ceil(math.log2(-(-len(active) // axes.trial)))
+        one = steps * step(shape, axes.data, width, platform)
+        time += one
+        busy += one * -(-len(active) // width) * axes.data
     return Cost(time, busy)
+
+
+def in_turn(shape: Shape, axes: Axes, rows: int, platform: str, taken: Sequence[tuple[int, np.ndarray]]) -> Cost:
+    """Rows stay where they are, side by side in equal parts, and those of a position run one after another."""
+    each = -(-rows // axes.trial)  # rows of one position
+    one = step(shape, axes.data, 1, platform)
+    time = sum(steps * one * int(np.bincount(active // each).max()) for steps, active in taken)
+    return Cost(time, sum(steps * one * len(active) for steps, active in taken) * axes.data)
 
 
 def phases(rows: Sequence[Span]) -> Iterator[tuple[int, list[int]]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 from sweep.config import content_hash
 from sweep.models import counting
@@ -35,7 +36,7 @@ class Trial:
     trunk: str | None = None  # key of the shared constant-rate run, or None for a run of its own
     budget: float = 0.0  # nominal FLOPs of its family
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hex digits; equal for equal training, whatever family asked for it."""
         fields = dataclasses.asdict(self)

@@ -67,7 +67,7 @@ def too_large(shape: dict[str, Any]) -> str:
 
 def mesh(shape: Any, devices: int, platform: str) -> Any:
     """How one model lies on `devices`: some are left over where they do not divide its batch."""
-    from sweep.design.placement import axes_of
+    from sweep.design.mesh import axes_of
 
     return axes_of(rows=1, batch=shape.batch, seq_len=shape.seq_len, mode="map", devices=devices, platform=platform)
 

@@ -4,7 +4,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from sweep.design.placement import Place, bits, next_start
+from sweep.design.packing import bits, next_start
+from sweep.design.placement import Place
 from sweep.train.devices import Device
 
 

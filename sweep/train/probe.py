@@ -7,7 +7,7 @@ import numpy as np
 
 from sweep.config import Memory
 from sweep.design.cost import mode_of
-from sweep.design.placement import axes_of
+from sweep.design.mesh import axes_of
 from sweep.design.room import SHARE, room
 from sweep.models import counting
 from sweep.models.shape import Shape

@@ -35,7 +35,7 @@ class Row:
 
 
 def rows_of(cohort: Cohort) -> list[Row]:
-    """Trunks first, then the trials; a trunk that only one trial would use is not made."""
+    """The rows of `sweep.design.cohorts.spans`, in its order."""
     return [row_of(span) for span in spans(cohort)]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.config import content_hash, load
-from sweep.design import cost, families, placement
+from sweep.design import cost, families, mesh, placement
 from sweep.design.cohorts import Cohort, cohorts, spans
 from sweep.design.cost import Axes
 from sweep.design.trial import Trial
@@ -62,13 +62,13 @@ def planned(path: str, vocab: int, platform: str) -> list[Cohort]:
     ],
 )
 def test_meshes_by_hand(rows, batch, mode, devices, axes):
-    found = placement.axes_of(rows=rows, batch=batch, seq_len=2048, mode=mode, devices=devices, platform="tpu")
+    found = mesh.axes_of(rows=rows, batch=batch, seq_len=2048, mode=mode, devices=devices, platform="tpu")
     assert found == Axes(*axes)
 
 
 def test_a_device_keeps_two_thousand_tokens_of_a_step():
     def found(batch: int, seq_len: int, rows: int = 1):
-        return placement.axes_of(rows=rows, batch=batch, seq_len=seq_len, mode="map", devices=64, platform="tpu")
+        return mesh.axes_of(rows=rows, batch=batch, seq_len=seq_len, mode="map", devices=64, platform="tpu")
 
     assert found(64, 512) == (1, 16)
     assert found(64, 512, rows=4) == (4, 16)
@@ -77,9 +77,7 @@ def test_a_device_keeps_two_thousand_tokens_of_a_step():
 
 def test_rows_under_way_decide_the_mesh_of_small_models():
     def found(abreast: int):
-        return placement.axes_of(
-            rows=6, batch=64, seq_len=2048, mode="vmap", devices=8, platform="gpu", abreast=abreast
-        )
+        return mesh.axes_of(rows=6, batch=64, seq_len=2048, mode="vmap", devices=8, platform="gpu", abreast=abreast)
 
     assert [found(n) for n in (1, 2, 3, 6)] == [(1, 8), (2, 4), (2, 4), (4, 2)]
 
@@ -87,7 +85,7 @@ def test_rows_under_way_decide_the_mesh_of_small_models():
 @pytest.mark.parametrize(("rows", "devices", "axes"), [(1, 8, (1, 1)), (5, 8, (5, 1)), (20, 8, (8, 1)), (3, 2, (2, 1))])
 def test_a_cpu_never_splits_a_batch(rows, devices, axes):
     for mode in ("map", "vmap"):
-        assert placement.axes_of(rows=rows, batch=64, seq_len=2048, mode=mode, devices=devices, platform="cpu") == axes
+        assert mesh.axes_of(rows=rows, batch=64, seq_len=2048, mode=mode, devices=devices, platform="cpu") == axes
 
 
 @settings(max_examples=300, deadline=None)
@@ -99,7 +97,7 @@ def test_a_cpu_never_splits_a_batch(rows, devices, axes):
     devices=st.integers(1, 40),
 )
 def test_no_legal_mesh_uses_more_devices(rows, batch, seq_len, mode, devices):
-    found = placement.axes_of(rows=rows, batch=batch, seq_len=seq_len, mode=mode, devices=devices, platform="tpu")
+    found = mesh.axes_of(rows=rows, batch=batch, seq_len=seq_len, mode=mode, devices=devices, platform="tpu")
     legal = [
         (t, d)
         for t in range(1, rows + 1)
@@ -206,8 +204,8 @@ def test_every_schedule_is_legal_and_knows_no_order(plan, devices, platform, see
 def brute(tasks: list[Cohort], devices: int) -> float:
     """The shortest schedule of all meshes and all orders, started greedily."""
     ladders = [
-        [(axes, cost.cost(c, axes, "tpu")) for size in placement.sizes_of(devices)
-         if (axes := placement.mesh_of(c, size, "tpu")).devices == size]
+        [(axes, cost.cost(c, axes, "tpu")) for size in mesh.sizes_of(devices)
+         if (axes := mesh.mesh_of(c, size, "tpu")).devices == size]
         for c in tasks
     ]  # fmt: skip
     best = float("inf")
@@ -241,8 +239,8 @@ def test_near_the_best_of_all_schedules(steps, devices):
         (8, None, 0.95, 1.05),
         (8, 95 * 10**9, 0.95, 1.05),
         (8, 16 * 10**9, 0.95, 1.05),
-        (64, 95 * 10**9, 0.95, 1.12),
-        (256, None, 0.85, 1.2),
+        (64, 95 * 10**9, 0.95, 1.05),
+        (256, None, 0.85, 1.1),
     ],
 )
 def test_a_pod_is_kept_busy(devices, memory, utilisation, ratio):
@@ -263,8 +261,8 @@ def test_large_cohorts_take_more_devices_and_others_run_beside_them():
 def test_what_does_not_fit_one_device_takes_more():
     tasks = cohorts(tree(WIDE, 1000, 2000, 3000))
     need = counting.params(WIDE).total * (12 * 4 + 6)  # trunk and branches, and gradients of one
-    assert placement.state_bytes(tasks[0], Axes(1, 1), "tpu") == need
-    smallest = [next(iter(placement.options(tasks[0], 8, "tpu", m))) for m in (2 * need, 2 * need - 1, need // 2, 1)]
+    assert mesh.state_bytes(tasks[0], Axes(1, 1), "tpu") == need
+    smallest = [next(iter(mesh.options(tasks[0], 8, "tpu", m))) for m in (2 * need, 2 * need - 1, need // 2, 1)]
     assert [axes.data for axes in smallest] == [1, 2, 4, 8]
 
 
