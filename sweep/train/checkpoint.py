@@ -6,7 +6,6 @@ any mesh: the arrays are read into the sharding asked for.
 """
 
 import contextlib
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import jax
 from etils import epath
 
 from sweep.errors import Refusal
+from sweep.storage import Location
 from sweep.train.gang.team import ALONE, Team
 from sweep.train.saver import Saver, place, whole
 
@@ -24,7 +24,7 @@ class Checkpoints:
     All members of the team make the same calls. The leader alone looks at what is there, and deletes.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], keep: int, team: Team = ALONE):
+    def __init__(self, folder: Location | str, keep: int, team: Team = ALONE):
         """Makes the folder.
 
         Args:

@@ -8,7 +8,6 @@ needed, which a mounted bucket refuses or does file by file.
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from etils import epath
 from orbax.checkpoint import options, type_handlers
 
 from sweep.errors import InputError
+from sweep.storage import Location
 from sweep.train.gang.team import Team
 
 COMMITTED = "commit_success.txt"  # Orbax's; in every whole checkpoint since Orbax 0.12.3
@@ -113,13 +113,13 @@ class Saver:
             self.saver.close()
 
 
-def place(folder: str | os.PathLike[str]) -> epath.Path:
+def place(folder: Location | str) -> epath.Path:
     """Where checkpoints can be written: a folder, or an address that begins with gs://.
 
     Raises:
         InputError: an address of another kind.
     """
-    text = os.fspath(folder)
+    text = str(folder)
     scheme, slashes, _ = text.partition("://")
     if slashes and scheme != "gs":
         raise InputError(

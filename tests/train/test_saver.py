@@ -6,12 +6,14 @@ import jax
 import pytest
 
 from sweep.errors import InputError
+from sweep.storage import locate
 from sweep.train.saver import missing, place
 
 
 def test_where_checkpoints_can_be_written(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(place("gs://bucket/runs/one")) == "gs://bucket/runs/one"
+    assert str(place(locate("gs://bucket/runs") / "one")) == "gs://bucket/runs/one"
     assert str(place("runs/one")) == str(tmp_path / "runs" / "one")
     with pytest.raises(InputError, match=r"s3://bucket/runs: checkpoints cannot be written to s3://; mount the bucket"):
         place("s3://bucket/runs")
