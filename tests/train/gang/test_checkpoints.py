@@ -192,3 +192,31 @@ def test_a_save_that_was_broken_off_is_not_taken_for_whole(tmp_path):
     assert (folder / "2" / "state").is_dir()
     assert values(run(restores, 1, str(folder), [0], 1, 1)) == [[True, {"chunks": 1}, []]]
     assert [p.name for p in folder.iterdir()] == ["1"]
+
+
+def fills_its_disk(folder: str) -> None:
+    """Process 1 cannot write its part; process 0 waits for it."""
+    team = everyone()
+    checkpoints = Checkpoints(folder, 2, team)
+    write = checkpoints.saver.arrays.async_save
+
+    async def fails(*arguments: Any, **named: Any) -> list[Any]:
+        full = mock.Mock()
+        full.result.side_effect = ValueError("RESOURCE_EXHAUSTED: Error writing local file: No space left on device")
+        return [*(await write(*arguments, **named) or []), *[full] * (team.me == 1)]
+
+    with mock.patch.object(checkpoints.saver.arrays, "async_save", fails):
+        checkpoints.save(1, like(1.0, 2, team.members), {"chunks": 1})
+    try:
+        checkpoints.wait()
+    except InputError as error:
+        print(error, flush=True)
+    time.sleep(600)
+
+
+def test_a_full_disk_of_one_process_is_told_by_it_at_once(tmp_path):
+    with start(fills_its_disk, 2, str(tmp_path / "c")) as started:
+        told = "c: a checkpoint cannot be written (RESOURCE_EXHAUSTED); free some space, then repeat the command\n"
+        started.says(1, told, timeout=40)
+        assert not started.text(0, "out")
+    assert not (tmp_path / "c" / "1" / "commit_success.txt").exists()
