@@ -45,6 +45,7 @@ from sweep.train.outcome import (
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
 from sweep.train.stop import interruptible
+from sweep.train.tracker import Tracker
 from sweep.train.watch import STOPPED
 
 
@@ -73,6 +74,8 @@ def run(
         gang = gang.part(gang.share(lambda: uuid.uuid4().hex), gang.members)  # apart from other calls in this process
     if sweep.tensorboard:
         progress = Board(out / "tensorboard", progress)
+    if sweep.wandb:
+        progress = Tracker(sweep, out, progress)
     schedule, group = schedule_of(trials, gang), devices_of(gang)
     everything = [p.cohort for p in schedule.places]
     turns = shared(schedule, lambda: {c.hash: left_of(out, c) for c in everything if not is_done(out, c)}, gang)
