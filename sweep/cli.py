@@ -2,8 +2,10 @@
 
 Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
 returns an Output. A module with `CONFIG = True` also receives the resolved sweep; one with `device(args)` says which
-accelerator it may start (sweep.platforms), all others run on the CPU. Every problem ends here, as one line and an exit
-code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of ours (sweep.fault).
+accelerator it may start (sweep.platforms), all others run on the CPU; one with `together(args, tell)` may be one of
+several processes that work together (sweep.train.gang.start), and `run` receives the gang. Every problem ends here, as
+one line and an exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of ours
+(sweep.fault).
 """
 
 import difflib
@@ -11,7 +13,8 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from sweep import __version__, config, fault, interrupt, platforms
@@ -96,11 +99,11 @@ def respond(argv: list[str] | None) -> int:
             return 0
         verb, rest = split_verb(words)
         check_paths(rest)
-        output = call(verb, rest)
+        output = call(verb, rest, partial(tell, verb, as_json=as_json))
         print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
         return output.code
     except SweepError as error:
-        return tell(verb, error, as_json)
+        return tell(verb, error, as_json=as_json)
     except KeyboardInterrupt:
         print(f"sweep {verb}: interrupted", file=sys.stderr)
         return 3
@@ -110,13 +113,13 @@ def respond(argv: list[str] | None) -> int:
     except Exception as error:
         if isinstance(error, RuntimeError) and NOT_STARTED in str(error):
             why = str(error).splitlines()[0]
-            return tell(verb, InputError(f"{why}; `sweep doctor` shows what is here and who holds it"), as_json)
+            return tell(verb, InputError(f"{why}; `sweep doctor` shows what is here and who holds it"), as_json=as_json)
         if fault.passes():
             raise
-        return tell(verb, Fault(fault.describe(error, words)), as_json)
+        return tell(verb, Fault(fault.describe(error, words)), as_json=as_json)
 
 
-def tell(verb: str, error: SweepError, as_json: bool) -> int:
+def tell(verb: str, error: SweepError, *, as_json: bool) -> int:
     """Print a problem as one line, and as JSON where that is asked for; returns its exit code."""
     code = error.code if isinstance(error, Refusal) else type(error).__name__
     if as_json:
@@ -139,8 +142,12 @@ def split_verb(words: list[str]) -> tuple[str, list[str]]:
     raise InputError(f"no such verb: {words[0]!r}{hint}")
 
 
-def call(verb: str, rest: list[str]) -> Any:
-    """Parse the arguments of `verb` and run it."""
+def call(verb: str, rest: list[str], tell: Callable[[SweepError], int]) -> Any:
+    """Parse the arguments of `verb` and run it.
+
+    Args:
+        tell: prints a problem and returns its exit code; for a gang, which may end while the verb runs.
+    """
     module = loaded(VERBS[verb][0])
     asked_help = [w for w in rest if w in ("-h", "--help")]
     if not getattr(module, "CONFIG", False):
@@ -151,11 +158,19 @@ def call(verb: str, rest: list[str]) -> Any:
     if asked_help and not plain:
         parse(module.Args, rest, verb)
     args, unknown = parse(module.Args, plain, verb, partial=True)
-    sweep = config.load(args.config)
-    check_names(unknown)
-    sweep = parse(config.Sweep, unknown + asked_help, f"{verb} {args.config}", default=sweep)
+
+    def configured() -> config.Sweep:
+        sweep = config.load(args.config)
+        check_names(unknown)
+        return parse(config.Sweep, unknown + asked_help, f"{verb} {args.config}", default=sweep)
+
+    if asked_help or not hasattr(module, "together"):
+        sweep = configured()
+        prepare_jax(device_of(module, args))
+        return module.run(args, sweep)
     prepare_jax(device_of(module, args))
-    return module.run(args, sweep)
+    with module.together(args, tell) as gang:  # first, so that a config that is wrong on one host ends all
+        return module.run(args, configured(), gang)
 
 
 @interrupt.remembered()

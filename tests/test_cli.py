@@ -231,7 +231,7 @@ def test_overrides_reach_the_sweep(capsys, monkeypatch, config):
     from sweep.verbs import run
 
     seen = []
-    monkeypatch.setattr(run, "run", lambda args, sweep: seen.append((args, sweep)) or Output({}, ""))
+    monkeypatch.setattr(run, "run", lambda args, sweep, gang: seen.append((args, sweep)) or Output({}, ""))
     Path("mine.py").write_text("from sweep.config import Sweep\nSWEEP = Sweep(name='mine', budgets=(1e9,))\n")
     words = ["--out", "o", "--budgets", "3e9", "1e9", "--recipe.lr", "0.5", "--no-trunk", "--data.allow-repeat"]
     assert call(capsys, "run", config, *words)[0] == 0

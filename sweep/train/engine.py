@@ -48,6 +48,8 @@ from sweep.train.stop import interruptible
 from sweep.train.tracker import Tracker
 from sweep.train.watch import STOPPED
 
+COMPILING_SECONDS = 3600.0  # that a cohort of a gang may take until its first chunk is read back
+
 
 def run(
     sweep: Sweep,
@@ -93,14 +95,17 @@ def run(
         settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory, limit=limit)
         made = CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings, team)
         made.machine.watch.stop = stop
+        made.on_chunk = each_chunk
         if team.leads:
-            made.on_begin, made.on_chunk = progress.begun, each_chunk
+            made.on_begin = progress.begun
             progress.prepared(made)
         return made
 
     def each_chunk(training: CohortRun) -> None:
-        publish(training, origin)
-        progress.update(training)
+        gang.watch.doing(f"training cohort {training.cohort.hash}")
+        if training.team.leads:
+            publish(training, origin)
+            progress.update(training)
 
     ahead = turns.places if gang.alone and devices.platform() != "cpu" else []
     programs = Precompiled(prepare, ahead, group)
@@ -137,6 +142,7 @@ def run(
     def one(place: Place, group: list[Device], team: Team) -> None:
         if team.share(stop.is_set):
             raise Partial(STOPPED)
+        gang.watch.doing(f"compiling cohort {place.cohort.hash}", COMPILING_SECONDS)
         if team.leads:
             Log(folder_of(out, place.cohort) / LOG).write(given=len(group))
             progress.turn(place.cohort)

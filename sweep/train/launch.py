@@ -12,6 +12,7 @@ from sweep.design.trial import Trial
 from sweep.train import engine, store
 from sweep.train.data.shards import Corpus, as_dict
 from sweep.train.devices import platform
+from sweep.train.gang import agreement
 from sweep.train.gang.team import ALONE, Team
 from sweep.train.progress import Quiet
 
@@ -22,10 +23,12 @@ def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None 
     """Design and train every family of a sweep in `out`; returns the loss table. All processes of a gang call it.
 
     Raises:
-        Refusal: a family that cannot be built, a horizon longer than the corpus, `out` holding another sweep.
+        Refusal: a family that cannot be built, a horizon longer than the corpus, `out` holding another sweep,
+            hosts that disagree.
         InputError: memory.micro_batches does not divide some batch.
         Partial: stopped by a signal, or some cohorts failed; the same call continues.
     """
+    agreement.same_data(gang, corpus)
     plan = families.plan(
         sweep, vocab=corpus.vocab, data=corpus.fingerprint, unique_tokens=corpus.unique_tokens, platform=platform()
     )
@@ -36,6 +39,7 @@ def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None 
         table.write(plan.trials, out / "plan.parquet")
 
     gang.share(begin)
+    agreement.same_folder(gang, out)
     return engine.run(sweep, plan.trials, out, corpus, progress, gang)
 
 

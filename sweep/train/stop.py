@@ -8,14 +8,20 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the process at once."""
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the process at once.
+
+    The event may have been set for another process's signal: the first one here then asks for the same once more.
+    """
     stop = threading.Event()
+    signals = 0
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
     def handle(number: int, frame: object) -> None:
-        if stop.is_set():
+        nonlocal signals
+        signals += 1
+        if signals > 1:
             raise KeyboardInterrupt
         stop.set()
 

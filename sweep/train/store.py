@@ -90,15 +90,16 @@ def read(out: Path) -> dict[str, Any]:
         raise InputError(f"{file}: damaged, not the record of a sweep; restore it, or choose another --out") from error
 
 
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The fields of a config by names such as `data.path`."""
+    pairs = {}
+    for name, value in values.items():
+        pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return pairs
+
+
 def differences(there: dict[str, Any], sweep: Sweep) -> str:
     """The first few fields in which a saved sweep differs."""
-
-    def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        pairs = {}
-        for name, value in values.items():
-            pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-        return pairs
-
     old, new = (flat(decisive(values)) for values in (there["config"], config.to_dict(sweep)))
     changed = [f"{k} {old.get(k)!r}, now {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
     return "; ".join(changed[:3]) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")

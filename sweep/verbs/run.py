@@ -1,6 +1,8 @@
 """`sweep run`: train a sweep into its directory."""
 
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,13 @@ from rich.console import Console
 
 from sweep import platforms
 from sweep.config import Sweep
+from sweep.errors import SweepError
 from sweep.train.data.build import open_data
+from sweep.train.data.shards import Corpus
+from sweep.train.gang import agreement, start
+from sweep.train.gang.team import Team
 from sweep.train.launch import train_sweep
-from sweep.train.progress import Progress
+from sweep.train.progress import Progress, Quiet
 from sweep.verbs.data import progress
 from sweep.verbs.output import Output
 
@@ -34,6 +40,12 @@ class Args:
     """A config file that sets SWEEP = Sweep(...): one of configs/, or your own."""
     out: str = ""
     """Run directory; runs/NAME by default. The same directory continues the same sweep."""
+    coordinator: str = ""
+    """HOST:PORT of process 0, where several hosts train together and no scheduler says so. The same command on each."""
+    processes: int = 0
+    """How many processes there are, one a host; on TPU pods, GKE and SLURM they find one another. 1: this one alone."""
+    process: int = -1
+    """Number of this one, from 0."""
 
 
 def device(args: Args) -> platforms.Device:
@@ -41,13 +53,34 @@ def device(args: Args) -> platforms.Device:
     return "any"
 
 
-def run(args: Args, sweep: Sweep) -> Output:
-    """Train, merge the tables, and say what came out, read back from the files."""
+def together(args: Args, tell: Callable[[SweepError], int]) -> AbstractContextManager[Team]:
+    """The processes that run this command, on this host or on several."""
+    return start.gang(start.seat_of(args.coordinator, args.processes, args.process), tell=tell)
+
+
+def run(args: Args, sweep: Sweep, gang: Team) -> Output:
+    """Train, merge the tables, and say what came out, read back from the files. Process 0 speaks for all."""
     out = Path(args.out or f"runs/{sweep.name}")
-    console = Console(stderr=True)
+    agreement.same_config(gang, sweep)
+    agreement.same_devices(gang)
+    corpus = opened(sweep, gang)
+    if not gang.leads:
+        train_sweep(sweep, corpus, out, Quiet(), gang)
+        return Output({}, "")
+    return summary(out, train_sweep(sweep, corpus, out, Progress(Console(stderr=True)), gang))
+
+
+def opened(sweep: Sweep, gang: Team) -> Corpus:
+    """The corpus, with a bar while it is made."""
+    gang.watch.doing("reading the corpus")
+
+    def moves(stage: str, done: int, total: int) -> None:
+        gang.watch.moved()
+        if gang.leads:
+            shown(stage, done, total)
+
     with progress() as shown:
-        corpus = open_data(sweep.data, shown)
-    return summary(out, train_sweep(sweep, corpus, out, Progress(console)))
+        return open_data(sweep.data, moves)
 
 
 def summary(out: Path, losses: pa.Table) -> Output:

@@ -15,6 +15,7 @@ import jax
 
 from sweep.errors import SweepError, as_values, of_values
 from sweep.train.gang.service import Service, service
+from sweep.train.gang.watch import Watch
 
 T = TypeVar("T")
 
@@ -28,12 +29,14 @@ class Team:
         members: process numbers, increasing; the first one leads: it alone writes what the team leaves behind.
         me: this process.
         service: None where the team is one process.
+        watch: that of this process, over all others of the gang.
     """
 
     name: str
     members: tuple[int, ...] = (0,)
     me: int = 0
     service: Service | None = None
+    watch: Watch = field(default_factory=Watch, compare=False)
     calls: "itertools.count[int]" = field(default_factory=itertools.count, compare=False)
 
     @property
@@ -85,7 +88,7 @@ class Team:
 
     def part(self, name: str, members: Sequence[int]) -> "Team":
         """A team of some of the members, of which this process is one."""
-        return Team(f"{self.name}/{name}", tuple(sorted(members)), self.me, self.service)
+        return Team(f"{self.name}/{name}", tuple(sorted(members)), self.me, self.service, self.watch)
 
     def key(self) -> str:
         return f"{self.name}/{next(self.calls)}"
@@ -96,12 +99,13 @@ class Team:
 
     def wait(self, key: str) -> str:
         assert self.service is not None
-        return self.service.wait(key)
+        with self.watch.waiting():
+            return self.service.wait(key)
 
 
 ALONE = Team("alone")
 
 
-def everyone() -> Team:
+def everyone(watch: Watch | None = None) -> Team:
     """All processes of this run. To be called once in a process: its members count their calls."""
-    return Team("all", tuple(range(jax.process_count())), jax.process_index(), service())
+    return Team("all", tuple(range(jax.process_count())), jax.process_index(), service(), watch or Watch())

@@ -139,15 +139,17 @@ def start(
     processes: int,
     *arguments: Any,
     devices: int = 1,
+    joined: bool = True,
     environments: Sequence[Mapping[str, str]] = (),
 ) -> Iterator[Started]:
     """`function(*arguments)` in each of several processes of one jax.distributed, each with `devices` CPU devices.
 
-    With one process there is no jax.distributed.
+    With one process there is no jax.distributed; with `joined=False` there is none either, and `place()` is for the
+    function to start it from.
     """
     file, address = inspect.getfile(function), f"localhost:{free_port()}"
     code = "from tests.train.gang.processes import child; child()"
-    words = [file, function.__name__, json.dumps(arguments), address, str(processes)]
+    words = [file, function.__name__, json.dumps(arguments), json.dumps(joined), address, str(processes)]
     commands = [[sys.executable, "-c", code, *words, str(rank)] for rank in range(processes)]
     with start_commands(commands, devices=devices, environments=environments) as started:
         yield started
@@ -158,11 +160,12 @@ def run(
     processes: int,
     *arguments: Any,
     devices: int = 1,
+    joined: bool = True,
     environments: Sequence[Mapping[str, str]] = (),
     timeout: float = TIMEOUT,
 ) -> list[Ended]:
     """As `start`, until all have ended."""
-    with start(function, processes, *arguments, devices=devices, environments=environments) as started:
+    with start(function, processes, *arguments, devices=devices, joined=joined, environments=environments) as started:
         return started.wait(timeout)
 
 
@@ -206,9 +209,9 @@ def environment_of(devices: int) -> dict[str, str]:
 
 def child() -> None:
     """What a process of `start` does."""
-    file, name, arguments, address, processes, rank = sys.argv[1:]
-    if int(processes) > 1:
-        join(address, int(processes), int(rank))
+    file, name, arguments, joined, _, processes, _ = sys.argv[1:]
+    if int(processes) > 1 and json.loads(joined):
+        join(*place())
     spec = importlib.util.spec_from_file_location("worker", file)
     assert spec is not None
     assert spec.loader is not None
@@ -216,6 +219,12 @@ def child() -> None:
     sys.modules["worker"] = module  # where dataclasses of the module look for their annotations
     spec.loader.exec_module(module)
     print(f"{VALUE}{json.dumps(getattr(module, name)(*json.loads(arguments)))}", flush=True)
+
+
+def place() -> tuple[str, int, int]:
+    """Of this process: HOST:PORT of process 0, the number of processes, its own number."""
+    address, processes, rank = sys.argv[-3:]
+    return address, int(processes), int(rank)
 
 
 def join(address: str, processes: int, rank: int) -> None:
