@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from sweep.design.cohorts import Cohort
-from sweep.errors import Partial
+from sweep.errors import Partial, Refusal
 from sweep.models import counting
 from sweep.train import program, state
 from sweep.train.checkpoint import Checkpoints
@@ -164,6 +164,12 @@ class CohortRun(Setup):
         if found is not None:
             states, cursor = found
             self.cursor = Cursor.load(cursor)
+            if not self.cursor.of(self.rows):
+                raise Refusal(
+                    "checkpoint_missing",
+                    f"{checkpoints.folder}: written by another version, its rows are in another order; go on with that "
+                    "version, or delete the cohort's folder to start it again",
+                )
         else:
             pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
             states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))

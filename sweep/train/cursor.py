@@ -25,11 +25,13 @@ class Cursor:
     curves: list[dict[str, Any]] = field(default_factory=list)
     chunks: int = 0
     attempts: int = 1
+    keys: list[str] = field(default_factory=list)  # of the rows; empty in checkpoints of old
 
     @classmethod
     def start(cls, rows: list[Row]) -> "Cursor":
         n = len(rows)
-        return cls([0] * n, [row.source is None for row in rows], [-1] * n, [0.0] * n, [0] * n)
+        keys = [row.key for row in rows]
+        return cls([0] * n, [row.source is None for row in rows], [-1] * n, [0.0] * n, [0] * n, keys=keys)
 
     @classmethod
     def load(cls, values: dict[str, Any]) -> "Cursor":
@@ -37,6 +39,11 @@ class Cursor:
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+    def of(self, rows: list[Row]) -> bool:
+        """Whether this is the progress of `rows` in their order; one without keys had all trunks before all trials."""
+        before = sorted(rows, key=lambda row: row.trial is not None)
+        return self.keys == [row.key for row in rows] if self.keys else before == rows
 
     def alive(self, row: int) -> bool:
         return self.diverged[row] < 0

@@ -1,5 +1,8 @@
 """Where the arrays of a cohort live on a mesh (trial, data)."""
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,21 +15,37 @@ from jaxtyping import Array, Float
 from sweep.models import layout
 from sweep.models.layout import DATA, WHOLE
 from sweep.models.shape import Shape
+from sweep.train.devices import Device
+from sweep.train.topology import slice_of
 
 TRIAL = "trial"
 
 
-def make_mesh(devices: list, trial: int) -> Mesh:
+def make_mesh(devices: Sequence[Device], trial: int) -> Mesh:
     """A (trial, data) mesh over `devices`; both axes automatic outside shard_map (jax >= 0.9 defaults to explicit).
 
-    Along the links of a TPU's torus where an axis can follow them, in the order of `devices` where it cannot.
+    Args:
+        devices: in the order of `topology.by_host`.
     """
-    sizes = (trial, len(devices) // trial)
+    return Mesh(laid_out(devices, trial), (TRIAL, DATA), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def laid_out(devices: Sequence[Device], trial: int) -> np.ndarray:
+    """`devices` as [trial, data]: those of a row share its batches, those of a column send one another nothing.
+
+    A row stays inside of a slice, or of a host where there are only hosts, as far as their devices divide so. Inside of
+    a slice an axis follows the links of the torus where it can; elsewhere the mesh follows the order of `devices`.
+    """
+    data = len(devices) // trial
+    slices = [list(group) for _, group in groupby(devices, key=slice_of)]
+    if len(slices) > 1:
+        if any(len(group) % data for group in slices):
+            return np.array(devices, object).reshape(trial, data)
+        return np.concatenate([laid_out(group, len(group) // data) for group in slices])
     try:
-        laid_out = mesh_utils.create_device_mesh(sizes, devices, allow_split_physical_axes=True)
+        return mesh_utils.create_device_mesh((trial, data), devices, allow_split_physical_axes=True)
     except (AssertionError, NotImplementedError, ValueError):  # a group of chips that is no box of the torus
-        laid_out = np.array(devices, object).reshape(sizes)
-    return Mesh(laid_out, (TRIAL, DATA), axis_types=(AxisType.Auto, AxisType.Auto))
+        return np.array(devices, object).reshape(trial, data)
 
 
 def specs(shape: Shape, data: int) -> dict:

@@ -57,7 +57,7 @@ def run(
     jax.config.update("jax_enable_compilation_cache", False)  # a program read back has not been compiled
     to = target(name)
     plan = plan_of(sweep, to.platform, assume_tokens, assume_vocab)
-    schedule = place(cohorts(plan.trials), len(to.devices), to.platform, to.limit)
+    schedule = place(cohorts(plan.trials), len(to.devices), to.platform, to.limit, len(to.devices) // to.hosts)
     places = sorted(schedule.places, key=lambda p: -p.cohort.flops)
     corpus = Corpus(plan.unique_tokens, sweep.data.val_tokens)
     say = say or tell

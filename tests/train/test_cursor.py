@@ -164,6 +164,18 @@ def test_the_cursor_travels_as_json():
     assert Cursor.load(json.loads(json.dumps(cursor.as_dict()))) == cursor
 
 
+def test_the_progress_of_other_rows_is_known():
+    """A checkpoint of old has no keys, and all trunks before all trials."""
+    trees = rows_of(cohort_of(*(make_trial(steps=n, lr=lr, trunk=True) for n in (20, 30) for lr in (0.01, 0.02))))
+    alone = [make_trial(steps=20, seed=3), make_trial(steps=40, seed=4)]
+    for rows, before in ((trees, False), (TREE, True), (rows_of(cohort_of(*alone)), True)):
+        now = Cursor.start(rows)
+        assert now.of(rows)
+        assert not now.of(rows[::-1])
+        old = {name: value for name, value in now.as_dict().items() if name != "keys"}
+        assert Cursor.load(old).of(rows) == before
+
+
 def test_any_chunk_may_be_the_last_before_a_stop():
     """Stopped after any number of chunks and continued from the JSON, the same steps are trained."""
     _, whole = play(TREE, steps=6)

@@ -61,7 +61,8 @@ def choices(place: Place, target: Target, asked: Memory, corpus: Corpus) -> Iter
     """
     shape, axes = place.cohort.shape, place.axes
     mode, wanted = mode_of(shape, target.platform), len(rows_of(place.cohort))
-    group = list(target.devices[-axes.devices :])  # groups of a size are alike, and libtpu refuses a v5e pod's first
+    last = (len(target.devices) // axes.devices - 1) * axes.devices
+    group = list(target.devices[last : last + axes.devices])  # groups of a size are alike; libtpu refuses a v5e's first
     for execution in capacity.attempts(shape, axes.data, target.platform, mode, asked, target.limit):
         machine = machine_of(shape, make_mesh(group, axes.trial), execution, corpus, target.limit)
         rows = machine.rows_for(wanted) if mode == "vmap" else -(-wanted // axes.trial) * axes.trial

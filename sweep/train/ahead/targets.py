@@ -23,6 +23,7 @@ from sweep.errors import InputError
 from sweep.train import devices
 from sweep.train.ahead.gpus import GPUS, pretend_cudnn
 from sweep.train.devices import Device, Kind
+from sweep.train.topology import by_host
 
 PLANES = ((1, 1), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16))
 SMALL = ((2, 2, 1), (2, 2, 2), (2, 2, 4), (2, 4, 4))  # larger ones are tori: every side a multiple of 4
@@ -35,6 +36,7 @@ SLICES = {  # generation -> what Google Cloud rents, in its own words for it: v5
         *(s for s in itertools.combinations_with_replacement(range(4, 25, 4), 3) if math.prod(s) <= 9216),
     ),
 }
+WHOLE_HOSTS = ((1, 1), (2, 4))  # planes that are one machine, as they are usually rented; all others have 4 chips each
 USUAL_SLICES = {
     2: ((2, 2), (2, 4), (4, 4), (8, 8), (16, 16)),
     3: ((2, 2, 1), (2, 2, 2), (4, 4, 4), (4, 4, 8), (8, 8, 8)),
@@ -56,7 +58,7 @@ class Target:
     name: str  # as typed
     platform: str  # cpu, gpu, tpu
     kind: str  # of a device
-    devices: tuple[Device, ...]
+    devices: tuple[Device, ...]  # in the order in which a run counts them
     hosts: int
     limit: int | None  # bytes of a device that a program may use; None where nobody says
     facts: Kind | None  # peaks of a device; None for a CPU
@@ -152,8 +154,8 @@ def tpu(name: str, kind: str, sides: tuple[int, ...]) -> Target:
     options: dict[str, Any] = {}
     if len(sides) == 3 and not any(n % 4 for n in sides):
         options["wrap"] = (True, True, True)
-    if sides == (1, 1):
-        options["chips_per_host_bounds"] = (1, 1, 1)
+    if sides in WHOLE_HOSTS:
+        options["chips_per_host_bounds"] = (*sides, 1)
     with unheard():
         found = describe(name, name, "tpu", options)
     facts = devices.kind_of(found[0])
@@ -167,7 +169,7 @@ def describe(name: str, topology: str, kind: str, options: dict[str, Any]) -> tu
     from jax.experimental import topologies
 
     try:
-        return tuple(topologies.get_topology_desc(topology, platform=kind, **options).devices)
+        return tuple(by_host(topologies.get_topology_desc(topology, platform=kind, **options).devices))
     except (jax.errors.JaxRuntimeError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"--compile {name}: the compiler says: {str(error).strip().splitlines()[0]}") from error
 

@@ -8,13 +8,14 @@ import jax
 from sweep.design.placement import Place, Schedule, remaining
 from sweep.train.devices import Device
 from sweep.train.gang.team import Team
+from sweep.train.topology import by_host
 
 
 def devices_of(gang: Team) -> list[Device]:
-    """The devices that a schedule counts: of this process, or those of all, process by process."""
+    """The devices that a schedule counts: of this process, or those of all, neighbours side by side."""
     if gang.alone:
         return jax.local_devices()
-    return sorted(jax.devices(), key=lambda d: (d.process_index, d.id))
+    return by_host(jax.devices())
 
 
 def shared(schedule: Schedule, left: Callable[[], Mapping[str, float]], gang: Team) -> Schedule:
@@ -39,7 +40,7 @@ def in_turn(
     all their processes, so there is no circle in which they wait for one another.
     """
     for place in schedule.places:
-        members = schedule.hosts_of(place)
+        group = list(devices[place.first : place.first + place.axes.devices])
+        members = sorted({device.process_index for device in group})
         if gang.me in members:
-            group = list(devices[place.first : place.first + place.axes.devices])
             train(place, group, gang.part(place.cohort.hash, members))

@@ -156,7 +156,15 @@ def test_local_is_this_machine():
 @needs_libtpu
 @pytest.mark.parametrize(
     ("name", "devices", "hosts"),
-    [("v5e:1x1", 1, 1), ("v5e:2x4", 8, 2), ("v5p:4x4x4", 64, 16), ("v6e:8x8", 64, 16), ("tpu7x:2x2x2", 16, 2)],
+    [
+        ("v5e:1x1", 1, 1),
+        ("v5e:2x4", 8, 1),
+        ("v6e:2x4", 8, 1),
+        ("v5e:4x4", 16, 4),
+        ("v5p:4x4x4", 64, 16),
+        ("v6e:8x8", 64, 16),
+        ("tpu7x:2x2x2", 16, 2),
+    ],
 )
 def test_libtpu_knows_the_slices(name, devices, hosts):
     found = target(name)
