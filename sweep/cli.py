@@ -28,6 +28,7 @@ VERBS = {
     "run": ("sweep.verbs.run", "train a sweep; safe to stop and to repeat"),
     "status": ("sweep.verbs.status", "how far a sweep is, trial by trial"),
     "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
+    "import": ("sweep.verbs.import_runs", "runs of TensorBoard or W&B to a loss table with its curves"),
     "check": ("sweep.verbs.check", "look at a loss table: units, slips, duplicates, what can be fitted"),
     "fit": ("sweep.verbs.fit", "fit the scaling law, three ways, with intervals"),
     "compare": ("sweep.verbs.compare", "laws by held-out error, or arms of a table by what their compute buys"),

@@ -78,6 +78,7 @@ ADDRESSES = [
     ("suggest", "gs://bucket/fit", "--target-compute", "1e22", "--spend", "1e21"),
     ("report", "gs://bucket/x"),
     ("bundle", "gs://bucket/x"),
+    ("import", "gs://bucket/logs", "--out", "imported"),
     ("reproduce", "gs://bucket/x.tar.gz"),
     ("doctor", "--out", "gs://bucket/x"),
 ]

@@ -76,6 +76,7 @@ def read_curves(directory: Path, trial: Sequence[str]) -> Curves | None:
     table = io.pyarrow.parquet.ParquetFile(directory / io.CURVES_FILE).read()
     index = {name: i for i, name in enumerate(trial)}
     run = np.array([index.get(str(name), -1) for name in table["trial"].to_pylist()], int)
-    tokens, flops, loss = (plain(table[column]) for column in ("tokens", "flops_exact", "loss"))
+    counted = "flops_exact" if "flops_exact" in table.column_names else "flops"  # imported: as its table counts
+    tokens, flops, loss = (plain(table[column]) for column in ("tokens", counted, "loss"))
     good = (run >= 0) & (tokens > 0) & (flops > 0) & (loss > 0) & np.isfinite(loss)
     return Curves(run[good], tokens[good], flops[good], loss[good]) if good.any() else None
