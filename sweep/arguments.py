@@ -14,8 +14,12 @@ from typing import Any
 from sweep import config, files
 from sweep.errors import InputError
 from sweep.quantity import Reader
+from sweep.storage import Address, locate
+from sweep.storage.store import store_of
 
 NAMES = ("--trial", "--name")  # options whose value may be the address of a run
+LOCAL_VERBS = ("data build", "doctor", "bundle", "import", "reproduce")  # what they read and write lies on this machine
+LOCAL = ("--data.path", "--data.tokenizer", "--checkpoint.folder", "--write", "--recipe")  # and what these name
 MANY = ("budgets", "params")  # fields of a config that take several words
 
 
@@ -44,12 +48,20 @@ def parse(cls: type, words: list[str], verb: str, *, partial: bool = False, defa
         raise InputError(complaint(said.getvalue(), verb)) from None
 
 
-def check_paths(words: list[str]) -> None:
-    """Raise InputError for an address such as gs://bucket/x: a path of any verb lies on this machine."""
+def check_paths(verb: str, words: list[str]) -> None:
+    """Before any work: addresses such as gs://bucket/x only where they can be used, and what it takes to reach them.
+
+    Raises:
+        InputError: an address of what must lie on this machine; a library that is missing; an unknown scheme.
+    """
     for before, word in zip(["", *words], words, strict=False):
         option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
-        if option not in NAMES:
-            files.local(value)
+        place = None if option in NAMES else locate(value)
+        if not isinstance(place, Address):
+            continue
+        if verb in LOCAL_VERBS or option in LOCAL or place.suffix == ".py":
+            files.local(place)
+        store_of(place)
 
 
 def check_names(words: list[str]) -> None:

@@ -99,7 +99,7 @@ def respond(argv: list[str] | None) -> int:
             print(GROUP.format(group=words[0], verbs=listed(v for v in VERBS if v.split()[0] == words[0])))
             return 0
         verb, rest = split_verb(words)
-        check_paths(rest)
+        check_paths(verb, rest)
         output = call(verb, rest, partial(tell, verb, as_json=as_json))
         print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
         return output.code

@@ -22,6 +22,7 @@ from sweep import quantity
 from sweep.errors import InputError
 from sweep.files import local
 from sweep.models.shape import Activation, Attention, Dtype
+from sweep.storage import Location, locate
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,11 @@ class Prior:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """When a cohort's state is saved."""
+    """When and where a cohort's state is saved."""
 
     minutes: float = 5.0  # between saves; also on SIGTERM and Ctrl-C
     keep: int = 2
+    folder: str = ""  # of this run's checkpoints, seen by every host; empty: in the run directory
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ def load(path: str) -> Sweep:
 
     Raises InputError: no such file, a file that does not run, or one that sets no `SWEEP`.
     """
-    file = local(path)
+    file = locate(path) if path.endswith(".json") else local(path)  # a .py file is a program, and lies here
     if not file.exists() and Path(shipped(path)).exists():
         file = Path(shipped(path))  # configs/laptop.py from any working directory
     if not file.exists():
@@ -245,7 +247,7 @@ def load(path: str) -> Sweep:
     return sweep
 
 
-def load_json(file: Path) -> Sweep:
+def load_json(file: Location) -> Sweep:
     """The sweep of a saved `sweep.json`. Raises InputError where the file is not one."""
     try:
         return from_dict(json.loads(file.read_text())["config"])

@@ -9,6 +9,7 @@ import pytest
 from sweep import cli
 from sweep.arguments import check_paths
 from sweep.errors import Partial, Refusal
+from sweep.storage import store
 from sweep.verbs import doctor
 from sweep.verbs.output import Output
 
@@ -53,16 +54,24 @@ def test_a_second_word_that_is_no_verb_is_told_what_there_is(capsys):
     assert err == "sweep: error: no such verb: 'data bild'; there is `sweep data build`\n"
 
 
-ADDRESSES = [
-    ("run", "configs/smoke.py", "--out", "gs://bucket/x"),
-    ("run", "configs/smoke.py", "--out=gs://bucket/x"),
+ON_THIS_MACHINE = [
     ("run", "configs/smoke.py", "--data.path", "gs://bucket/corpus"),
     ("run", "gs://bucket/sweep.py"),
+    ("run", "configs/smoke.py", "--checkpoint.folder", "gs://bucket/x"),
     ("preview", "configs/smoke.py", "--data.path=gs://bucket/corpus"),
-    ("demo", "--out", "gs://bucket/demo"),
-    ("status", "gs://bucket/x"),
     ("data", "build", "gs://bucket/corpus", "--out", "data"),
     ("data", "build", "corpus", "--out", "gs://bucket/data"),
+    ("doctor", "--out", "gs://bucket/x"),
+    ("bundle", "gs://bucket/x"),
+    ("reproduce", "gs://bucket/x.tar.gz"),
+    ("import", "gs://bucket/logs", "--out", "imported"),
+    ("plan", "fit", "--compute", "1e21", "--write", "gs://bucket/x.py"),
+]
+IN_A_STORE = [
+    ("run", "configs/smoke.py", "--out", "gs://bucket/x"),
+    ("run", "configs/smoke.py", "--out=gs://bucket/x"),
+    ("demo", "--out", "gs://bucket/demo"),
+    ("status", "gs://bucket/x"),
     ("check", "gs://bucket/table.csv"),
     ("fit", "gs://bucket/table.csv"),
     ("fit", "table.csv", "--out", "gs://bucket/fit"),
@@ -77,15 +86,25 @@ ADDRESSES = [
     ("forecast", "verify", "gs://bucket/fit"),
     ("suggest", "gs://bucket/fit", "--target-compute", "1e22", "--spend", "1e21"),
     ("report", "gs://bucket/x"),
-    ("bundle", "gs://bucket/x"),
-    ("import", "gs://bucket/logs", "--out", "imported"),
-    ("reproduce", "gs://bucket/x.tar.gz"),
-    ("doctor", "--out", "gs://bucket/x"),
 ]
+ADDRESSES = ON_THIS_MACHINE + IN_A_STORE
 
 
-@pytest.mark.parametrize("words", ADDRESSES, ids=" ".join)
-def test_an_address_stops_every_verb_before_any_work(capsys, tmp_path, words):
+@pytest.mark.parametrize("words", IN_A_STORE, ids=" ".join)
+def test_a_store_whose_library_is_missing_stops_every_verb_before_any_work(capsys, tmp_path, monkeypatch, words):
+    def absent(name: str) -> str:
+        raise store.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(store.importlib.metadata, "version", absent)
+    store.open_store.cache_clear()
+    code, out, err = call(capsys, *words)
+    assert (code, out) == (1, "")
+    assert err.endswith("error: gs:// needs gcsfs, which is missing; pip install 'isoflop[gcs]'\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ON_THIS_MACHINE, ids=" ".join)
+def test_an_address_of_what_must_lie_here_stops_every_verb_before_any_work(capsys, tmp_path, words):
     code, out, err = call(capsys, *words)
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
@@ -101,7 +120,7 @@ def test_every_verb_that_takes_a_path_was_asked():
 
 @pytest.mark.parametrize("words", [["--trial", "https://wandb.ai/a/b"], ["--name=https://wandb.ai/a/b"]])
 def test_the_name_of_a_run_may_be_an_address(words):
-    check_paths(["fit", *words, "--out", "x"])
+    check_paths("fit", ["fit", *words, "--out", "x"])
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])

@@ -1,7 +1,6 @@
 """`plan.parquet`: the trials as designed, one row each, with what the loss table will say that is known beforehand."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 from sweep.design.trial import Trial
 from sweep.errors import InputError
 from sweep.files import whole
+from sweep.storage import Location, readable
 
 TYPES = {
     "trial": pa.string(),
@@ -75,16 +75,16 @@ def table(trials: Iterable[Trial]) -> pa.Table:
     return pa.Table.from_pylist([row(t) for t in trials], schema=pa.schema(TYPES))
 
 
-def write(trials: Iterable[Trial], path: Path) -> None:
+def write(trials: Iterable[Trial], path: Location) -> None:
     """Write the table whole or not at all. Raises InputError where the file cannot be written."""
     with whole(path) as sink:
         pq.write_table(table(trials), sink)
 
 
-def read(path: Path) -> pa.Table:
+def read(path: Location) -> pa.Table:
     """The table of a written plan. Raises InputError where there is none or the file is not one."""
     try:
-        found = pq.read_table(path)
+        found = pq.read_table(readable(path))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no plan here; `sweep run CONFIG --out DIR` writes one") from error
     except (OSError, pa.ArrowInvalid) as error:

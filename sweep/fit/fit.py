@@ -27,6 +27,7 @@ from sweep.given import integer, numbers, optional, real, takes, word, words
 from sweep.laws import Law
 from sweep.laws.held import hold
 from sweep.quantity import any_flops
+from sweep.storage import Address, locate
 from sweep.tables.judge import refusals
 from sweep.tables.load import READING, Runs, load
 from sweep.tables.problem import Problem, enforce, overridden, stamps
@@ -137,7 +138,7 @@ def fit(
 def file_of(source: Any) -> dict[str, Any]:
     """Where the table was read from and how, as `TableFile`; the path is None for a table in memory."""
     table = source if isinstance(source, TableFile) else TableFile(source)
-    path = str(table.path) if isinstance(table.path, str | Path) else None
+    path = str(table.path) if isinstance(table.path, str | Path | Address) else None
     return {"path": path, "wide": table.wide, "drop_unfinished": table.drop_unfinished}
 
 
@@ -275,7 +276,7 @@ def check_law(law: Law) -> None:
 def target_of(source: Any) -> float | None:
     """The target of the sweep whose directory `source` is, if it is one."""
     source = source.path if isinstance(source, TableFile) else source
-    saved = Path(source) / "sweep.json" if isinstance(source, str | Path) else None
+    saved = locate(source) / "sweep.json" if isinstance(source, str | Path | Address) else None
     if saved is None or not saved.is_file():
         return None
     try:

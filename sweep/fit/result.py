@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -18,6 +17,7 @@ from sweep.fit.interval import ADJUSTED, Doubt
 from sweep.fit.many import Many, Predictions, is_many, predict_many
 from sweep.fit.predict import Optimum, Prediction, optimum, warning
 from sweep.quantity import Given
+from sweep.storage import Location, locate
 from sweep.tables import io
 
 __all__ = ["Fit", "Optimum", "Prediction", "coefficients_of", "optimum", "plain", "warning"]
@@ -199,9 +199,9 @@ class Fit:
         """Plain JSON types, no NaN: what is unknown is null, and a `reason` says why."""
         return self.record
 
-    def save(self, directory: str | Path) -> None:
+    def save(self, directory: str | Location) -> None:
         """Write fit.json and lanes.parquet, each whole or not at all."""
-        directory = Path(directory)
+        directory = locate(directory)
         files.write_text(directory / FIT_FILE, json.dumps(self.record, indent=1, allow_nan=False) + "\n")
         columns = {name: pa.array(values) for name, values in self.lanes.items()}
         columns["status"] = pa.array(self.verdict, pa.string())
@@ -209,19 +209,19 @@ class Fit:
         io.write(pa.table(columns), directory / LANES_FILE)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Fit":
+    def load(cls, path: str | Location) -> "Fit":
         """The fit that `save` wrote to a directory, or that of a sweep's directory; its fit.json may be named too.
 
         Raises:
             InputError: there is none, or its files are damaged or not of a fit.
         """
-        record_file = record_at(files.local(path))
+        record_file = record_at(locate(path))
         lanes_file = record_file.with_name(LANES_FILE)
         record = read_record(record_file)
         if not lanes_file.is_file():
             raise InputError(f"{lanes_file}: missing beside {FIT_FILE}; fit again with `sweep fit TABLE --out …`")
         try:
-            table = io.pyarrow.parquet.ParquetFile(lanes_file).read()
+            table = io.parquet(lanes_file)
             if missing := {*record["params"], "status", "drawn"} - set(table.column_names):
                 raise KeyError(min(missing))
             lanes = {name: table[name].to_numpy().astype(float) for name in record["params"]}
@@ -233,7 +233,7 @@ class Fit:
         return cls(record, lanes, verdict, drawn)
 
 
-def record_at(path: Path) -> Path:
+def record_at(path: Location) -> Location:
     """Where the fit.json of `path` lies: the path itself, in it, or in its fit/."""
     if path.is_file():
         return path
@@ -243,7 +243,7 @@ def record_at(path: Path) -> Path:
     raise InputError(f"{path}: no {FIT_FILE} here; `sweep fit TABLE --out {path}` writes one")
 
 
-def read_record(file: Path) -> dict[str, Any]:
+def read_record(file: Location) -> dict[str, Any]:
     """The record in a fit.json, or an InputError where it is none."""
     try:
         record = json.loads(file.read_text())
@@ -261,7 +261,7 @@ def read_record(file: Path) -> dict[str, Any]:
     return record
 
 
-def damaged(file: Path, error: Exception) -> InputError:
+def damaged(file: Location, error: Exception) -> InputError:
     """One line about a file that is no part of a fit, or of another version's."""
     why = (
         f"{error} is missing"

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 from sweep import config, files
@@ -158,7 +157,7 @@ def write_config(path: str, block: dict[str, Any], record: dict[str, Any], build
         InputError: not a .py file, or one that exists.
         Refusal: `not_buildable`, no shape next to the plan answers the question.
     """
-    file = Path(path)
+    file = files.local(path)
     if file.suffix != ".py" or file.exists():
         raise InputError(
             f"--write {path}: {'there is such a file already' if file.exists() else 'a config is a .py file'}"

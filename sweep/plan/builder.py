@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sweep import config
 from sweep.config import Sweep
 from sweep.errors import InputError
 from sweep.quantity import Given, count
+from sweep.storage import Location, locate
 from sweep.tables import io
 
 DEFAULT, DEFAULT_VOCAB = "configs/pod.py", 32_768  # the vocabulary that its corpus is described with
@@ -65,22 +65,22 @@ def builder_of(sources: Sequence[str], recipe: str | None, vocab: Given | None) 
         InputError: no such config; a vocabulary that is not known.
     """
     size = None if vocab is None else round(count("--vocab", vocab, "tokens"))
-    home = next((d for source in sources if (d := home_of(Path(source)))), None)
+    home = next((d for source in sources if (d := home_of(locate(source)))), None)
     if recipe is None and home is None:
         return Builder(DEFAULT, config.load(config.shipped(DEFAULT)), size or DEFAULT_VOCAB)
     rows = rows_of(home) if home and recipe is None else []
     name = recipe or str(home)
-    sweep = config.load(recipe or str(Path(name) / "sweep.json"))
+    sweep = config.load(recipe or str(locate(name) / "sweep.json"))
     seen = next((row["vocab"] for row in rows if row["vocab"]), None)
     return Builder(name, sweep, size or seen or vocab_of(name, sweep), measured_of(rows))
 
 
-def home_of(path: Path) -> Path | None:
+def home_of(path: Location) -> Location | None:
     """The directory of the sweep that a path is, or lies in."""
     return next((d for d in (path, *path.parents[:2]) if (d / "sweep.json").is_file()), None)
 
 
-def rows_of(home: Path) -> list[dict[str, Any]]:
+def rows_of(home: Location) -> list[dict[str, Any]]:
     """Finished trials of a sweep's loss table; none where it has not got that far."""
     file = home / "losses.parquet"
     return [row for row in io.read(file).to_pylist() if row["status"] == "done"] if file.is_file() else []
@@ -102,7 +102,7 @@ def measured_of(rows: Sequence[dict[str, Any]]) -> Measured | None:
 
 def vocab_of(name: str, sweep: Sweep) -> int:
     """Tokens of a config's tokenizer. Raises InputError where nothing tells."""
-    manifest = Path(sweep.data.path) / "manifest.json"
+    manifest = locate(sweep.data.path) / "manifest.json"
     if manifest.is_file():
         return int(json.loads(manifest.read_text())["vocab"])
     if sweep.data.path.startswith("python:"):

@@ -13,10 +13,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from sweep import storage
 from sweep.errors import InputError, Refusal
+from sweep.plan import entries
+from sweep.storage import Location
 
 ORIGIN = "0" * 64  # what the first line follows
 BEGIN = b'{"kind": '  # of every line: what a torn end begins with
@@ -48,7 +50,7 @@ class Ledger:
         whole: bytes up to the end of the last line.
     """
 
-    file: Path
+    file: Location
     lines: tuple[Line, ...]
     torn: int
     head: str
@@ -85,15 +87,21 @@ class Ledger:
             )
 
 
-def read(file: Path) -> Ledger:
-    """The ledger in a file, empty where there is none. Raises InputError for what is no JSON object."""
-    try:
-        return parse(file.read_bytes() if file.exists() else b"", file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); mend its permissions") from error
+def read(file: Location) -> Ledger:
+    """The ledger of a file and of the entries beside it, empty where there are none; its name is that of the folder of
+    the entries where it grows there. Raises InputError for what is no JSON object.
+    """
+    folder = file.parent / entries.FOLDER
+    held = entries.read(folder)
+    return parse(entries.joined(storage.read(file) or b"", held), folder if in_entries(file, held) else file)
 
 
-def parse(data: bytes, file: Path) -> Ledger:
+def in_entries(file: Location, held: dict[int, bytes]) -> bool:
+    """Whether a ledger grows by entries: in a store always, on a disk where it was copied from one."""
+    return bool(held) or isinstance(file, storage.Address)
+
+
+def parse(data: bytes, file: Location) -> Ledger:
     """The ledger of a file's bytes."""
     body, newline, tail = data.rpartition(b"\n")
     if tail and loaded(tail) is not None:  # whole, and only its line's end is missing
@@ -104,7 +112,7 @@ def parse(data: bytes, file: Path) -> Ledger:
     return Ledger(file, tuple(lines), len(tail), head, len(body + newline))
 
 
-def judge(body: bytes, file: Path) -> tuple[list[Line], str]:
+def judge(body: bytes, file: Location) -> tuple[list[Line], str]:
     """Every line with the edit that shows in it, and the hash that the next one must hold."""
     lines: list[Line] = []
     head: str | None = ORIGIN  # None after a line whose own hash cannot be trusted: only the changed are named

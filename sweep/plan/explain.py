@@ -6,7 +6,6 @@ it right.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,14 @@ from sweep.plan.known import MODELS, Model
 from sweep.plan.prices import Costs, costs
 from sweep.plan.question import Question, Run
 from sweep.plan.source import Source, source_of
+from sweep.storage import Location
 from sweep.tables.units import brief
 
 OPTION = "--explain"
 
 
 def explain(
-    law: Fit | str | Path,
+    law: Fit | str | Location,
     what: str = "all",
     *,
     train: str | None = None,

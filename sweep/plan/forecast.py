@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sweep import storage
 from sweep.config import content_hash
 from sweep.errors import InputError
 from sweep.files import Growth, extend
-from sweep.plan import chain
+from sweep.plan import chain, entries
 from sweep.plan.chain import Ledger, Record, kinds
+from sweep.storage import Location
 
 FILE = "forecast.jsonl"
 NEEDED = {
@@ -22,7 +24,7 @@ NEEDED = {
 }
 
 
-def write_forecast(directory: Path, *, trial: str | None, flops: float, prediction: Record) -> Record:
+def write_forecast(directory: Location, *, trial: str | None, flops: float, prediction: Record) -> Record:
     """Append a forecast for `trial`, or return the one that already stands: a forecast is never made twice.
 
     Args:
@@ -43,7 +45,7 @@ def write_forecast(directory: Path, *, trial: str | None, flops: float, predicti
     return append(directory, {"kind": "forecast", "id": id, "date": now(), **record}, same)
 
 
-def write_outcome(directory: Path, forecast: Record, row: dict[str, Any]) -> Record:
+def write_outcome(directory: Location, forecast: Record, row: dict[str, Any]) -> Record:
     """Append the outcome of a forecast from its row of the loss table, or return the one that stands.
 
     A run that diverged or failed is an outcome too: its loss is null and nothing is scored.
@@ -68,25 +70,34 @@ def write_outcome(directory: Path, forecast: Record, row: dict[str, Any]) -> Rec
     return append(directory, outcome, lambda line: line["kind"] == "outcome" and line["forecast"] == forecast["id"])
 
 
-def append(directory: Path, record: Record, same: Callable[[Record], bool]) -> Record:
+def append(directory: Location, record: Record, same: Callable[[Record], bool]) -> Record:
     """Seal and append a record unless a line says the `same`; returns the line that stands."""
-    standing: list[Record] = []
+    file, standing = directory / FILE, {}
+
+    def follow(ledger: Ledger) -> bytes:
+        """The line to add: none where one stands."""
+        checked(ledger).refuse_broken()
+        found = next((line for line in ledger.records if same(line)), None)
+        standing["line"] = found or chain.seal(record, ledger.head)
+        return b"" if found else chain.text(standing["line"]).encode() + b"\n"
 
     def growth(held: bytes) -> Growth:
-        ledger = checked(chain.parse(held, directory / FILE))
-        ledger.refuse_broken()
-        standing.extend(line for line in ledger.records if same(line))
-        if standing:
+        ledger = chain.parse(held, file)
+        if not (line := follow(ledger)):
             return Growth(len(held), b"")
-        standing.append(chain.seal(record, ledger.head))
         begin = b"" if held[: ledger.whole].endswith(b"\n") or not ledger.whole else b"\n"
-        return Growth(ledger.whole, begin + chain.text(standing[0]).encode() + b"\n")
+        return Growth(ledger.whole, begin + line)
 
-    extend(directory / FILE, growth)
-    return standing[0]
+    folder = directory / entries.FOLDER
+    if isinstance(file, Path) and not chain.in_entries(file, entries.read(folder)):
+        extend(file, growth)
+    else:
+        before = storage.read(file) or b""
+        entries.append(folder, lambda held: follow(chain.parse(entries.joined(before, held), folder)) or None)
+    return standing["line"]
 
 
-def ledger_of(directory: Path) -> Ledger:
+def ledger_of(directory: Location) -> Ledger:
     """The ledger of a directory, each line judged; empty where there is none."""
     return checked(chain.read(directory / FILE))
 
@@ -103,7 +114,7 @@ def checked(ledger: Ledger) -> Ledger:
     return ledger
 
 
-def read(directory: Path) -> list[Record]:
+def read(directory: Location) -> list[Record]:
     """Every line of the ledger, oldest first. Raises InputError for a line that is not JSON."""
     return ledger_of(directory).records
 

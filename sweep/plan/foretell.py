@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sweep.config import Sweep, content_hash
@@ -16,13 +15,14 @@ from sweep.plan.forecast import write_forecast
 from sweep.plan.match import NEAR, near
 from sweep.plan.reach import EXTRAPOLATION, INTERPOLATION, reach
 from sweep.quantity import PARAMS, TOKENS, any_flops
+from sweep.storage import Location
 from sweep.tables.units import PER_TOKEN, unit_of
 
 IDENTITY = ("law", "objective", "params", "n", "level", "seed")  # of a fit: what its forecasts follow from
 
 
 def foretell(
-    fitted: Fit, sweep: Sweep, directory: Path, *, vocab: int, data: str, unique_tokens: int, platform: str
+    fitted: Fit, sweep: Sweep, directory: Location, *, vocab: int, data: str, unique_tokens: int, platform: str
 ) -> tuple[Trial, dict[str, Any]]:
     """The trial at the predicted optimum of the sweep's target, and its forecast, written to the ledger of `directory`.
 
@@ -55,7 +55,7 @@ def foretell(
 )  # fmt: skip
 def foretell_run(
     fitted: Fit,
-    directory: Path,
+    directory: Location,
     *,
     name: str | None,
     params: Any = None,

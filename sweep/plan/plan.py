@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from sweep.plan.prices import costs
 from sweep.plan.question import FIXED, Question, target_of, unit_of
 from sweep.plan.source import Source, source_of
 from sweep.quantity import Given
+from sweep.storage import Location
 
 TOLERANCE = 0.005  # nats/token, about the noise between seeds
 
@@ -91,7 +91,7 @@ class Plan:
     level=optional(real), given=optional(numbers), recipe=optional(word), write=optional(word), despite=words,
 )  # fmt: skip
 def plan(
-    law: Fit | str | Path,
+    law: Fit | str | Location,
     *,
     compute: Given | None = None,
     loss: float | int | None = None,
@@ -192,7 +192,7 @@ def plan(
     return made
 
 
-def places(law: Fit | str | Path, table: str | None) -> list[str]:
+def places(law: Fit | str | Location, table: str | None) -> list[str]:
     """Where the sweep behind a law may be: beside its fit, or where its table was."""
     return [str(x) for x in (None if isinstance(law, Fit) else law, table) if x]
 

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from sweep.fit.predict import backtest_widening, standing, title, warning
 from sweep.fit.result import USABLE, Fit
 from sweep.plan.known import EVIDENCE, Evidence, evidence_of
 from sweep.plan.surface import UNIQUE, Surface
+from sweep.storage import Location, locate
+from sweep.tables.cohorts import is_folder
 from sweep.tables.units import unit_of
 
 SPLIT = {"params", "tokens", "flops", "tokens_per_param"}  # inputs that a plan decides
@@ -90,7 +91,7 @@ class Source:
 
 
 def source_of(
-    law: Fit | str | Path,
+    law: Fit | str | Location,
     given: Mapping[str, float] | None = None,
     level: float | None = None,
     overridden: Sequence[str] = (),
@@ -109,9 +110,11 @@ def source_of(
     """
     if not isinstance(law, Fit):
         names = [name for one in laws.LAWS.values() for name in one.published]
-        if str(law) in names and not Path(law).exists():
+        place = locate(law)
+        there = place.exists() or is_folder(place)
+        if str(law) in names and not there:
             return of_published(str(law), dict(given or {}))
-        if not Path(law).exists():
+        if not there:
             if str(law) in (*laws.LAWS, *laws.CALLED):
                 laws.published(str(law))  # says which sets of coefficients the law has
             raise InputError(f"{law}: no such fit, and no published coefficients of that id{nearest(str(law), names)}")

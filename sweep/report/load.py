@@ -4,7 +4,6 @@ invented."""
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,8 @@ import pyarrow.parquet as pq
 from sweep import laws
 from sweep.errors import InputError
 from sweep.plan import chain, forecast
+from sweep.storage import Location, locate, readable
+from sweep.tables.cohorts import is_folder
 
 Row = dict[str, Any]
 FIT_FILE = "fit.json"
@@ -36,7 +37,7 @@ class Run:
         trained: a sweep trained the runs; else they came as a table.
     """
 
-    path: Path
+    path: Location
     sweep: Row
     losses: list[Row]
     curves: list[Row]
@@ -59,23 +60,23 @@ class Run:
     @property
     def name(self) -> str:
         if not self.trained:
-            return f"fit of {Path(str(self.fit.get('source') or self.path.resolve().name)).name}"
+            return f"fit of {locate(str(self.fit.get('source') or self.path.resolve().name)).name}"
         return str(self.config.get("name") or self.path.resolve().name)
 
 
-def load(path: Path) -> Run:
+def load(path: Location) -> Run:
     """Read a run directory, or the directory of a fit of a table.
 
     Raises:
         InputError: no such directory, neither kind of directory, nothing trained yet, or a file that cannot be read.
     """
-    if not path.exists():
+    if not (path.exists() or is_folder(path)):
         raise InputError(f"{path}: no such directory; give the one that `sweep run` or `sweep fit` wrote with --out")
     home = path.parent if path.name == FIT_FILE else path
     if (home / FIT_FILE).is_file() and not (home / "sweep.json").exists():
         trained = home.resolve().name == "fit" and (home.parent / "sweep.json").exists()
         return load(home.parent) if trained else fit_of_table(home)
-    if not path.is_dir() or not (path / "sweep.json").exists():
+    if not is_folder(path) or not (path / "sweep.json").exists():
         raise InputError(
             f"{path}: not a run directory (no sweep.json) and not a fit (no {FIT_FILE}); give the one that `sweep run` "
             "or `sweep fit` wrote with --out"
@@ -100,7 +101,7 @@ def load(path: Path) -> Run:
     )
 
 
-def fit_of_table(home: Path) -> Run:
+def fit_of_table(home: Location) -> Run:
     """The fit of a table that no sweep has trained. Raises InputError for a file that cannot be read."""
     fit, ledger = fit_of_losses(home / FIT_FILE), chain.read(home / forecast.FILE)
     return Run(
@@ -126,7 +127,7 @@ def fitted_row(number: int, point: Row) -> Row:
     return {**shared, **counts, "bits_per_byte": point.get("loss"), "status": "done", "trial": name}
 
 
-def fit_of_losses(path: Path) -> Row:
+def fit_of_losses(path: Location) -> Row:
     """A fit.json, empty where there is none. Raises InputError for the fit of something else than losses."""
     fit = read_json(path) if path.exists() else {}
     law = laws.LAWS.get(str(fit.get("law")))
@@ -135,7 +136,7 @@ def fit_of_losses(path: Path) -> Row:
     return fit
 
 
-def read_json(path: Path) -> Row:
+def read_json(path: Location) -> Row:
     """A JSON object. Raises InputError naming the file and the line."""
     try:
         value = json.loads(path.read_text())
@@ -148,12 +149,12 @@ def read_json(path: Path) -> Row:
     return finite(value)
 
 
-def read_parquet(path: Path) -> list[Row]:
+def read_parquet(path: Location) -> list[Row]:
     """Rows of a table, none where there is no file. Raises InputError for a file that is not Parquet."""
     if not path.exists():
         return []
     try:
-        return [finite(row) for row in pq.read_table(path).to_pylist()]
+        return [finite(row) for row in pq.read_table(readable(path)).to_pylist()]
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a readable Parquet file ({reason}); write the file again") from error

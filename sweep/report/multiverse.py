@@ -1,7 +1,6 @@
 """The section on the multiverse, in the report of a sweep or on a page of its own."""
 
 import datetime
-from pathlib import Path
 
 from sweep import files
 from sweep.report import multiverse_chart, numbers
@@ -9,6 +8,7 @@ from sweep.report.document import document
 from sweep.report.load import Row, Run
 from sweep.report.markup import Markup, Piece, missing, section, stacked, table, tag
 from sweep.report.sections import figure
+from sweep.storage import Location
 from sweep.tables.units import unit_of
 
 TITLE = "Every defensible fit"
@@ -19,7 +19,7 @@ QUANTITIES = (
 )
 
 
-def write(record: Row, path: Path) -> Path:
+def write(record: Row, path: Location) -> Location:
     """A page of its own. Raises InputError where it cannot be written."""
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     body = section("multiverse", TITLE, *pieces(record))

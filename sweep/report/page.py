@@ -1,7 +1,6 @@
 """The page: one HTML file with everything inlined, that opens with the network off and prints."""
 
 import datetime
-from pathlib import Path
 
 from sweep import files
 from sweep.report import record, sections, table_record
@@ -11,9 +10,10 @@ from sweep.report.markup import Markup
 from sweep.report.multiverse import multiverse
 from sweep.report.trust import trust
 from sweep.report.verdict import verdict
+from sweep.storage import Location, locate
 
 
-def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
+def report(run_dir: str | Location, out: str | Location | None = None) -> Location:
     """Write the report of a run directory, or of a fit of a table, and return its path.
 
     Args:
@@ -23,8 +23,8 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
     Raises:
         InputError: no such directory, neither kind, nothing trained yet, a broken file, or nowhere to write.
     """
-    run = load(Path(run_dir))
-    target = Path(out) if out is not None else run.path / "report.html"
+    run = load(locate(run_dir))
+    target = locate(out) if out is not None else run.path / "report.html"
     files.write_text(target, html(run, datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")))
     return target
 

@@ -3,7 +3,6 @@
 import datetime
 import importlib.resources
 import json
-from pathlib import Path
 from typing import Any
 
 from sweep import files
@@ -18,6 +17,7 @@ from sweep.report import plan_words as words
 from sweep.report.markup import Markup, Piece, escape, facts, section, tag
 from sweep.report.plan_inputs import form
 from sweep.report.plan_model import model
+from sweep.storage import Location, locate
 
 SCRIPTS = ("text", "law", "solve", "doubt", "question", "plan", "model", "draw", "charts", "words", "page")
 CAPTIONS = {
@@ -38,13 +38,13 @@ INTRODUCTION = (
 )
 
 
-def plan_page(made: Plan, out: Path | str) -> Path:
+def plan_page(made: Plan, out: str | Location) -> Location:
     """Write the page of a plan and return its path.
 
     Raises:
         InputError: nowhere to write.
     """
-    target = Path(out)
+    target = locate(out)
     files.write_text(target, html(made, datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")))
     return target
 

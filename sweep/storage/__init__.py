@@ -7,6 +7,18 @@ store is asked for by its known name.
 """
 
 from sweep.storage.address import Address, Location, locate
-from sweep.storage.room import create, listed, put, read, read_many, remove
+from sweep.storage.room import create, each, listed, put, read, read_many, readable, remove
 
-__all__ = ["Address", "Location", "create", "listed", "locate", "put", "read", "read_many", "remove"]
+__all__ = [
+    "Address",
+    "Location",
+    "create",
+    "each",
+    "listed",
+    "locate",
+    "put",
+    "read",
+    "read_many",
+    "readable",
+    "remove",
+]

@@ -1,14 +1,18 @@
 """What can be done at any location, on this machine or in a store."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from sweep.errors import InputError
 from sweep.storage import disk
 from sweep.storage.address import Address, Location
 from sweep.storage.store import store_of
 
+T = TypeVar("T")
+U = TypeVar("U")
 AT_ONCE = 32  # objects that are read side by side
 
 
@@ -41,10 +45,20 @@ def read(place: Location) -> bytes | None:
 
 def read_many(places: Sequence[Location]) -> list[bytes | None]:
     """As `read`, of each; those in a store side by side."""
-    if not any(isinstance(place, Address) for place in places):
-        return [read(place) for place in places]
-    with ThreadPoolExecutor(min(AT_ONCE, len(places)), "reading") as pool:
-        return list(pool.map(read, places))
+    return each(read, places, places[0]) if places else []
+
+
+def each(do: Callable[[T], U], things: Sequence[T], where: Location) -> list[U]:
+    """`do` of each, side by side where they are in a store, whose answers take their time."""
+    if not isinstance(where, Address) or not things:
+        return [do(thing) for thing in things]
+    with ThreadPoolExecutor(min(AT_ONCE, len(things)), "reading") as pool:
+        return list(pool.map(do, things))
+
+
+def readable(place: Location) -> Path | io.BytesIO:
+    """What a library reads it from: the path, or the bytes. In a store it raises FileNotFoundError as the library."""
+    return io.BytesIO(place.read_bytes()) if isinstance(place, Address) else place
 
 
 def listed(folder: Location) -> list[str]:

@@ -133,11 +133,11 @@ def open_store(scheme: str) -> Store:
     """The store of a scheme: one for the process."""
     extra = EXTRAS.get(scheme)
     cure = f"pip install 'isoflop[{extra}]'" if extra else f"install the fsspec filesystem for {scheme}://"
+    check_version(scheme, cure)
     try:
         import fsspec
     except ImportError:
-        raise InputError(f"{scheme}://: fsspec is missing; {cure if extra else 'pip install fsspec'}") from None
-    check_version(extra, cure)
+        raise InputError(f"{scheme}:// needs fsspec, which is missing; pip install fsspec") from None
     try:
         kind = fsspec.get_filesystem_class(scheme)
     except ImportError as error:
@@ -152,18 +152,20 @@ def open_store(scheme: str) -> Store:
         return Store(kind(use_listings_cache=False))
 
 
-def check_version(extra: str | None, cure: str) -> None:
+def check_version(scheme: str, cure: str) -> None:
     """InputError where the library of an extra is absent, or too old to create an object only if it is absent."""
-    if extra is None:
+    if scheme not in EXTRAS:
         return
-    name, floor = FLOORS[extra]
+    name, floor = FLOORS[EXTRAS[scheme]]
     try:
         there = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        raise InputError(f"{extra}: {name} is missing; {cure}") from None
+        raise InputError(f"{scheme}:// needs {name}, which is missing; {cure}") from None
     numbers = tuple(int(part) for part in there.split(".")[:3] if part.isdigit())
     if numbers < floor:
-        raise InputError(f"{name} {there} is too old, {'.'.join(map(str, floor))} is needed; {cure} --upgrade")
+        raise InputError(
+            f"{scheme}://: {name} {there} is too old, {'.'.join(map(str, floor))} is needed; {cure} --upgrade"
+        )
 
 
 def creating(system: Any, place: Address) -> dict[str, Any]:

@@ -59,8 +59,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def kind_of(error: BaseException) -> Kind:
     """What happened, by the first of an error and its causes that tells."""
-    kinds = [own_kind(one) for one in chain(error)]
-    return next((kind for kind in kinds if kind != "unknown"), kinds[0])
+    for one in chain(error):
+        if (kind := own_kind(one)) != "unknown":
+            return kind
+    return "unknown"
 
 
 def own_kind(error: BaseException) -> Kind:

@@ -1,37 +1,39 @@
-"""Tables on disk: write CSV or Parquet whole or not at all, merge the rows of a run directory."""
+"""Tables in files: write CSV or Parquet whole or not at all, merge the rows of a run directory."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from sweep.files import whole
+from sweep.storage import Location, locate, readable
+from sweep.tables.cohorts import Part, parts
 from sweep.tables.read import read
 from sweep.tables.schema import CURVES, SCHEMA
 
-__all__ = ["CURVES_FILE", "LOSSES_FILE", "merge", "merged", "merged_curves", "read", "write"]
+__all__ = ["CURVES_FILE", "LOSSES_FILE", "merge", "merged", "merged_curves", "parquet", "parts", "read", "write"]
 
 LOSSES_FILE, CURVES_FILE = "losses.parquet", "curves.parquet"
 
 
-def write(table: pa.Table, path: str | Path) -> None:
+def write(table: pa.Table, path: str | Location) -> None:
     """CSV or Parquet, by the ending; whole or not at all. Raises InputError where it cannot be written."""
     with whole(path) as sink:
-        if Path(path).suffix == ".parquet":
+        if locate(path).suffix == ".parquet":
             pyarrow.parquet.write_table(table, sink)
         else:
             pyarrow.csv.write_csv(table, sink)
 
 
-def merge(directory: str | Path) -> pa.Table:
+def merge(directory: str | Location) -> pa.Table:
     """Merge the rows that cohorts wrote into losses.parquet and curves.parquet, and return the losses.
 
-    Reads `DIR/cohorts/*/rows-*.parquet` and `curves-*.parquet`. A trial that appears more than once keeps its last
-    attempt (largest `attempts`, then the later file). The curve of a trial is that of the last file that has any of it:
-    each holds a curve from its beginning, and points of two attempts are never mixed.
+    Reads `DIR/cohorts/*/rows-*.parquet` and `curves-*.parquet` (sweep.tables.cohorts). A trial that appears more than
+    once keeps its last attempt (largest `attempts`, then the later file). The curve of a trial is that of the last file
+    that has any of it: each holds a curve from its beginning, and points of two attempts are never mixed.
     """
-    directory = Path(directory)
+    directory = locate(directory)
     losses = merged(directory)
     curves = merged_curves(directory)
     write(losses, directory / LOSSES_FILE)
@@ -39,28 +41,33 @@ def merge(directory: str | Path) -> pa.Table:
     return losses
 
 
-def merged(directory: str | Path) -> pa.Table:
+def merged(directory: str | Location) -> pa.Table:
     """The losses of a run directory as they stand, without writing anything."""
-    parts = gather(Path(directory), "rows-*.parquet", SCHEMA)
-    return last_of(pa.concat_tables([SCHEMA.empty_table(), *parts]), ["trial"], "attempts")
+    tables = gather(parts(locate(directory), "rows"), SCHEMA)
+    return last_of(pa.concat_tables([SCHEMA.empty_table(), *tables]), ["trial"], "attempts")
 
 
-def merged_curves(directory: str | Path) -> pa.Table:
+def merged_curves(directory: str | Location) -> pa.Table:
     """The curves of a run directory as they stand, without writing anything."""
-    return last_curves(gather(Path(directory), "curves-*.parquet", CURVES))
+    return last_curves(gather(parts(locate(directory), "curves"), CURVES))
 
 
-def gather(directory: Path, pattern: str, schema: pa.Schema) -> list[pa.Table]:
-    """The tables of matching cohort files, in the order of file names, as `schema`."""
-    parts = []
-    for file in sorted(directory.glob(f"cohorts/*/{pattern}"), key=lambda path: (path.name, path.parent.name)):
-        part = pyarrow.parquet.ParquetFile(file).read()
+def parquet(place: Location) -> pa.Table:
+    """A Parquet file that this program wrote. Raises FileNotFoundError, OSError or pyarrow's errors."""
+    return pyarrow.parquet.ParquetFile(readable(place)).read()
+
+
+def gather(found: Sequence[Part], schema: pa.Schema) -> list[pa.Table]:
+    """The tables of cohorts' files, in the order of file names, as `schema`."""
+    tables = []
+    for one in sorted(found, key=lambda one: (one.name, one.cohort)):
+        part = pyarrow.parquet.ParquetFile(one.content).read()
         missing = [pa.nulls(part.num_rows, f.type) for f in schema if f.name not in part.column_names]
         names = [f.name for f in schema if f.name not in part.column_names]
         for name, column in zip(names, missing, strict=True):
             part = part.append_column(name, column)
-        parts.append(part.select(schema.names).cast(schema))
-    return parts
+        tables.append(part.select(schema.names).cast(schema))
+    return tables
 
 
 def last_curves(parts: list[pa.Table]) -> pa.Table:

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from sweep import files
 from sweep.errors import InputError
+from sweep.storage import Address, Location, locate
 from sweep.tables.delimited import EMPTY, read_csv
 from sweep.tables.pipes import is_drawn, read_pipes
 from sweep.tables.records import DEEPEST, read_json
@@ -45,7 +45,7 @@ class Contents(NamedTuple):
     excluded: list[tuple[str, int]]
 
 
-def read(path: str | Path) -> pa.Table:
+def read(path: str | Location) -> pa.Table:
     """The table of a file: `read_file` without `--wide`."""
     return read_file(TableFile(path)).table
 
@@ -57,13 +57,14 @@ def read_file(source: TableFile) -> Contents:
         InputError: no such file, one that may not be read, an empty one, one with a header only, one that does not
             parse, or columns that share a name.
     """
-    file = files.local(source.path)
+    file = locate(source.path)
     if not file.is_file():
         raise InputError(f"{file}: no such table; give a CSV, Parquet or JSON file, or the directory of a sweep")
-    if file.stat().st_size == 0:
-        raise InputError(f"{file}: {EMPTY}")
     try:
-        table, commented = parsed(file)
+        content = pa.py_buffer(file.read_bytes()) if isinstance(file, Address) else file
+        if (content.stat().st_size if isinstance(content, Path) else content.size) == 0:
+            raise InputError(f"{file}: {EMPTY}")
+        table, commented = parsed(file, content)
         names = table.column_names
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or str(error).splitlines()[0]}") from error
@@ -85,12 +86,14 @@ def long_form(table: pa.Table, source: TableFile, name: str) -> Contents:
     return Contents(table, [("empty cells", empty)] * bool(empty))
 
 
-def parsed(file: Path) -> tuple[pa.Table, int]:
-    """(the table of a file, how many of its rows are commented out)."""
-    with pa.input_stream(str(file), compression=None) as stream:
+def parsed(file: Location, content: Path | pa.Buffer) -> tuple[pa.Table, int]:
+    """(the table of a file, how many of its rows are commented out). `content` is the file, or what it holds."""
+    source = str(content) if isinstance(content, Path) else content
+    with pa.input_stream(source, compression=None) as stream:
         if stream.read(4) == b"PAR1" or file.suffix == ".parquet":
-            return flat(pyarrow.parquet.ParquetFile(file).read()), 0
-    with pa.input_stream(str(file), compression=None) as stream:
+            whole = content if isinstance(content, Path) else pa.BufferReader(content)
+            return flat(pyarrow.parquet.ParquetFile(whole).read()), 0
+    with pa.input_stream(source, compression=None) as stream:
         text = unpack(stream.read(), str(file))
     if text.data[:4] == b"PAR1":
         return flat(pyarrow.parquet.ParquetFile(pa.BufferReader(text.data)).read()), 0

@@ -94,7 +94,7 @@ class CohortRun(Setup):
         """Train to the end, or until `stop` is set: then the state is saved and Partial raised."""
         self.machine.watch.stop = stop
         with jax.set_mesh(self.mesh):
-            checkpoints = Checkpoints(self.settings.folder / "checkpoints", self.settings.keep, self.team)
+            checkpoints = Checkpoints(self.settings.saves, self.settings.keep, self.team)
             try:
                 self.train(checkpoints, stop)
             except Partial:

@@ -7,19 +7,21 @@ command: what is done is kept, what was under way continues from its last checkp
 
 import threading
 import uuid
-from pathlib import Path
 
 import jax
 import numpy as np
 import pyarrow as pa
 
+from sweep import files, storage
 from sweep.config import Sweep
 from sweep.design import room
 from sweep.design.cohorts import cohorts
 from sweep.design.placement import Place, Schedule, place
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Partial, Refusal, SweepError, as_values, of_values
+from sweep.storage import Location
 from sweep.tables import io
+from sweep.tables.cohorts import write_index
 from sweep.train import devices, results, store
 from sweep.train.board import Board
 from sweep.train.capacity import is_out_of_memory
@@ -35,8 +37,8 @@ from sweep.train.log import LOG, Log
 from sweep.train.outcome import (
     finish,
     folder_of,
-    is_done,
     left_of,
+    open_attempt,
     publish,
     record_failure,
     trained_before,
@@ -54,7 +56,7 @@ COMPILING_SECONDS = 3600.0  # that a cohort of a gang may take until its first c
 def run(
     sweep: Sweep,
     trials: list[Trial],
-    out: Path,
+    out: Location,
     corpus: Corpus,
     progress: Quiet | None = None,
     gang: Team = ALONE,
@@ -75,12 +77,12 @@ def run(
     if not gang.alone:
         gang = gang.part(gang.share(lambda: uuid.uuid4().hex), gang.members)  # apart from other calls in this process
     if sweep.tensorboard:
-        progress = Board(out / "tensorboard", progress)
+        progress = Board(files.local(out) / "tensorboard", progress)
     if sweep.wandb:
-        progress = Tracker(sweep, out, progress)
+        progress = Tracker(sweep, files.local(out), progress)
     schedule, group = schedule_of(trials, gang), devices_of(gang)
     everything = [p.cohort for p in schedule.places]
-    turns = shared(schedule, lambda: {c.hash: left_of(out, c) for c in everything if not is_done(out, c)}, gang)
+    turns = shared(schedule, lambda: left_of(out, everything), gang)
     for waiting in turns.places:
         require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
@@ -92,14 +94,19 @@ def run(
 
     def prepare(place: Place, group: list[Device], team: Team = ALONE) -> CohortRun:
         folder, every = folder_of(out, place.cohort), sweep.checkpoint
-        settings = Settings(folder, sweep.curve_points, every.minutes, every.keep, sweep.memory, limit=limit)
+        where, keeping = store.checkpoints_of(out, sweep, place.cohort.hash), (every.minutes, every.keep)
+        settings = Settings(folder, sweep.curve_points, *keeping, sweep.memory, limit=limit, checkpoints=where)
         made = CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings, team)
         made.machine.watch.stop = stop
         made.on_chunk = each_chunk
         if team.leads:
-            made.on_begin = progress.begun
+            made.on_begin = begun
             progress.prepared(made)
         return made
+
+    def begun(training: CohortRun) -> None:
+        open_attempt(training, origin)
+        progress.begun(training)
 
     def each_chunk(training: CohortRun) -> None:
         gang.watch.doing(f"training cohort {training.cohort.hash}")
@@ -143,21 +150,25 @@ def run(
         if team.share(stop.is_set):
             raise Partial(STOPPED)
         gang.watch.doing(f"compiling cohort {place.cohort.hash}", COMPILING_SECONDS)
-        if team.leads:
-            Log(folder_of(out, place.cohort) / LOG).write(given=len(group))
-            progress.turn(place.cohort)
-        training = programs.take(place, group) if gang.alone else prepare(place, group, team)
-        train_to_end(training, stop)
-        if team.leads:
-            finish(training, origin)
-            progress.done(training)
+        with Log(folder_of(out, place.cohort) / LOG) as log:
+            if team.leads:
+                log.write(given=len(group))
+                progress.turn(place.cohort)
+            training = programs.take(place, group) if gang.alone else prepare(place, group, team)
+            train_to_end(training, stop)
+            if team.leads:
+                finish(training, origin)
+                progress.done(training)
         trained.add(place.cohort.hash)
 
     if gang.leads:
+        write_index(out, [c.hash for c in everything])
         for waiting in turns.places:
             write_spec(folder_of(out, waiting.cohort), waiting.cohort)
     todo = {place.cohort.hash for place in turns.places}
-    done = {c.hash: trained_before(out, c) for c in everything if c.hash not in todo} if gang.leads else {}
+    ended = [c for c in everything if c.hash not in todo] if gang.leads else []
+    stands = storage.each(lambda c: trained_before(out, c), ended, out)
+    done = {c.hash: stand for c, stand in zip(ended, stands, strict=True)}
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()} if gang.leads else {}
     with interruptible() as stop, stopping_together(gang, stop), programs, progress.showing(everything, done, rows):
         if gang.alone:
@@ -186,7 +197,7 @@ def train_to_end(training: CohortRun, stop: threading.Event) -> None:
                 training.shrink()
 
 
-def concluded(out: Path, gang: Team, problems: list[BaseException]) -> pa.Table:
+def concluded(out: Location, gang: Team, problems: list[BaseException]) -> pa.Table:
     """The merged loss table once all processes are here, or the gravest of the problems of any, in all of them."""
     made: list[pa.Table] = []
     if not gang.alone:

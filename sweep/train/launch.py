@@ -1,7 +1,6 @@
 """A sweep from its config to its loss table, and the one larger run that decides a forecast."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow as pa
 from sweep.config import Sweep
 from sweep.design import families, table
 from sweep.design.trial import Trial
+from sweep.storage import Location
 from sweep.train import engine, store
 from sweep.train.data.shards import Corpus, as_dict
 from sweep.train.devices import platform
@@ -19,7 +19,9 @@ from sweep.train.progress import Quiet
 FORECAST = "forecast"  # folder, below a run directory, of the run that decides its forecast
 
 
-def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None = None, gang: Team = ALONE) -> pa.Table:
+def train_sweep(
+    sweep: Sweep, corpus: Corpus, out: Location, progress: Quiet | None = None, gang: Team = ALONE
+) -> pa.Table:
     """Design and train every family of a sweep in `out`; returns the loss table. All processes of a gang call it.
 
     Raises:
@@ -44,7 +46,7 @@ def train_sweep(sweep: Sweep, corpus: Corpus, out: Path, progress: Quiet | None 
 
 
 def train_decider(
-    sweep: Sweep, trial: Trial, corpus: Corpus, out: Path, progress: Quiet | None = None
+    sweep: Sweep, trial: Trial, corpus: Corpus, out: Location, progress: Quiet | None = None
 ) -> dict[str, Any]:
     """Train the run that a forecast speaks of in a directory of its own, so that it can never enter the fit that
     foretold it; returns its row of the loss table. Raises as `train_sweep`.

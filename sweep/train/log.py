@@ -1,42 +1,79 @@
-"""The log of a cohort: append-only JSON lines, the truth about its history, readable while it runs."""
+"""The log of a cohort: JSON lines, only ever added to, the truth about its history, readable while it runs.
+
+On a disk it is one file that is appended to. A store has no appending: there a writer keeps objects of its own
+(sweep.train.parts), and a reader, who sees at worst an older state, puts the parts of all writers together.
+"""
 
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+from sweep import storage
+from sweep.storage import Location
+from sweep.train import parts
+
 LOG = "log.jsonl"  # in the folder of a cohort
+AT_ONCE = ("given", "begun", "saved", "stopped", "warning")  # events that a reader sees without delay
 
 
 class Log:
     """One event a line, with the time in seconds since 1970.
 
     `given` devices, `compiling` and `compiled` a program, `begun` an attempt, each `chunk` with the steps that its rows
-    have reached, `saved` and `stopped` at a chunk, `warning`.
+    have reached, `saved` and `stopped` at a chunk, `warning`; in a store also `writer`, which says whose the part is.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Location):
         self.path = path
 
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def write(self, **event: Any) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
+        """Add an event. In a store it waits for the answer only where an attempt begins: its number must be taken."""
+        line = json.dumps({"time": round(time.time(), 3), **event})
+        if isinstance(self.path, Path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a") as file:
+                file.write(line + "\n")
+            return
+        writer = parts.writer_of(self.path.parent)
+        writer.add(line, soon=any(name in event for name in AT_ONCE))
+        if "begun" in event:
+            writer.flush()
+
+    def close(self) -> None:
+        """Write what is not written yet, and let go of the thread that writes. Raises InputError."""
+        if not isinstance(self.path, Path):
+            parts.close(self.path.parent)
 
     def events(self) -> list[dict[str, Any]]:
         """Every whole line; a last line cut short by a crash is left out."""
-        if not self.path.exists():
-            return []
-        events = []
-        for line in self.path.read_text().splitlines():
-            try:
-                events.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return events
+        texts = [text.decode(errors="replace") for text in parts.read(self.path.parent)]
+        found = [events for text in texts if (events := parsed(text))]
+        own = parsed((storage.read(self.path) or b"").decode(errors="replace"))  # before or after it was copied
+        if own:
+            earlier = [i for i, part in enumerate(found) if part[0]["time"] <= own[0]["time"]]
+            found.insert(len(earlier), own)
+        return [event for part in found for event in part]
 
     def count(self, name: str) -> int:
         return sum(name in event for event in self.events())
 
     def has(self, name: str) -> bool:
         return self.count(name) > 0
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """The events of a text, line by line."""
+    events = []
+    for line in text.splitlines():
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return events

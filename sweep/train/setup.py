@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from sweep.config import Memory
 from sweep.design.cohorts import Cohort
 from sweep.design.cost import Mode, mode_of
+from sweep.storage import Location
 from sweep.train import devices, effort
 from sweep.train.capacity import settle
 from sweep.train.cursor import Work
@@ -30,7 +30,7 @@ RAN_OUT = "out_of_memory"  # an event of the log
 class Settings:
     """How to train a cohort; none of it changes a loss but by rounding."""
 
-    folder: Path  # the cohort's own
+    folder: Location  # the cohort's own
     curve_points: int = 10
     checkpoint_minutes: float = 5.0
     keep: int = 2
@@ -39,6 +39,12 @@ class Settings:
     steps: int | None = None  # of a chunk; None: chosen by size
     fed: bool | None = None  # training tokens come with each chunk; None: where they are too large for the device
     limit: int | None = None  # bytes of a device, the least of all processes; None: those of this process's
+    checkpoints: str = ""  # where they are kept; empty: in the folder
+
+    @property
+    def saves(self) -> str:
+        """The folder of the checkpoints."""
+        return self.checkpoints or str(self.folder / "checkpoints")
 
 
 class Setup:

@@ -1,7 +1,6 @@
 """`sweep demo`: the main job from design to a scored forecast, on an embedded corpus."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +10,9 @@ from sweep.config import Sweep, shipped
 from sweep.fit import Fit, fit
 from sweep.plan import forecast as ledger
 from sweep.plan.foretell import foretell
+from sweep.storage import Location, locate
 from sweep.tables import io
+from sweep.train import store
 from sweep.train.data.build import open_data
 from sweep.train.data.shards import Corpus
 from sweep.train.devices import platform
@@ -55,7 +56,8 @@ def run(args: Args, sweep: Sweep) -> Output:
     """Design, train, fit, forecast, train the forecast's run, report; every number shown is read back from a file."""
     from sweep.report import report
 
-    out, console = Path(args.out), Console(stderr=True)
+    out, console = locate(args.out), Console(stderr=True)
+    store.ready(out, sweep)
     with progress() as shown:
         corpus = open_data(sweep.data, shown)
     console.print(f"[bold]1/5 train[/bold] {describe(corpus)}", highlight=False)
@@ -91,7 +93,7 @@ def describe(corpus: Corpus) -> str:
     return f"on {corpus.unique_tokens:,} tokens of text ({source}, {corpus.vocab} symbols)"
 
 
-def summary(out: Path, page: Path, outcome: dict[str, Any]) -> Output:
+def summary(out: Location, page: Location, outcome: dict[str, Any]) -> Output:
     """The verdict, from the files."""
     fitted = Fit.load(out / "fit")
     expected = next(f for f in ledger.read(out) if f["kind"] == "forecast" and f["id"] == outcome["forecast"])

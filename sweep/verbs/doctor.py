@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from sweep import platforms
-from sweep.files import cache
+from sweep.files import cache, local
 from sweep.train import devices, store
 from sweep.train.sharding import make_mesh
 from sweep.verbs.output import Output
@@ -53,7 +53,7 @@ def device(args: Args) -> platforms.Device:
 
 def run(args: Args) -> Output:
     """Every check, a line each; exit 2 when one that training needs fails."""
-    out = Path(args.out).resolve()
+    out = local(args.out).resolve()
     free = shutil.disk_usage(next(p for p in (out, *out.parents) if p.exists())).free / 1e9
     checks = {
         "python": (sys.version_info >= (3, 11), platform.python_version(), "Python 3.11 or later"),

@@ -1,7 +1,6 @@
 """`sweep fit`: a loss table in, a law with its doubt out."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -11,6 +10,8 @@ from sweep import interrupt, platforms, quantity
 from sweep.errors import InputError, Partial
 from sweep.fit import Fit, fit
 from sweep.fit.result import FIT_FILE
+from sweep.storage import locate
+from sweep.tables.cohorts import is_folder
 from sweep.verbs.fit_text import describe
 from sweep.verbs.meter import Meter
 from sweep.verbs.output import Output
@@ -100,11 +101,11 @@ def run(args: Args) -> Output:
 
 def kept(args: Args, found: Fit) -> Output:
     """Save where asked to, and describe."""
-    own = Path(args.table).is_dir() and found.law.target == "loss"  # where reports and plans look for that of the loss
-    out = args.out or (str(Path(args.table) / "fit") if own else None)
+    own = found.law.target == "loss" and is_folder(locate(args.table))  # where reports and plans look for such a fit
+    out = args.out or (str(locate(args.table) / "fit") if own else None)
     text = describe(found)
     if out:
         found.save(out)
-        text += f"\n\nsaved {Path(out) / FIT_FILE}"
+        text += f"\n\nsaved {locate(out) / FIT_FILE}"
     partial = any(w["code"] == "partial" for w in found.to_json()["warnings"])
     return Output(found.to_json(), text, Partial.exit_code if partial else 0)

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -15,6 +14,8 @@ from sweep.laws.held import held_text
 from sweep.plan import forecast as ledger
 from sweep.plan.foretell import foretell_run, refuse_baseless
 from sweep.plan.reach import INTERPOLATION
+from sweep.storage import Location, locate
+from sweep.tables.cohorts import is_folder
 from sweep.tables.units import PER_TOKEN
 from sweep.verbs.output import Output
 from sweep.verbs.predict import where
@@ -95,11 +96,11 @@ def question(args: Args, fitted: Fit) -> dict[str, float]:
     return {"params": float(round(best.params)), "tokens": float(round(best.tokens))}
 
 
-def ledger_home(fit: str) -> Path:
+def ledger_home(fit: str) -> Location:
     """Where the ledger of a fit lies: beside its fit.json, or in the directory of the sweep whose fit/ it is."""
-    path = Path(fit)
+    path = locate(fit)
     folder = path.parent if path.is_file() else path
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{fit}: no such directory; give that of a fit or of a sweep")
     if folder.resolve().name == "fit" and (folder.parent / "sweep.json").exists():
         return folder.parent

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -13,6 +12,7 @@ from sweep.plan import forecast as ledger
 from sweep.plan.calibration import calibration
 from sweep.plan.chain import Record, kinds
 from sweep.plan.match import Row, decided
+from sweep.storage import Location
 from sweep.tables import io
 from sweep.tables.units import PER_TOKEN
 from sweep.verbs.forecast import ledger_home
@@ -85,7 +85,7 @@ def wanted(args: Args, records: list[Record], file: str) -> list[Record]:
     return chosen
 
 
-def given(args: Args, home: Path, chosen: list[Record]) -> Record:
+def given(args: Args, home: Location, chosen: list[Record]) -> Record:
     """The outcome that the options say, written; one that stands must say the same."""
     if len(chosen) > 1:
         raise InputError(f"forecast score: --loss of which forecast? --id {' or '.join(f['id'] for f in chosen)}")
@@ -105,7 +105,7 @@ def given(args: Args, home: Path, chosen: list[Record]) -> Record:
     return written
 
 
-def from_table(home: Path, chosen: list[Record], fit: str) -> tuple[list[Record], list[tuple[Record, str]]]:
+def from_table(home: Location, chosen: list[Record], fit: str) -> tuple[list[Record], list[tuple[Record, str]]]:
     """(outcomes written, (forecast, why it stays open)) from the loss table of a sweep."""
     rows = list(rows_of(home))
     if not rows:
@@ -129,11 +129,11 @@ def in_unit(row: Row, line: Record) -> Row:
     return {**row, "loss": row["bits_per_byte"] if share else None, "loss_se": error}
 
 
-def rows_of(home: Path) -> Iterator[Row]:
+def rows_of(home: Location) -> Iterator[Row]:
     """Rows of a sweep's loss table, and of the run that decides its forecast (the demo's), trained in a folder of its
     own."""
     for folder in (home, home / "forecast"):
-        if any(folder.glob("cohorts/*/rows-*.parquet")):
+        if io.parts(folder, "rows"):
             yield from io.merged(folder).to_pylist()
         elif (folder / "sweep.json").exists() and (folder / io.LOSSES_FILE).exists():
             yield from io.read(folder / io.LOSSES_FILE).to_pylist()

@@ -1,7 +1,6 @@
 """`sweep multiverse`: every defensible fit of a table at once, and how much the answer moves."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -10,6 +9,8 @@ from rich.console import Console
 from sweep import interrupt, platforms, quantity
 from sweep.errors import InputError, Partial
 from sweep.fit.multiverse import Axes, Multiverse, multiverse
+from sweep.storage import locate
+from sweep.tables.cohorts import is_folder
 from sweep.verbs.meter import Meter
 from sweep.verbs.multiverse_text import describe
 from sweep.verbs.output import Output
@@ -90,12 +91,12 @@ def run(args: Args) -> Output:
 def kept(args: Args, found: Multiverse) -> Output:
     """Save where asked to, and describe."""
     record = found.to_json()
-    out = args.out or (str(Path(args.table) / "fit") if Path(args.table).is_dir() else None)
+    out = args.out or (str(locate(args.table) / "fit") if is_folder(locate(args.table)) else None)
     saved = found.save(out) if out else []
     if args.html:
         from sweep.report.multiverse import write  # here, so that others do not wait for the chart library
 
-        saved.append(write(record, Path(args.html)))
+        saved.append(write(record, locate(args.html)))
     text = describe(record) + "".join(f"\nsaved {path}" for path in saved)
     partial = any(w["code"] == "partial" for w in record["warnings"])
     return Output(record, text, Partial.exit_code if partial else 0)

@@ -1,7 +1,6 @@
 """`sweep plan`: what to train for a budget, a loss or a demand, at what cost, and how sure."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -87,7 +86,7 @@ class Args:
     """Write a config that trains the nearest buildable model, such as configs/mine.py."""
     explain: str | None = None
     """Instead of a plan: the demand under which a model is right. params=8e9,tokens=15e12, a name, or all."""
-    html: Path | None = None
+    html: str | None = None
     """Also write the plan as one HTML page, with inputs that can be moved."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to plan in spite of, such as not_converged; repeatable. The plan says so."""

@@ -12,6 +12,8 @@ from sweep.fit.predict import Prediction, about_reach, asked, reach, times, titl
 from sweep.fit.result import Fit
 from sweep.laws import inputs as laws_inputs
 from sweep.plan.known import EVIDENCE
+from sweep.storage import locate
+from sweep.tables.cohorts import is_folder
 from sweep.tables.units import PER_TOKEN, unit_of
 from sweep.verbs.output import Output
 
@@ -55,7 +57,7 @@ def run(args: Args) -> Output:
     further = parse_inputs(args.input)
     if args.compute is not None:
         further |= {"flops": args.compute}
-    if Path(args.fit).exists() or args.fit not in published():
+    if args.fit not in published() or Path(args.fit).exists():
         check_source(args.fit)
         found = Fit.load(args.fit)
         check_compute(args, found.law)
@@ -102,7 +104,8 @@ def published() -> dict[str, tuple[Any, Any]]:
 
 def check_source(source: str) -> None:
     """InputError for what is neither a path nor an id."""
-    if not Path(source).exists():
+    place = locate(source)
+    if not (place.exists() or is_folder(place)):
         if source in (*laws.LAWS, *laws.CALLED):
             laws.published(source)  # says which sets of coefficients the law has
         known = ", ".join(published())

@@ -1,8 +1,6 @@
 """`sweep report DIR`: the run directory as one self-contained HTML page."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -21,9 +19,9 @@ class Args:
     Example: sweep report fit/
     """
 
-    dir: Annotated[Path, tyro.conf.Positional]
+    dir: tyro.conf.Positional[str]
     """The directory of a sweep, or that which `sweep fit TABLE --out DIR` wrote."""
-    out: Path | None = None
+    out: str | None = None
     """Where to write the page; report.html in that directory unless given."""
 
 
@@ -37,4 +35,4 @@ def run(args: Args) -> Output:
     from sweep.report import report  # here, so that other verbs do not wait for the chart library
 
     path = report(args.dir, args.out)
-    return Output(data={"report": str(path), "bytes": path.stat().st_size}, text=f"{path}")
+    return Output(data={"report": str(path), "bytes": len(path.read_bytes())}, text=f"{path}")

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,8 @@ from rich.console import Console
 from sweep import platforms
 from sweep.config import Sweep
 from sweep.errors import SweepError
+from sweep.storage import Location, locate
+from sweep.train import store
 from sweep.train.data.build import open_data
 from sweep.train.data.shards import Corpus
 from sweep.train.gang import agreement, start
@@ -60,9 +61,10 @@ def together(args: Args, tell: Callable[[SweepError], int]) -> AbstractContextMa
 
 def run(args: Args, sweep: Sweep, gang: Team) -> Output:
     """Train, merge the tables, and say what came out, read back from the files. Process 0 speaks for all."""
-    out = Path(args.out or f"runs/{sweep.name}")
+    out = locate(args.out or f"runs/{sweep.name}")
     agreement.same_config(gang, sweep)
     agreement.same_devices(gang)
+    gang.share(lambda: store.ready(out, sweep))
     corpus = opened(sweep, gang)
     if not gang.leads:
         train_sweep(sweep, corpus, out, Quiet(), gang)
@@ -83,7 +85,7 @@ def opened(sweep: Sweep, gang: Team) -> Corpus:
         return open_data(sweep.data, moves)
 
 
-def summary(out: Path, losses: pa.Table) -> Output:
+def summary(out: Location, losses: pa.Table) -> Output:
     """Statuses, and the best size of each family."""
     rows = losses.to_pylist()
     counts = Counter(row["status"] for row in rows)

@@ -3,15 +3,16 @@
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import tyro
 
+from sweep import storage
 from sweep.design import table
 from sweep.errors import SweepError
 from sweep.fit import fit
-from sweep.tables import io
+from sweep.storage import Location, locate
+from sweep.tables import cohorts, io
 from sweep.train import store
 from sweep.train.eta import Stand, seconds_left
 from sweep.train.history import Event, Phase, phase, stand_of
@@ -46,7 +47,7 @@ class Seen:
 
 def run(args: Args) -> Output:
     """The table of trials, the time left, and the law so far."""
-    out = Path(args.dir)
+    out = locate(args.dir)
     record = store.read(out)
     plan = table.read(out / "plan.parquet").to_pylist()
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()}
@@ -63,17 +64,16 @@ def run(args: Args) -> Output:
     return Output(data, "\n".join(lines))
 
 
-def standing(out: Path, now: float) -> tuple[dict[str, Seen], list[Stand] | None]:
+def standing(out: Location, now: float) -> tuple[dict[str, Seen], list[Stand] | None]:
     """What the logs say of every trial, and how far each cohort is; None for the latter where a log is of an older
     version.
     """
     seen: dict[str, Seen] = {}
     stands: list[Stand] | None = []
-    for folder in sorted(p for p in out.glob("cohorts/*") if (p / "spec.json").exists()):
-        spec, events = json.loads((folder / "spec.json").read_text()), Log(folder / LOG).events()
+    for spec, events, done in filter(None, storage.each(look, cohorts.folders(out), out)):
         steps = {key: abs(step) for event in events for key, step in event.get("rows", {}).items()}
         attempts = max((event["begun"] for event in events if "begun" in event), default=0)
-        what, done = phase(events, now), (folder / "DONE").exists()
+        what = phase(events, now)
         compiled = events[-1] if what == "compiling" else {}
         for trial in spec["trials"]:
             own, trunk = steps.get(trial["trial"]), steps.get(trial["trunk"] or "", 0)
@@ -81,6 +81,12 @@ def standing(out: Path, now: float) -> tuple[dict[str, Seen], list[Stand] | None
         if stands is not None:
             stands = [*stands, stand_of(events, spec["flops"], done=done, now=now)] if "flops" in spec else None
     return seen, stands
+
+
+def look(folder: Location) -> tuple[dict[str, Any], list[Event], bool] | None:
+    """What a cohort is, its log, and whether it is done; None where its folder is no cohort's."""
+    spec, done = storage.read_many([folder / "spec.json", folder / cohorts.DONE])
+    return None if spec is None else (json.loads(spec), Log(folder / LOG).events(), done is not None)
 
 
 def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: Seen, now: float) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def eta(stands: list[Stand] | None) -> float | None:
     return seconds_left(stands)
 
 
-def law_so_far(out: Path) -> dict[str, Any]:
+def law_so_far(out: Location) -> dict[str, Any]:
     """The law on the trials that are done, or why there is none yet."""
     try:
         # the table, not the folder: fitting a folder writes its merged tables

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -14,6 +13,7 @@ from sweep.fit.result import Fit
 from sweep.laws.held import held_text
 from sweep.models import counting
 from sweep.plan.suggest import suggest
+from sweep.storage import Location
 from sweep.tables import io
 from sweep.verbs.forecast import ledger_home
 from sweep.verbs.output import Output
@@ -73,7 +73,7 @@ def run(args: Args) -> Output:
     return Output({**data, "measured": MEASURED}, describe(data))
 
 
-def buildable(home: Path, trials: list[dict[str, Any]]) -> None:
+def buildable(home: Location, trials: list[dict[str, Any]]) -> None:
     """Give every trial the nearest shape of the sweep's own recipe, where the fit is of a sweep's directory."""
     if not (home / "sweep.json").is_file() or not (home / io.LOSSES_FILE).is_file():
         return

@@ -1,7 +1,5 @@
 """`sweep report`: arguments, output and bad input."""
 
-from pathlib import Path
-
 import pytest
 import tyro
 
@@ -11,8 +9,8 @@ from tests.report.simulated import build
 
 
 def test_arguments():
-    assert tyro.cli(report.Args, args=["runs/demo"]) == report.Args(Path("runs/demo"))
-    assert tyro.cli(report.Args, args=["runs/demo", "--out", "x.html"]).out == Path("x.html")
+    assert tyro.cli(report.Args, args=["runs/demo"]) == report.Args("runs/demo")
+    assert tyro.cli(report.Args, args=["runs/demo", "--out", "x.html"]).out == "x.html"
 
 
 def test_help_teaches(capsys):
@@ -23,7 +21,7 @@ def test_help_teaches(capsys):
 
 def test_writes_the_page_and_says_where(tmp_path):
     path = build(tmp_path / "run", ("curves.parquet", "fit/fit.json", "fit/lanes.parquet"))
-    output = report.run(report.Args(path))
+    output = report.run(report.Args(str(path)))
     assert output.code == 0
     assert output.data == {"report": str(path / "report.html"), "bytes": (path / "report.html").stat().st_size}
     assert str(path / "report.html") in output.text
@@ -31,7 +29,7 @@ def test_writes_the_page_and_says_where(tmp_path):
 
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="no such directory"):
-        report.run(report.Args(tmp_path / "nowhere"))
+        report.run(report.Args(str(tmp_path / "nowhere")))
     with pytest.raises(InputError, match="not a run directory"):
-        report.run(report.Args(tmp_path))
+        report.run(report.Args(str(tmp_path)))
     assert list(tmp_path.iterdir()) == []

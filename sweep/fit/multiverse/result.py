@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ from pyarrow import csv
 from sweep import files
 from sweep.fit.multiverse.answers import NAMES
 from sweep.fit.multiverse.axes import AXES
+from sweep.storage import Location, locate
 from sweep.tables import io
 
 FILE, TABLE = "multiverse.json", "multiverse"
@@ -46,9 +46,9 @@ class Multiverse:
             columns[name] = pa.array([row["params_interval"][i] for row in rows], real)
         return pa.table(columns)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | Location) -> list[Location]:
         """Write multiverse.json, multiverse.parquet and multiverse.csv, each whole or not at all; their paths."""
-        directory, table = Path(directory), self.table()
+        directory, table = locate(directory), self.table()
         paths = [directory / FILE, directory / f"{TABLE}.parquet", directory / f"{TABLE}.csv"]
         files.write_text(paths[0], json.dumps(self.record, indent=1, allow_nan=False) + "\n")
         io.write(table, paths[1])
