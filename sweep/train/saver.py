@@ -8,6 +8,7 @@ needed, which a mounted bucket refuses or does file by file.
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -29,6 +30,16 @@ DEAD = re.compile(r"Task (\d+) heartbeat timeout")
 ADVICE = {"RESOURCE_EXHAUSTED": "free some space"}
 
 
+class Raised(logging.Filter):
+    """Drops what Orbax logs with a traceback: it raises the same, and we tell it in one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and "orbax" in record.pathname)
+
+
+RAISED = Raised()
+
+
 class Own:
     """An array that lies on devices of this process alone. Orbax refuses such a `jax.Array` where there are other
     processes, since it takes it for a copy that each of them has; it saves anything that looks like an array.
@@ -48,6 +59,7 @@ class Saver:
     """
 
     def __init__(self, team: Team):
+        logging.getLogger("absl").addFilter(RAISED)  # no second time if it is there
         self.team = team
         roles = options.MultiprocessingOptions(
             primary_host=team.members[0],

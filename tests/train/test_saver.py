@@ -1,5 +1,6 @@
 """Where checkpoints can be written, and who is missing while they are."""
 
+import logging
 from pathlib import Path
 
 import jax
@@ -7,7 +8,7 @@ import pytest
 
 from sweep.errors import InputError
 from sweep.storage import locate
-from sweep.train.saver import missing, place
+from sweep.train.saver import RAISED, missing, place
 
 
 def test_where_checkpoints_can_be_written(tmp_path: Path, monkeypatch):
@@ -35,3 +36,13 @@ def test_who_is_missing_at_a_barrier(text: str, names: str):
     assert missing(error) == ""
     error.__cause__ = jax.errors.JaxRuntimeError(text)
     assert missing(error) == f"process{names}"
+
+
+def test_what_orbax_raises_is_not_logged_with_a_traceback_as_well():
+    def passes(file: str, error: Exception | None) -> bool:
+        kind = (type(error), error, None) if error else None
+        return RAISED.filter(logging.LogRecord("absl", logging.ERROR, file, 1, "text", None, kind))
+
+    assert not passes("/lib/orbax/checkpoint/async_checkpointer.py", ValueError("full"))
+    assert passes("/lib/orbax/checkpoint/async_checkpointer.py", None)
+    assert passes("/lib/other.py", ValueError("full"))
