@@ -55,6 +55,7 @@ class Trials:
     states: list[Any]
     limits: list[Any]
     compile_s: float
+    done: int = 0  # steps of each trial
 
     @classmethod
     def build(cls, shape: Shape, group: Devices, hypers: list[Hyper], *, at_once: int, steps: int):
@@ -94,9 +95,12 @@ class Trials:
         """
         with jax.set_mesh(self.machine.mesh):
             chunk, reports = self.machine.chunk(self.rows), []
+            seeds, first, taken = (np.full(self.rows, n) for n in (0, self.done, self.machine.steps))
             for i, limits in enumerate(self.limits):
-                self.states[i], report = chunk(self.machine.resident, self.states[i], *limits)
+                batches = self.machine.batches(seeds, first, taken)
+                self.states[i], report = chunk(batches, self.states[i], *limits)
                 reports.append(report)
+            self.done += self.machine.steps
             last = float(np.mean([np.asarray(report.train_loss)[-1] for report in reports]))
         if not np.isfinite(last):
             raise FloatingPointError(f"width {self.shape.width}: a trial of the benchmark diverged")

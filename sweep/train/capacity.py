@@ -64,6 +64,7 @@ def settle(
         machine.use(execution)
         found = most_rows(machine, rows, limit, team)
         if found:
+            feed_where_full(machine, found, rows, limit, team)
             return found
     raise Refusal("too_large", describe(shape, data, least, limit, asked))
 
@@ -95,19 +96,32 @@ def most_rows(machine: Machine, wanted: int, limit: int, team: Team = ALONE) -> 
     """
     unit = machine.mesh.shape[TRIAL]
     rows = machine.rows_for(wanted) if machine.execution.mode == "vmap" else wanted
-    resident = machine.state_bytes(wanted) if machine.execution.mode == "vmap" else 0  # it trains copies of rows
     while True:
-        if team.most(int(not fits(machine, rows, resident, limit))) == 0:
+        if team.most(int(not fits(machine, rows, beside(machine, rows, wanted), limit))) == 0:
             return rows
         if machine.execution.mode == "map" or rows <= unit:
             return 0
         rows //= 2
 
 
-def fits(machine: Machine, rows: int, resident: int, limit: int) -> bool:
-    """Whether the chunk of `rows` rows can be compiled, and runs beside `resident` bytes."""
+def beside(machine: Machine, rows: int, held: int) -> int:
+    """Bytes of a device that are there while a chunk of `rows` of `held` rows runs and are none of its arguments: the
+    batches of the next chunk, and with `vmap`, which trains copies, the state of all rows.
+    """
+    return machine.batch_bytes(rows) + (machine.state_bytes(held) if machine.execution.mode == "vmap" else 0)
+
+
+def feed_where_full(machine: Machine, rows: int, held: int, limit: int, team: Team) -> None:
+    """Let the hosts cut the batches where a copy of the stream does not fit beside the program that was chosen."""
+    there = beside(machine, rows, held) + machine.train.nbytes
+    if not machine.fed and team.most(int(not fits(machine, rows, there, limit))):
+        machine.fed = True
+
+
+def fits(machine: Machine, rows: int, beside: int, limit: int) -> bool:
+    """Whether the chunk of `rows` rows can be compiled, and runs beside so many other bytes."""
     try:
-        return needs(machine.chunk(rows).memory_analysis()) + resident <= SHARE * limit
+        return needs(machine.chunk(rows).memory_analysis()) + beside <= SHARE * limit
     except jax.errors.JaxRuntimeError as error:
         if not is_out_of_memory(error):
             raise

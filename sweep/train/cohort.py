@@ -105,6 +105,8 @@ class CohortRun(Setup):
                 if self.team.alone:  # of several the others may never come to the end of a save: the gang ends
                     checkpoints.close()
                 raise
+            finally:
+                self.machine.feeder.close()
             checkpoints.close()
         return self.cursor
 
@@ -121,14 +123,7 @@ class CohortRun(Setup):
                 self.save(checkpoints, states, wait=asked == STOP)
                 if asked == STOP:
                     raise Partial(STOPPED)
-            ahead = dataclasses.replace(self.cursor, step=[*self.cursor.step], forked=[*self.cursor.forked])
-            work = next_work(
-                self.rows,
-                ahead,
-                steps=self.machine.steps,
-                at_once=self.at_once,
-                curve_points=self.settings.curve_points,
-            )
+            ahead, work = self.next()
             if work is not None and (missing := self.missing(work)):
                 self.drain(pending)  # first, so that compiling is not counted as training
                 pending = None
@@ -144,8 +139,28 @@ class CohortRun(Setup):
             sent = None
             if work is not None:  # before the last chunk is read, so that the device never waits for the host
                 states, sent = self.send(states, work, wish)
+                if (following := self.next()[1]) is not None:  # what comes then, unless some row diverges
+                    self.machine.foresee(*self.read_by(following))
             self.drain(pending)
             pending = sent
+
+    def next(self) -> tuple[Cursor, Work | None]:
+        """The chunk after all that are planned, None at the end, and the cursor once it is planned, too."""
+        ahead = dataclasses.replace(self.cursor, step=[*self.cursor.step], forked=[*self.cursor.forked])
+        limits = {"steps": self.machine.steps, "at_once": self.at_once, "curve_points": self.settings.curve_points}
+        return ahead, next_work(self.rows, ahead, **limits)
+
+    def chosen(self, work: Work) -> np.ndarray:
+        """The rows that the program of a chunk holds, in its order."""
+        return np.arange(len(self.rows), dtype=np.int32) if self.mode == "map" else work.active
+
+    def read_by(self, work: Work) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the rows that the program of a chunk holds: data seed, first step, steps to take (0: it idles)."""
+        chosen, count = self.chosen(work), self.rows_for(len(work.active))
+        seeds = np.array([self.rows[r].hyper.data_seed for r in chosen], np.uint32)
+        taken = np.minimum(work.until - work.start, self.machine.steps)
+        seeds, first, taken = (pad_to(x, count, 0) for x in (seeds, work.start[chosen], taken[chosen]))
+        return seeds, first, taken
 
     def wish(self, stop: threading.Event) -> int:
         """What this process votes for. Whether it is time to save the leader's clock says."""
@@ -176,8 +191,8 @@ class CohortRun(Setup):
         self.cursor.attempts = 1 + self.team.share(lambda: self.log.count("begun"))
         self.published = 0  # in the files of this attempt
         how = dataclasses.asdict(self.machine.execution)
-        mesh = dict(self.mesh.shape)
-        self.tell(begun=self.cursor.attempts, chunk=self.cursor.chunks, left=self.left, mesh=mesh, **how)
+        how |= {"mesh": dict(self.mesh.shape), "tokens": "fed" if self.machine.fed else "resident"}
+        self.tell(begun=self.cursor.attempts, chunk=self.cursor.chunks, left=self.left, **how)
         self.on_begin(self)
         return states
 
@@ -186,11 +201,8 @@ class CohortRun(Setup):
         machine = self.machine
         if work.source is not None:
             states = machine.branch(states, work.source)
-        if self.mode == "map":
-            chosen = columns = np.arange(len(self.rows), dtype=np.int32)
-            columns = work.active
-        else:
-            chosen, columns = work.active, np.arange(len(work.active))
+        chosen = self.chosen(work)
+        columns = work.active if self.mode == "map" else np.arange(len(work.active))
         count = self.rows_for(len(work.active))
         hypers = [self.rows[r].hyper for r in chosen]
         stacked = state.stack(hypers + [hypers[0]] * (count - len(hypers)))
@@ -198,12 +210,12 @@ class CohortRun(Setup):
         everyone = count == self.slots and self.mode == "map"
         where = pad_to(chosen, count, self.slots)
         some = states if everyone else machine.copy_rows(states, where)
-        tokens = machine.tokens(stacked.data_seed, pad_to(work.start[chosen], count, 0))
+        batches = machine.batches(*self.read_by(work))
         arguments = machine.by_trial((stacked, until))
         chunk = machine.chunk(count)
         validate = machine.validation(count) if wanted.any() else None
         sent = time.monotonic()
-        some, report = chunk(tokens, some, *arguments)
+        some, report = chunk(batches, some, *arguments)
         validation = validate(machine.val, some.params, machine.by_trial(wanted)) if validate else None
         vote = None
         if not self.team.alone:  # some rows are on another host's devices

@@ -9,7 +9,6 @@ import threading
 import uuid
 
 import jax
-import numpy as np
 import pyarrow as pa
 
 from sweep import files, storage
@@ -86,8 +85,8 @@ def run(
     for waiting in turns.places:
         require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
     windows = validation_windows(corpus.val, sweep.architecture.seq_len, sweep.data.val_tokens)
-    train = np.ascontiguousarray(corpus.train)
-    origin = results.Origin(sweep.name, store.versions().get("isoflop", "unknown"), len(train), corpus.bytes_per_token)
+    code = store.versions().get("isoflop", "unknown")
+    origin = results.Origin(sweep.name, code, len(corpus.train), corpus.bytes_per_token)
     limit = None if gang.alone else least_memory(gang)
     problems: list[BaseException] = []
     trained: set[str] = set()
@@ -96,7 +95,7 @@ def run(
         folder, every = folder_of(out, place.cohort), sweep.checkpoint
         where, keeping = store.checkpoints_of(out, sweep, place.cohort.hash), (every.minutes, every.keep)
         settings = Settings(folder, sweep.curve_points, *keeping, sweep.memory, limit=limit, checkpoints=where)
-        made = CohortRun(place.cohort, group, place.axes.trial, (train, windows), settings, team)
+        made = CohortRun(place.cohort, group, place.axes.trial, (corpus.train, windows), settings, team)
         made.machine.watch.stop = stop
         made.on_chunk = each_chunk
         if team.leads:

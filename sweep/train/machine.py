@@ -17,7 +17,8 @@ from sweep.models import counting
 from sweep.models.layout import DATA
 from sweep.models.shape import Shape
 from sweep.train import effort, program, state
-from sweep.train.data.order import batches
+from sweep.train.data.feeder import Feeder, Part, Stretch, Wanted
+from sweep.train.data.windows import Stream
 from sweep.train.devices import Device
 from sweep.train.program import Execution
 from sweep.train.sharding import TRIAL
@@ -28,7 +29,10 @@ CHUNK_SECONDS = 4.0  # the host looks up this often: for signals, checkpoints, p
 CHUNK_STEPS = (10, 256)
 RESIDENT_SHARE = 0.1  # of a device's memory that the training tokens may take; above it they come with each chunk
 ADDRESSABLE = 2**31  # tokens that a program can address
-WORDS = {"chunk": "training", "validation": "validation", "branching": "branching", "init": "first weights"}
+WORDS = {  # what is compiled, as the board and the log call it
+    "chunk": "training", "validation": "validation", "branching": "branching", "cutting": "batches",
+    "init": "first weights",
+}  # fmt: skip
 
 
 def chunk_steps(shape: Shape, rows: int, group: list[Device]) -> int:
@@ -48,6 +52,12 @@ def validation_batches(shape: Shape, data: int, micro_batches: int, windows: int
     """
     size = min(shape.batch // micro_batches, -(-windows // data) * data)
     return -(-windows // size), size
+
+
+def part_of(index: tuple[slice, ...], shape: tuple[int, ...]) -> Part:
+    """The part of batches [T, steps, B, L + 1] that JAX names by slices."""
+    rows, _, sequences, _ = (s.indices(size) for s, size in zip(index, shape, strict=True))
+    return Part(rows[0], rows[1], sequences[0], sequences[1])
 
 
 @dataclass
@@ -77,6 +87,11 @@ class Machine:
         leaves = jax.tree.leaves(state.abstract_states(self.shape, self.mesh, rows))
         return sum(math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize for x in leaves)
 
+    def batch_bytes(self, rows: int) -> int:
+        """Bytes of a device that the batches of a chunk of `rows` rows take."""
+        batches = self.abstract_batches(rows)
+        return math.prod(self.batches_sharding.shard_shape(batches.shape)) * batches.dtype.itemsize
+
     # Programs
 
     def chunk(self, rows: int) -> Compiled:
@@ -90,6 +105,10 @@ class Machine:
     def branching(self, rows: int) -> Compiled:
         """The compiled copying of some of `rows` rows over others."""
         return self.compiled_once(("branching", rows), lambda: self.trace_branching(rows), quick=True)
+
+    def cutting(self, rows: int) -> Compiled:
+        """The compiled cutting of the batches of `rows` rows out of the resident stream."""
+        return self.compiled_once(("cutting", rows), lambda: self.trace_cutting(rows), quick=True)
 
     def compiled_once(
         self, name: tuple[str, int], trace: Callable[[], Traced], *, quick: bool | None = None
@@ -108,7 +127,7 @@ class Machine:
 
     def trace_chunk(self, rows: int) -> Traced:
         """The chunk of `rows` rows, not lowered yet; its arguments are shapes and shardings, nothing is allocated."""
-        chunk = program.make_chunk(self.shape, self.mesh, self.execution, steps=self.steps, fed=self.fed)
+        chunk = program.make_chunk(self.shape, self.mesh, self.execution, steps=self.steps)
         return chunk.trace(*self.chunk_arguments(rows))
 
     def trace_validation(self, rows: int) -> Traced:
@@ -125,9 +144,16 @@ class Machine:
         branch = state.make_branch(self.shape, self.mesh)
         return branch.trace(state.abstract_states(self.shape, self.mesh, rows), pairs, count)
 
+    def trace_cutting(self, rows: int) -> Traced:
+        """The cutting of batches, not lowered yet."""
+        train = jax.ShapeDtypeStruct(self.train.shape, self.train.dtype, sharding=NamedSharding(self.mesh, P()))
+        by_row = NamedSharding(self.mesh, P(TRIAL))
+        numbers = [jax.ShapeDtypeStruct((rows,), kind, sharding=by_row) for kind in (np.uint32, np.int32, np.int32)]
+        return program.make_cutting(self.shape, self.mesh, steps=self.steps).trace(train, *numbers)
+
     def chunk_arguments(self, rows: int) -> tuple:
         """What the chunk of `rows` rows is given, as shapes."""
-        return self.abstract_tokens(rows), *self.abstract_rows(rows)
+        return self.abstract_batches(rows), *self.abstract_rows(rows)
 
     def abstract_rows(self, rows: int) -> tuple[State, Hyper, jax.ShapeDtypeStruct]:
         """States, hyper-parameters and limits of `rows` rows: shapes and shardings, nothing allocated."""
@@ -136,12 +162,15 @@ class Machine:
         hypers, until = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), stacked)
         return state.abstract_states(self.shape, self.mesh, rows), hypers, until
 
-    def abstract_tokens(self, rows: int) -> jax.ShapeDtypeStruct:
-        """The training tokens that a chunk of `rows` rows is given."""
-        if self.fed:
-            dims = (rows, self.steps, self.shape.batch, self.shape.seq_len + 1)
-            return jax.ShapeDtypeStruct(dims, self.train.dtype, sharding=NamedSharding(self.mesh, program.FED))
-        return jax.ShapeDtypeStruct(self.train.shape, self.train.dtype, sharding=NamedSharding(self.mesh, P()))
+    @property
+    def batches_sharding(self) -> NamedSharding:
+        """Where the batches of a chunk lie."""
+        return NamedSharding(self.mesh, program.batches_spec(self.mesh.shape[DATA]))
+
+    def abstract_batches(self, rows: int) -> jax.ShapeDtypeStruct:
+        """The batches of a chunk of `rows` rows."""
+        dims = (rows, self.steps, self.shape.batch, self.shape.seq_len + 1)
+        return jax.ShapeDtypeStruct(dims, self.train.dtype, sharding=self.batches_sharding)
 
     def abstract_validation(self) -> jax.ShapeDtypeStruct:
         """The validation windows [batches, B, L + 1]."""
@@ -155,7 +184,7 @@ class Machine:
     @functools.cached_property
     def resident(self) -> jax.Array:
         """The training stream, a copy on every device."""
-        return self.put(self.train, P())
+        return self.put(np.asarray(self.train), P())
 
     @functools.cached_property
     def val(self) -> jax.Array:
@@ -164,25 +193,41 @@ class Machine:
         filled = self.windows[np.arange(count * size) % len(self.windows)]
         return self.put(filled.reshape(count, size, width), P(None, DATA))
 
-    def tokens(self, seeds: np.ndarray, first: np.ndarray) -> jax.Array:
-        """What a chunk reads: the resident stream, or the batches of each row from its step `first` on.
+    @functools.cached_property
+    def feeder(self) -> Feeder:
+        """Cuts the batches that come with the chunks."""
+        return Feeder(Stream(self.train, self.shape.seq_len, self.shape.vocab), self.shape.batch)
+
+    def batches(self, seeds: np.ndarray, first: np.ndarray, taken: np.ndarray) -> jax.Array:
+        """What a chunk reads, cut by the devices or by their hosts.
 
         Args:
-            seeds, first: [T] data seeds and steps of the rows.
+            seeds, first, taken: [T] of the rows: data seed, first step, and how many steps it takes, 0 where it idles.
+        Raises:
+            InputError: a shard cannot be read.
         """
         if not self.fed:
-            return self.resident
-        dims = (len(seeds), self.steps, self.shape.batch, self.shape.seq_len + 1)
+            numbers = (seeds.astype(np.uint32), first.astype(np.int32), taken.astype(np.int32))
+            return self.cutting(len(seeds))(self.resident, *self.by_trial(numbers))
+        batches, cut = self.abstract_batches(len(seeds)), self.feeder.take(self.wanted(seeds, first, taken))
+        part = lambda index: cut[part_of(index, batches.shape)]  # noqa: E731
+        return jax.make_array_from_callback(batches.shape, batches.sharding, part)
 
-        def part(index: Any) -> np.ndarray:
-            rows, _, sequences, _ = index
-            cut = [
-                batches(self.train, self.shape, s, f, self.steps, sequences)
-                for s, f in zip(seeds[rows], first[rows], strict=True)
-            ]
-            return np.stack(cut)
+    def foresee(self, seeds: np.ndarray, first: np.ndarray, taken: np.ndarray) -> None:
+        """Let the host cut what a chunk to come reads, where the host cuts: arguments as those of `batches`."""
+        if self.fed:
+            self.feeder.ahead(self.wanted(seeds, first, taken))
 
-        return jax.make_array_from_callback(dims, NamedSharding(self.mesh, program.FED), part)
+    def wanted(self, seeds: np.ndarray, first: np.ndarray, taken: np.ndarray) -> Wanted:
+        """What this process's devices read of a chunk's batches."""
+        rows = zip(seeds.tolist(), first.tolist(), np.minimum(taken, self.steps).tolist(), strict=True)
+        return Wanted(tuple(Stretch(*row) for row in rows), self.steps, tuple(sorted(set(self.parts(len(seeds))))))
+
+    def parts(self, rows: int) -> list[Part]:
+        """What each device of this process holds of the batches of `rows` rows."""
+        shape = self.abstract_batches(rows).shape
+        held = self.batches_sharding.addressable_devices_indices_map(shape)
+        return [part_of(index, shape) for index in held.values() if index is not None]
 
     # Rows
 

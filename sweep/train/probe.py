@@ -40,11 +40,12 @@ def flops_per_second(shape: Shape, seconds: float = 3.0, *, rows: int = 1) -> fl
         states = machine.init(hypers)
         limits = machine.by_trial((hypers, np.full(rows, 2**30, np.int32)))
         chunk = machine.chunk(rows)
-        states, report = chunk(machine.resident, states, *limits)
+        batches = machine.batches(np.zeros(rows), np.zeros(rows), np.full(rows, STEPS))
+        states, report = chunk(batches, states, *limits)
         jax.block_until_ready(report)
         began, chunks = time.perf_counter(), 0
         while chunks < 2 or time.perf_counter() - began < seconds:
-            states, report = chunk(machine.resident, states, *limits)
+            states, report = chunk(batches, states, *limits)
             jax.block_until_ready(report)
             chunks += 1
         elapsed = time.perf_counter() - began

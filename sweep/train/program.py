@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jax.stages import Wrapped
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from sweep.design.cost import Mode
 from sweep.models import functional
@@ -27,8 +27,6 @@ from sweep.train.data.order import window_starts
 from sweep.train.schedule import learning_rate
 from sweep.train.sharding import TRIAL, gradient_norm, local_rows, mean_gradient, specs
 from sweep.train.state import BY_TRIAL, Hyper, Leaf, State, specs_of
-
-FED = P(TRIAL, None, DATA)  # of the batches [T, steps, B, L + 1] that come with a chunk
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,18 @@ class Validation(NamedTuple):
     se: Leaf  # [T] float32; standard error over validation windows
 
 
-def batch_at(shape: Shape, train: Array, step: Array, data_seed: Array) -> Int[Array, "B W"]:
-    """The batch of a step, a pure function of (data_seed, step): a resumed run on any mesh sees the same."""
+def batches_spec(data: int) -> P:
+    """Of the batches [T, steps, B, L + 1] of a chunk, on a mesh with `data` devices a trial."""
+    return P(TRIAL, None, DATA) if data > 1 else BY_TRIAL  # an axis of one would turn up in the specs of results
+
+
+def batch_at(shape: Shape, train: Array, step: Array, data_seed: Array, data: int = 1) -> Integer[Array, "b W"]:
+    """The batch of a step, this device's part of it where `data` devices share one: a pure function of (data_seed,
+    step), so that a resumed run on any mesh sees the same.
+    """
     windows = (train.shape[0] - 1) // shape.seq_len
     starts = window_starts(data_seed, step, batch=shape.batch, n_windows=windows, seq_len=shape.seq_len)
-    return train[starts[:, None] + jnp.arange(shape.seq_len + 1)[None, :]].astype(jnp.int32)
+    return train[local_rows(starts, data)[:, None] + jnp.arange(shape.seq_len + 1)[None, :]]
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def chunk_by_vmap(step: Step, batch_of: Callable, steps: int, states: State, hyp
     rows = jnp.arange(until.shape[0])
 
     def one(row, number, state, hyper):
-        return step(batch_of(row, number, state, hyper), state, hyper)
+        return step(batch_of(row, number), state, hyper)
 
     def all_rows(states, number):
         stepped, loss = jax.vmap(one, in_axes=(0, None, 0, 0))(rows, number, states, hypers)
@@ -162,7 +167,7 @@ def chunk_by_map(step: Step, batch_of: Callable, steps: int, states: State, hype
 
         def advance(carry):
             number, state, losses = carry
-            state, loss = step(batch_of(row, number, state, hyper), state, hyper)
+            state, loss = step(batch_of(row, number), state, hyper)
             return number + 1, state, losses.at[number].set(loss)
 
         start = jnp.int32(0), at(states, row), jnp.full(steps, jnp.nan)
@@ -174,37 +179,58 @@ def chunk_by_map(step: Step, batch_of: Callable, steps: int, states: State, hype
     return jax.lax.fori_loop(0, rows, one, (states, jnp.full((steps, rows), jnp.nan)))
 
 
-def make_chunk(shape: Shape, mesh: Mesh, execution: Execution, *, steps: int, fed: bool = False) -> Wrapped:
-    """The jitted chunk: (train, states, hypers, until) -> (states, Report), states donated.
+def make_chunk(shape: Shape, mesh: Mesh, execution: Execution, *, steps: int) -> Wrapped:
+    """The jitted chunk: (batches, states, hypers, until) -> (states, Report), states donated.
 
     Args:
-        fed: `train` holds the batches of each row and step [T, steps, B, L + 1]; else the whole stream [tokens], a copy
-            on every device, out of which each step cuts its batch.
+        batches: [T, steps, B, L + 1] of each row's steps, cut on the devices or by the hosts: one program trains on
+            both, so that losses are bit-equal.
         until: [T] int32; a row runs while its step is below it.
     """
     data = mesh.shape[DATA]
     advance = chunk_by_vmap if execution.mode == "vmap" else chunk_by_map
 
-    def chunk(train, states, hypers, until):
-        def cut(row, number, state, hyper):
-            return local_rows(batch_at(shape, train, state.step, hyper.data_seed), data)
+    def chunk(batches, states, hypers, until):
+        def batch_of(row, number):
+            return batches[row, number].astype(jnp.int32)
 
-        def given(row, number, state, hyper):
-            return train[row, number].astype(jnp.int32)
-
-        step = Step(shape, execution, data)
-        states, losses = advance(step, given if fed else cut, steps, states, hypers, until)
+        states, losses = advance(Step(shape, execution, data), batch_of, steps, states, hypers, until)
         return states, Report(losses, states.step, states.diverged)
 
     state_specs = specs_of(shape, data)
     sharded = jax.shard_map(
         chunk,
         mesh=mesh,
-        in_specs=(FED if fed else P(), state_specs, BY_TRIAL, BY_TRIAL),
+        in_specs=(batches_spec(data), state_specs, BY_TRIAL, BY_TRIAL),
         out_specs=(state_specs, Report(P(None, TRIAL), BY_TRIAL, BY_TRIAL)),
         check_vma=False,
     )
     return jax.jit(sharded, donate_argnums=1)
+
+
+def make_cutting(shape: Shape, mesh: Mesh, *, steps: int) -> Wrapped:
+    """The jitted (train, seeds, first, taken) -> batches [T, steps, B, L + 1] of a chunk.
+
+    Args:
+        train: [tokens] the stream, a copy on every device.
+        seeds, first, taken: [T] data seed of each row, the step it begins at, and how many it takes: 0 where it idles,
+            and nothing is cut.
+    """
+    data = mesh.shape[DATA]
+
+    def cutting(train, seeds, first, taken):
+        def one(row):
+            seed, start, number = row
+            cut = jax.vmap(lambda step: batch_at(shape, train, start + step, seed, data))
+            dims = (steps, shape.batch // data, shape.seq_len + 1)
+            return jax.lax.cond(number > 0, lambda: cut(jnp.arange(steps)), lambda: jnp.zeros(dims, train.dtype))
+
+        return jax.lax.map(one, (seeds, first, taken))
+
+    sharded = jax.shard_map(
+        cutting, mesh=mesh, in_specs=(P(), BY_TRIAL, BY_TRIAL, BY_TRIAL), out_specs=batches_spec(data), check_vma=False
+    )
+    return jax.jit(sharded)
 
 
 def make_validation(shape: Shape, mesh: Mesh, execution: Execution, windows: int) -> Wrapped:

@@ -118,6 +118,8 @@ class Setup:
         count = self.rows_for(sum(row.source is None for row in self.rows))
         self.machine.chunk(count)
         self.machine.validation(count)
+        if not self.machine.fed:
+            self.machine.cutting(count)
         if any(row.source is not None for row in self.rows):
             self.machine.branching(self.slots)
         self.team.meet()  # so that the first program that all run waits for nobody's compiler
@@ -129,7 +131,10 @@ class Setup:
     def missing(self, work: Work) -> list[Callable[[], Any]]:
         """What must be compiled before `work` can be sent."""
         count = self.rows_for(len(work.active))
-        needs = [("chunk", count)] + [("validation", count)] * bool(work.wanted.any())
+        needs = [("chunk", count)] + [("cutting", count)] * (not self.machine.fed)
+        needs += [("validation", count)] * bool(work.wanted.any())
         needs += [("branching", self.slots)] * (work.source is not None)
-        made = {"chunk": self.machine.chunk, "validation": self.machine.validation, "branching": self.machine.branching}
-        return [partial(made[name], rows) for name, rows in needs if (name, rows) not in self.machine.compiled]
+        machine = self.machine
+        made = {"chunk": machine.chunk, "cutting": machine.cutting, "validation": machine.validation}
+        made["branching"] = machine.branching
+        return [partial(made[name], rows) for name, rows in needs if (name, rows) not in machine.compiled]

@@ -170,7 +170,7 @@ def test_within_a_fifth_of_what_the_gpus_compiler_told(row):
 def test_within_a_fifth_of_libtpu(trial, rows, remat, micro):
     to, shape = target("v5e:2x4"), pod(512, "splash", depth=8, batch=16)
     corpus, execution = Corpus(2**22, 4 * shape.batch_tokens), Execution("map", remat, micro)
-    machine = machine_of(shape, make_mesh(list(to.devices), trial), execution, corpus, to.limit)
+    machine = machine_of(shape, make_mesh(list(to.devices), trial), execution, corpus)
     account = compiled(Planned(machine, rows), to)
     found = estimated(shape, "tpu", trial, 8 // trial, rows, execution, 2 * corpus.tokens)
     assert found.arguments == pytest.approx(account.argument_bytes, rel=0.02)

@@ -69,6 +69,7 @@ class Account:
 def machine(data, monkeypatch) -> Machine:
     monkeypatch.setattr(Machine, "chunk", lambda self, rows: Account(self.execution, rows))
     monkeypatch.setattr(Machine, "state_bytes", lambda self, rows: 0)
+    monkeypatch.setattr(Machine, "batch_bytes", lambda self, rows: 0)
     monkeypatch.setattr(capacity.estimate, "device_bytes", lambda *_, **__: DeviceMemory(0, 1))
     monkeypatch.setattr(capacity, "SHARE", 1.0)
     return Machine(TINY, make_mesh(jax.devices()[:1], 1), Execution("map"), 8, *data)
@@ -81,6 +82,22 @@ def test_the_first_that_fits_is_taken(machine, monkeypatch, limit, remat, micro)
     monkeypatch.setattr(devices, "memory_bytes", lambda device: limit)
     assert capacity.settle(machine, Memory(), 3) == 3
     assert machine.execution == Execution("map", remat, micro)
+
+
+@pytest.mark.parametrize(("limit", "fed"), [(16_060, False), (16_059, True), (60, True)])
+def test_a_stream_that_does_not_fit_beside_the_program_comes_from_the_host(machine, monkeypatch, limit, fed):
+    monkeypatch.setattr(devices, "memory_bytes", lambda device: limit)
+    capacity.settle(machine, Memory(), 3)
+    assert machine.train.nbytes == 16_000
+    assert machine.execution == Execution("map")  # nothing is computed again for the sake of tokens
+    assert machine.fed == fed
+
+
+def test_the_batches_of_the_next_chunk_count(machine, monkeypatch):
+    monkeypatch.setattr(Machine, "batch_bytes", lambda self, rows: 10 * rows)
+    monkeypatch.setattr(devices, "memory_bytes", lambda device: 89)
+    capacity.settle(machine, Memory(), 3)
+    assert machine.execution.remat == "dots"
 
 
 @pytest.mark.parametrize(("limit", "rows"), [(480, 8), (300, 4), (119, 1)])

@@ -39,9 +39,9 @@ def trained(text, execution: Execution, *, data: int = 1, trial: int = 1, rows: 
     hypers = state.stack([hyper_of(make_trial(SHAPE, seed=i, lr=0.001 * (i + 1), steps=40)) for i in range(rows)])
     with jax.set_mesh(mesh):
         until, wanted = machine.by_trial((np.full(rows, STEPS, np.int32), np.ones(rows, bool)))
-        tokens = machine.tokens(hypers.data_seed, np.zeros(rows, np.int32))
+        batches = machine.batches(hypers.data_seed, np.zeros(rows, np.int32), np.full(rows, STEPS))
         states = machine.init(hypers)
-        states, report = machine.chunk(rows)(tokens, states, machine.by_trial(hypers), until)
+        states, report = machine.chunk(rows)(batches, states, machine.by_trial(hypers), until)
         found = machine.validation(rows)(machine.val, states.params, wanted)
     return np.asarray(report.train_loss), np.asarray(found.loss), jax.tree.map(np.asarray, states.params)
 

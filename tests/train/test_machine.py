@@ -69,13 +69,18 @@ def test_a_stream_that_is_large_comes_with_the_chunks():
     assert feeds(2**31, 2, 10**15)
 
 
-def test_fed_batches_are_those_of_the_resident_stream(machine, data):
-    fed = dataclasses.replace(machine, fed=True)
+@pytest.mark.parametrize("fed", [False, True], ids=["resident", "fed"])
+def test_batches_are_those_of_a_data_seed_and_a_step(machine, data, fed):
+    machine = dataclasses.replace(machine, fed=fed)
     seeds, first = np.array([0, 0, 3, 7], np.uint32), np.array([0, 5, 100, 3], np.int32)
-    found = np.asarray(fed.tokens(seeds, first))
+    taken = np.array([8, 3, 0, 20])  # a row may end before the chunk does, idle, or go on for long
+    found = np.asarray(machine.batches(seeds, first, taken))
+    machine.feeder.close()
     assert found.shape == (4, 8, 8, 17)
+    assert found.dtype == np.uint16
+    assert not found[2].any()
     for row, (seed, step) in enumerate(zip(seeds, first, strict=True)):
-        for n in range(8):
+        for n in range(min(8, taken[row])):
             expected = batch_at(TINY, jax.numpy.asarray(data[0]), jax.numpy.int32(step + n), jax.numpy.uint32(seed))
             np.testing.assert_array_equal(found[row, n], expected)
 

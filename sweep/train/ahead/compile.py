@@ -69,13 +69,14 @@ def finished(result: Compiled, program: jax.stages.Compiled, choice: Planned) ->
     memory: Any = program.memory_analysis()
     temp, given = memory.temp_size_in_bytes, memory.argument_size_in_bytes
     used = temp + given + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    there = used + choice.machine.batch_bytes(choice.rows)  # the next chunk's, which wait
     found = collectives.find(program.as_text() or "", choice.machine.mesh.size)
     return replace(
         result,
         temp_bytes=temp,
         argument_bytes=given,
         used_bytes=used,
-        fits=result.limit_bytes is None or used <= capacity.SHARE * result.limit_bytes,
+        fits=result.limit_bytes is None or there <= capacity.SHARE * result.limit_bytes,
         traffic=tuple(collectives.traffic(found, planned.STEPS)),
         crossing=collectives.crossing(found, choice.data),
     )

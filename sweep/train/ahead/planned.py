@@ -18,7 +18,7 @@ from sweep.models import counting
 from sweep.models.shape import Shape
 from sweep.train import capacity
 from sweep.train.ahead.targets import Target
-from sweep.train.machine import Machine, feeds
+from sweep.train.machine import Machine
 from sweep.train.program import Execution
 from sweep.train.rows import rows_of
 from sweep.train.sharding import DATA, make_mesh
@@ -64,23 +64,20 @@ def choices(place: Place, target: Target, asked: Memory, corpus: Corpus) -> Iter
     last = (len(target.devices) // axes.devices - 1) * axes.devices
     group = list(target.devices[last : last + axes.devices])  # groups of a size are alike; libtpu refuses a v5e's first
     for execution in capacity.attempts(shape, axes.data, target.platform, mode, asked, target.limit):
-        machine = machine_of(shape, make_mesh(group, axes.trial), execution, corpus, target.limit)
+        machine = machine_of(shape, make_mesh(group, axes.trial), execution, corpus)
         rows = machine.rows_for(wanted) if mode == "vmap" else -(-wanted // axes.trial) * axes.trial
         while rows >= axes.trial:
             yield Planned(machine, rows)
             rows = rows // 2 if mode == "vmap" else 0
 
 
-def machine_of(
-    shape: Shape, mesh: jax.sharding.Mesh, execution: Execution, corpus: Corpus, limit: int | None
-) -> Machine:
+def machine_of(shape: Shape, mesh: jax.sharding.Mesh, execution: Execution, corpus: Corpus) -> Machine:
     """The engine's programs for a corpus that need not exist: its arrays are shapes without memory."""
     ids = np.dtype(np.uint16 if shape.vocab <= 2**16 else np.uint32)
     train = np.broadcast_to(np.zeros((), ids), (corpus.tokens,))
     windows = max(mesh.shape[DATA], corpus.val_tokens // shape.seq_len)
     val = np.broadcast_to(np.int32(0), (windows, shape.seq_len + 1))
-    fed = feeds(corpus.tokens, ids.itemsize, limit or 2**63)
-    return Machine(shape, mesh, execution, STEPS, train, val, fed)
+    return Machine(shape, mesh, execution, STEPS, train, val)
 
 
 def trace(planned: Planned) -> tuple[Traced, tuple]:

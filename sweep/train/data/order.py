@@ -7,19 +7,19 @@ generalised Feistel) with a = floor(sqrt(n)) and b = n // a. Its domain a b is a
 sqrt(n) windows at the end of the text are never read; nothing loops, and nothing is stored.
 """
 
-import functools
 import math
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int32, Integer, UInt32
+from jaxtyping import Array, Int32, Int64, Integer
 
 from sweep.errors import InputError
-from sweep.models.shape import Shape
 
 ROUNDS = 6
 Scalar = int | np.integer | Integer[Array, ""]
+Hashed = TypeVar("Hashed", np.ndarray, jax.Array)  # uint32, of any shape
 
 
 def window_count(n_tokens: int, seq_len: int) -> int:
@@ -44,7 +44,7 @@ def unique_windows(n_tokens: int, seq_len: int, batch: int) -> int:
 
 
 def window_indices(data_seed: Scalar, step: Scalar, *, batch: int, n_windows: int) -> Int32[Array, "batch"]:
-    """Numbers of the windows of one step.
+    """Numbers of the windows of one step, on the device.
 
     Args:
         data_seed, step: whole numbers, traced or not; step from 0, and past the first epoch.
@@ -52,15 +52,38 @@ def window_indices(data_seed: Scalar, step: Scalar, *, batch: int, n_windows: in
     Raises:
         ValueError: fewer windows than a batch, or 2^31 and more.
     """
+    seed, step = (jnp.asarray(x).astype(jnp.uint32) for x in (data_seed, step))
+    return indices(seed, step, jnp.arange(batch, dtype=jnp.uint32), n_windows=n_windows, batch=batch).astype(jnp.int32)
+
+
+def host_indices(
+    data_seed: int, first: int, steps: int, *, batch: int, n_windows: int, part: slice = slice(None)
+) -> Int64[np.ndarray, "steps b"]:
+    """Numbers of the windows of `steps` steps from `first` on, the same ones, by NumPy alone: for a thread of the host,
+    which must not touch a device.
+
+    Args:
+        part: which sequences of each batch.
+    Raises:
+        ValueError: as `window_indices`.
+    """
+    seed = np.array([data_seed], np.int64).astype(np.uint32)
+    step = (first + np.arange(steps, dtype=np.int64)).astype(np.uint32)[:, None]
+    place = np.arange(batch, dtype=np.uint32)[None, part]
+    return indices(seed, step, place, n_windows=n_windows, batch=batch).astype(np.int64)
+
+
+def indices(seed: Hashed, step: Hashed, place: Hashed, *, n_windows: int, batch: int) -> Hashed:
+    """Numbers of windows: element `place` of the batch of a step. Arrays of NumPy or of JAX, which give equal numbers;
+    no scalars of NumPy, which warn where a product wraps.
+    """
     steps = steps_per_epoch(n_windows, batch)
     if not steps or n_windows >= 2**31:
         raise ValueError(f"{n_windows} windows for a batch of {batch}: need a batch at least, and below 2^31")
     a, b = sides(n_windows)
-    step = jnp.asarray(step).astype(jnp.uint32)
-    epoch, within = step // steps, step % steps  # before the product with batch, which could overflow
-    key = mix(mix(jnp.asarray(data_seed).astype(jnp.uint32) + jnp.uint32(0x9E3779B9)) ^ epoch)
-    position = within * jnp.uint32(batch) + jnp.arange(batch, dtype=jnp.uint32)
-    return permute(position, key, a, b).astype(jnp.int32)
+    epoch, within = step // np.uint32(steps), step % np.uint32(steps)  # before the product with batch: no overflow
+    key = mix(mix(seed + np.uint32(0x9E3779B9)) ^ epoch)
+    return permute(within * np.uint32(batch) + place, key, a, b)
 
 
 def window_starts(
@@ -76,44 +99,24 @@ def window_starts(
     return window_indices(data_seed, step, batch=batch, n_windows=n_windows) * jnp.int32(seq_len)
 
 
-def batches(
-    tokens: Integer[np.ndarray, "T"],
-    shape: Shape,
-    data_seed: Scalar,
-    first: Scalar,
-    steps: int,
-    part: slice = slice(None),
-) -> Integer[np.ndarray, "steps b W"]:
-    """The batches of `steps` steps from `first` on, cut on the host: of any number of tokens.
-
-    Args:
-        part: which of a batch's sequences.
-    """
-    windows = window_count(len(tokens), shape.seq_len)
-    find = functools.partial(window_indices, data_seed, batch=shape.batch, n_windows=windows)
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        index = jax.vmap(lambda step: find(step))(jnp.arange(first, first + steps, dtype=jnp.uint32))
-    starts = np.asarray(index)[:, part].astype(np.int64) * shape.seq_len
-    return tokens[starts[..., None] + np.arange(shape.seq_len + 1)]
-
-
-def permute(position: UInt32[Array, "*n"], key: UInt32[Array, ""], a: int, b: int) -> UInt32[Array, "*n"]:
+def permute(position: Hashed, key: Hashed, a: int, b: int) -> Hashed:
     """Bijection of 0 .. a b - 1; every round adds to one half a hash of the other, so it can be undone."""
-    x, y = position // jnp.uint32(b), position % jnp.uint32(b)
+    rows, columns = np.uint32(a), np.uint32(b)
+    x, y = position // columns, position % columns
     for r in range(ROUNDS):
-        round_key = mix(key + jnp.uint32(r + 1))
+        round_key = mix(key + np.uint32(r + 1))
         if r % 2:
-            x = (x + mix(y ^ round_key) % jnp.uint32(a)) % jnp.uint32(a)
+            x = (x + mix(y ^ round_key) % rows) % rows
         else:
-            y = (y + mix(x ^ round_key) % jnp.uint32(b)) % jnp.uint32(b)
-    return x * jnp.uint32(b) + y
+            y = (y + mix(x ^ round_key) % columns) % columns
+    return x * columns + y
 
 
-def mix(h: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
+def mix(h: Hashed) -> Hashed:
     """The finaliser of MurmurHash3 (Appleby), after a shift off its fixed point 0."""
-    h = h + jnp.uint32(0x6A09E667)
-    h = (h ^ (h >> 16)) * jnp.uint32(0x85EBCA6B)
-    h = (h ^ (h >> 13)) * jnp.uint32(0xC2B2AE35)
+    h = h + np.uint32(0x6A09E667)
+    h = (h ^ (h >> 16)) * np.uint32(0x85EBCA6B)
+    h = (h ^ (h >> 13)) * np.uint32(0xC2B2AE35)
     return h ^ (h >> 16)
 
 

@@ -28,7 +28,7 @@ def program(
     to: Target, trial: int, rows: int, shape: Shape = SMALL, mode: Mode = "map", remat: Remat = "none", parts: int = 1
 ) -> Compiled:
     mesh, corpus = make_mesh(list(to.devices), trial), Corpus(2**22, shape.batch_tokens)
-    machine = machine_of(shape, mesh, Execution(mode, remat, parts), corpus, to.limit)
+    machine = machine_of(shape, mesh, Execution(mode, remat, parts), corpus)
     return compiled(Planned(machine, rows), to)
 
 

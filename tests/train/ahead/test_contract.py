@@ -41,7 +41,7 @@ def test_branching_holds_one_row_beside_the_states(trial):
     to: Any = target("v5e:2x4")
     shape = Shape(256, width=256, depth=2, heads=4, kv_heads=4, head_dim=64, ffn=512, seq_len=256, batch=16)
     mesh = make_mesh(list(to.devices), trial)
-    machine = planned.machine_of(shape, mesh, Execution("map"), planned.Corpus(10**5, 4096), to.limit)
+    machine = planned.machine_of(shape, mesh, Execution("map"), planned.Corpus(10**5, 4096))
     with compiling(to):
         memory: Any = machine.branching(8).memory_analysis()
     row = machine.state_bytes(8) / (8 / trial)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -89,6 +91,20 @@ def test_equal_on_one_and_on_eight_devices():
     assert np.array_equal(spread, jax.jit(starts)(jnp.int32(5), jnp.int32(40)))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 2**31 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**31 - 4))
+def test_the_host_finds_the_windows_that_a_device_finds(data: st.DataObject, windows: int, seed: int, first: int):
+    most = int(np.prod(order.sides(windows)))
+    batch = data.draw(st.integers(1, min(most, 40)))
+    start = data.draw(st.integers(0, batch - 1))
+    part = slice(start, data.draw(st.integers(start + 1, batch)))
+    host = order.host_indices(seed, first, 3, batch=batch, n_windows=windows, part=part)
+    assert host.dtype == np.int64
+    for n in range(3):
+        one = order.window_indices(jnp.uint32(seed), jnp.int32(first + n), batch=batch, n_windows=windows)
+        np.testing.assert_array_equal(host[n], np.asarray(one)[part])
+
+
 def test_counts():
     assert order.window_count(1, 4) == 0
     assert order.window_count(4, 4) == 0  # four inputs, but no fourth target
@@ -101,6 +117,8 @@ def test_counts():
 def test_refuses_less_than_a_batch_and_more_than_int32():
     with pytest.raises(ValueError, match="batch"):
         order.window_indices(0, 0, batch=10, n_windows=9)
+    with pytest.raises(ValueError, match="batch"):
+        order.host_indices(0, 0, 1, batch=1, n_windows=2**31)
     with pytest.raises(ValueError, match="int32"):
         order.window_starts(0, 0, batch=1, n_windows=2**25, seq_len=64)
 
