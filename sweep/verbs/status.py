@@ -1,15 +1,18 @@
 """`sweep status`: how far a sweep is, read from its directory; the sweep itself need not be running."""
 
 import json
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import tyro
 
 from sweep import storage
 from sweep.design import table
-from sweep.errors import SweepError
+from sweep.errors import InputError, SweepError
 from sweep.fit import fit
 from sweep.storage import Location, locate
 from sweep.tables import cohorts, io
@@ -19,6 +22,8 @@ from sweep.train.history import Event, Phase, phase, stand_of
 from sweep.train.log import LOG, Log
 from sweep.train.progress import clock
 from sweep.verbs.output import Output
+from sweep.verbs.status_memory import Cohort, Memory
+from sweep.verbs.status_watch import watch
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,16 @@ class Args:
     Works on a sweep that runs, was stopped, or was killed: it only reads.
 
     Example: sweep status runs/laptop
+
+    Example: sweep status runs/laptop --watch
     """
 
     dir: tyro.conf.Positional[str]
     """Run directory."""
+    watch: bool = False
+    """Look again and again until the sweep ends, or Ctrl-C: in place on a terminal, else a line for each change."""
+    every: float = 3.0
+    """Seconds between looks."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +57,32 @@ class Seen:
 
 
 def run(args: Args) -> Output:
-    """The table of trials, the time left, and the law so far."""
-    out = locate(args.dir)
+    """The table of trials, the time left, and the law so far; with --watch the last of many.
+
+    Raises:
+        InputError: no run directory, or seconds that are not positive.
+    """
+    out, memory = locate(args.dir), Memory()
+    if not args.watch:
+        return picture(out, memory)
+    if not 0 < args.every < math.inf:
+        raise InputError(f"--every {args.every:g}: a positive number of seconds")
+    return watch(lambda: picture(out, memory), describe, args.every)
+
+
+def picture(out: Location, memory: Memory) -> Output:
+    """The sweep now."""
     record = store.read(out)
     plan = table.read(out / "plan.parquet").to_pylist()
-    rows = {row["trial"]: row for row in io.merged(out).to_pylist()}
     now = time.time()
-    seen, stands = standing(out, now)
+    each = storage.each(lambda folder: memory.cohort(folder.name, partial(look, folder)), cohorts.folders(out), out)
+    found = [one for one in each if one is not None]
+    grown = [(spec["hash"], len(events), done) for spec, events, done in found]
+    rows = memory.rows_at(grown, lambda: {row["trial"]: row for row in io.merged(out).to_pylist()})
+    seen, stands = standing(found, now)
     trials = [trial_status(t, rows.get(t["trial"]), seen.get(t["trial"], Seen()), now) for t in plan]
     left = eta(stands)
-    law = law_so_far(out)
+    law = memory.law_of(lambda: law_so_far(out))
     lines = [
         f"{out}: sweep {record['config']['name']}, {counted(trials)}" + (f", about {clock(left)} left" if left else "")
     ]
@@ -64,13 +91,13 @@ def run(args: Args) -> Output:
     return Output(data, "\n".join(lines))
 
 
-def standing(out: Location, now: float) -> tuple[dict[str, Seen], list[Stand] | None]:
+def standing(found: Sequence[Cohort], now: float) -> tuple[dict[str, Seen], list[Stand] | None]:
     """What the logs say of every trial, and how far each cohort is; None for the latter where a log is of an older
     version.
     """
     seen: dict[str, Seen] = {}
     stands: list[Stand] | None = []
-    for spec, events, done in filter(None, storage.each(look, cohorts.folders(out), out)):
+    for spec, events, done in found:
         steps = {key: abs(step) for event in events for key, step in event.get("rows", {}).items()}
         attempts = max((event["begun"] for event in events if "begun" in event), default=0)
         what = phase(events, now)
@@ -83,7 +110,7 @@ def standing(out: Location, now: float) -> tuple[dict[str, Seen], list[Stand] | 
     return seen, stands
 
 
-def look(folder: Location) -> tuple[dict[str, Any], list[Event], bool] | None:
+def look(folder: Location) -> Cohort | None:
     """What a cohort is, its log, and whether it is done; None where its folder is no cohort's."""
     spec, done = storage.read_many([folder / "spec.json", folder / cohorts.DONE])
     return None if spec is None else (json.loads(spec), Log(folder / LOG).events(), done is not None)
