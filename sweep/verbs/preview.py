@@ -19,6 +19,7 @@ from sweep.verbs.output import Output
 from sweep.verbs.preview_text import EPOCHS_LIKE_NEW, check_text, families_text, refused_text, short, totals_text
 
 CONFIG = True
+MFU = 0.4  # of the peak, where nobody says (an assumption)
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,19 @@ class Args:
 
         sweep preview configs/laptop.py
         sweep preview configs/gpu.py --data.path corpus/ --hours 24
+        sweep preview configs/pod.py --topology v5p:4x4x4 --hosts 16 --assume-tokens 6e10 --assume-vocab 32768
         sweep preview configs/pod.py --compile v5p:4x4x4 --assume-tokens 6e10 --assume-vocab 32768
 
     Exit code 2 where the design cannot answer, would take longer than --hours, or does not fit the memory of the
-    devices, here or of --compile.
+    devices, here or of --topology or --compile.
     """
 
     config: Annotated[str, tyro.conf.Positional]
     """A .py file that sets SWEEP = Sweep(...), for example configs/laptop.py. Any field can be overridden, for
     example --budgets 1e10 3e10 1e11 or --recipe.lr 0.005."""
     hours: float = 0.0
-    """Refuse a plan that would take longer than this many hours on this machine; 0 for no limit. Needs the probe."""
+    """Refuse a plan that would take longer than this many hours on this machine, by the probe, or on --topology; 0 for
+    no limit."""
     probe: bool = True
     """Train for some seconds to measure the speed of this machine. --no-probe is faster, leaves the accelerator alone,
     and then no hours are told."""
@@ -47,20 +50,27 @@ class Args:
     devices: int = 0
     """Place the programs on this many devices of one host. 0: those of this machine; with --no-probe a device a core on
     a CPU, and 8 accelerators."""
+    topology: str = ""
+    """Instead, plan for hosts that are not here, by arithmetic: a TPU slice (v5e:16x16, v5p:4x4x4, v6e:8x8) or GPUs
+    (h100:8 a host). Tells the hosts of every program, memory, hours, dollars and files."""
+    hosts: int = 0
+    """With --topology or --compile: over how many hosts. 0: those of the slice, usually of 4 chips; 1 of GPUs."""
+    mfu: float = MFU
+    """With --topology: share of the peak that a busy device reaches; the default is an assumption."""
     compile: str = ""
     """Instead, compile every program for these devices, which need not be here, and tell whether it fits: a TPU slice
     (v5e:2x4, v5p:4x4x4, v6e:8x8, tpu7x:2x2x2), GPUs (a100:8, h100:8, h200:8), or local."""
     assume_tokens: float = field(default=0.0, metadata=quantity.ANY)
-    """With --compile or --no-probe: tokens of a corpus that is not built yet, such as 6e10 or 60B."""
+    """With --topology, --compile or --no-probe: tokens of a corpus that is not built yet, such as 6e10 or 60B."""
     assume_vocab: int = field(default=0, metadata=quantity.WHOLE)
-    """With --compile or --no-probe: vocabulary of that corpus."""
+    """With --topology, --compile or --no-probe: vocabulary of that corpus."""
     price: float = 0.0
-    """With --compile: dollars for an hour of one device; tells what the sweep costs at least."""
+    """Dollars for an hour of one device. With --topology: tells what the sweep costs; with --compile: at least."""
 
 
 def device(args: Args) -> platforms.Device:
     """The probe trains on whatever JAX finds; without it, and for a target that is not here, nothing is started."""
-    probes = args.probe and args.compile in ("", "local")
+    probes = args.probe and not args.topology and args.compile in ("", "local")
     return "any" if probes else "cpu"
 
 
@@ -73,12 +83,11 @@ def run(args: Args, sweep: Sweep) -> Output:
         Refusal: a family that cannot be built; a horizon longer than the corpus.
     """
     if args.compile:
-        if args.hours or args.devices or args.platform != "here":
-            raise InputError("--hours, --devices and --platform do not go with --compile, which names its own devices")
-        from sweep.verbs import preview_compile
+        return compiled(args, sweep)
+    if args.topology:
+        from sweep.verbs import preview_topology
 
-        assumed = {"assume_tokens": args.assume_tokens, "assume_vocab": args.assume_vocab}
-        return preview_compile.run(sweep, name=args.compile, price=args.price, **assumed)
+        return preview_topology.run(args, sweep)
     check_options(args)
     platform = target(args)
     plan = families.plan(sweep, platform=platform, **corpus_of(args, sweep))
@@ -92,10 +101,24 @@ def run(args: Args, sweep: Sweep) -> Output:
     return show(sweep, plan, speeds, args.hours, schedule, memory, platform)
 
 
+def compiled(args: Args, sweep: Sweep) -> Output:
+    """`sweep` through the compiler of --compile."""
+    if args.hours or args.devices or args.platform != "here" or args.topology or args.mfu != MFU:
+        raise InputError(
+            "--hours, --devices, --platform, --topology and --mfu do not go with --compile, which names its own devices"
+        )
+    from sweep.verbs import preview_compile
+
+    assumed = {"assume_tokens": args.assume_tokens, "assume_vocab": args.assume_vocab}
+    return preview_compile.run(sweep, name=args.compile, hosts=args.hosts, price=args.price, **assumed)
+
+
 def check_options(args: Args) -> None:
-    """Raise InputError for options that would do nothing without --compile, or without the probe."""
-    if args.price:
-        raise InputError("--price goes with --compile, such as --compile v5p:4x4x4")
+    """Raise InputError for options that would do nothing without --topology or --compile, or without the probe."""
+    for name, used in (("price", args.price), ("hosts", args.hosts), ("mfu", args.mfu != MFU)):
+        if used:
+            other = "" if name == "mfu" else " or --compile"
+            raise InputError(f"--{name} goes with --topology{other}, such as --topology v5p:4x4x4")
     if args.probe and (args.assume_tokens or args.assume_vocab):
         raise InputError("--assume-tokens and --assume-vocab: there is nothing to probe; add --no-probe or --compile")
     if args.probe and args.platform != "here":
@@ -137,15 +160,23 @@ def show(
     schedule: Schedule | None = None,
     memory: int | None = None,
     platform: str = "cpu",
+    hours: float | None = None,
+    more: Sequence[str] = (),
 ) -> Output:
     """The plan as data and text; code 2, with the reason, where it cannot answer, does not fit devices of `memory`
     bytes or takes more than `limit` hours.
+
+    Args:
+        hours: of training, where they are known and told elsewhere; None: by `speeds`.
+        more: sections of the text after the placement.
     """
     groups = cohorts(plan.trials)
     rooms = memory_text.rooms(plan, schedule, platform, sweep.memory, memory)
     saving = trunk_savings(plan.trials)
     design = check.check(*check.points_of(plan.trials), sweep.prior, sweep.target)
-    hours = hours_of(groups, speeds, schedule, platform) if speeds else None
+    timed = hours is None
+    if speeds:
+        hours = hours_of(groups, speeds, schedule, platform)
     refusals = refusals_of(design, hours, limit, bool(sweep.params))
     refusals += memory_text.refusals(groups, rooms, schedule, platform, memory)
     data = {
@@ -154,14 +185,14 @@ def show(
         "cohorts": [cohort_data(c) | memory_text.data_of(rooms[c.hash]) for c in groups],
         "totals": totals(plan, groups, saving, hours) | memory_text.data_of(memory_text.largest(rooms)),
         "check": check_data(design),
-        "placement": placement_text.data_of(schedule) if schedule else None,
+        "placement": placement_text.data_of(schedule, rooms) if schedule else None,
         "probe": [speed_data(s) for s in speeds],
         "refused": [{"code": r.code, "message": str(r)} for r in refusals],
     }
     told = "check    none: the sizes are decided on, no law is fitted" if sweep.params else check_text(data["check"])
-    sections = [families_text(data), totals_text(data["totals"])]
+    sections = [families_text(data), totals_text(data["totals"], timed=timed)]
     sections += [placement_text.text_of(data["placement"], short)] if schedule else []
-    sections += [told]
+    sections += [*more, told]
     sections += refused_text(data["refused"])
     return Output(data, "\n\n".join(sections), code=2 if refusals else 0)
 

@@ -16,11 +16,14 @@ from sweep.errors import InputError
 from sweep.models import counting
 from sweep.train.ahead import planned, roofline
 from sweep.train.ahead.compile import Compiled, compiled
+from sweep.train.ahead.gpus import GPUS
 from sweep.train.ahead.planned import Corpus, Planned
-from sweep.train.ahead.targets import Target, roomy, target
+from sweep.train.ahead.targets import HOST_GPUS, Target, roomy, target
 from sweep.train.rows import rows_of
+from sweep.verbs import placement_text
 from sweep.verbs.output import Output
-from sweep.verbs.preview_text import clock, short, tick
+from sweep.verbs.preview_compile_text import before, table_text, target_text, time_text
+from sweep.verbs.preview_text import short
 
 ASSUMED = "assumed"  # fingerprint of a corpus that does not exist yet
 LARGEST_VOCAB = 2**31  # ids are int32 in the program
@@ -33,6 +36,7 @@ def run(
     sweep: Sweep,
     *,
     name: str,
+    hosts: int = 0,
     assume_tokens: float = 0.0,
     assume_vocab: int = 0,
     price: float = 0.0,
@@ -41,6 +45,7 @@ def run(
     """Compile `sweep` for the devices called `name`; jax keeps to the CPU.
 
     Args:
+        hosts: over which they are; 0: as many as the devices have.
         assume_tokens, assume_vocab: stand for a corpus that is not built yet.
         price: dollars for an hour of one device; 0: no dollars are told.
         say: takes a line of progress; None: standard error.
@@ -55,7 +60,7 @@ def run(
     if name != "local":
         jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_compilation_cache", False)  # a program read back has not been compiled
-    to = target(name)
+    to = on_hosts(name, hosts)
     plan = plan_of(sweep, to.platform, assume_tokens, assume_vocab)
     schedule = place(cohorts(plan.trials), len(to.devices), to.platform, to.limit, len(to.devices) // to.hosts)
     places = sorted(schedule.places, key=lambda p: -p.cohort.flops)
@@ -76,6 +81,24 @@ def run(
         say(f"interrupted: {len(done)} of {len(places)} cohorts are compiled")
     output = show(to, schedule, places, done, price)
     return dataclasses.replace(output, text=f"{output.text}\n{more}") if repeats else output
+
+
+def on_hosts(name: str, hosts: int) -> Target:
+    """The devices called `name` over `hosts` hosts; GPUs are then those of each host.
+
+    Raises:
+        InputError: hosts that the devices do not divide into.
+    """
+    kind, _, number = name.partition(":")
+    if kind in GPUS and hosts > 1 and number.isdecimal() and int(number) <= HOST_GPUS:
+        name = f"{kind}:{int(number) * hosts}"
+    to = target(name)
+    number = len(to.devices)
+    if hosts < 0 or (hosts and number % hosts):
+        raise InputError(
+            f"--hosts {hosts}: {to.name} has {number} devices on {to.hosts} hosts, and {hosts} cannot share them"
+        )
+    return dataclasses.replace(to, hosts=hosts) if hosts else to
 
 
 def tell(line: str) -> None:
@@ -199,10 +222,16 @@ def show(to: Target, schedule: Schedule, places: Sequence[Place], done: list[dic
     each = [cohort_hours(one.cohort, row) for one, row in zip(places, done, strict=False)]
     hours = least_hours(schedule, places, each) if len(done) == len(places) else None
     data: dict[str, Any] = {"cohorts": done, "target": to.name, "versions": versions(), "hours": hours}
+    data |= {
+        "hosts": schedule.hosts,
+        "devices_per_host": schedule.per_host,
+        "placement": placement_text.data_of(schedule),
+    }
     if price:
         data["dollars"] = None if hours is None else hours * len(to.devices) * price
     problems = [problem for row in done for problem in problems_of(row, to)]
-    lines = [target_text(to), "", *table_text(done), "", *time_text(to, data, price)]
+    placed = placement_text.text_of(data["placement"], short)
+    lines = [target_text(to), "", *table_text(done), "", placed, "", *time_text(to, data, price)]
     lines += [f"refused  {problem}" for problem in problems]
     if len(done) < len(places):
         lines.append(f"stopped  {len(done)} of {len(places)} cohorts are compiled; the same command does all of them")
@@ -239,74 +268,3 @@ def cure(used: int) -> str:
     names = roomy(used)
     smaller = "more devices, or a smaller --recipe.batch-tokens"
     return f"{', '.join(names)} could hold it, or {smaller}" if names else f"no device could hold it: {smaller}"
-
-
-# Text
-
-HEADER = (
-    *("cohort", "params", "mesh", "rows", "attention", "remat", "micro-batches"),
-    *("memory", "collectives", "cross", "FLOPs", "compile", "roofline step"),
-)
-
-
-def target_text(to: Target) -> str:
-    number = len(to.devices)
-    limit = "" if to.limit is None else f", {size_text(to.limit)} usable each"
-    peak = f", {to.facts.flops / 1e12:,.0f} TFLOP/s, {to.facts.bandwidth / 1e9:,.0f} GB/s" if to.facts else ""
-    return f"target   {to.name}: {number} x {to.kind}{limit}{peak}"
-
-
-def table_text(done: list[dict]) -> list[str]:
-    """A line a cohort, under the names of its columns."""
-    rows = [HEADER, *(cohort_text(row) for row in done)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    return ["  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
-
-
-def cohort_text(row: dict) -> tuple[str, ...]:
-    """Cells of a line."""
-    best = row["roofline_step_s"]
-    return (
-        row["hash"],
-        short(row["params"]),
-        "{trial}x{data}".format(**row["mesh"]),
-        f"{row['rows']} {row['mode']}",
-        row["attention"],
-        row["remat"],
-        str(row["micro_batches"]),
-        "-" if "error" in row else size_text(row["temp_bytes"] + row["argument_bytes"]),
-        collectives_text(row),
-        str(row["crossing"]),
-        "-" if row["flops_ratio"] is None else f"x{row['flops_ratio']:.2f}",
-        tick(row["compile_s"]),
-        "-" if best is None else tick(best),
-    )
-
-
-def collectives_text(row: dict) -> str:
-    """How many a step of one trial, and their bytes on one device."""
-    inside = [t for t in row["collectives"] if t["inside"] is not None]
-    known = [t for t in inside if t["per_step"] is not None]
-    if not inside:
-        return "not compiled" if "error" in row or not (row["collectives"] or row["fits"]) else "none"
-    more = "" if len(known) == len(inside) else " and more"
-    size = sum(t["bytes"] for t in known)
-    return f"{sum(t['per_step'] for t in known)}, {size_text(size)}{more}"
-
-
-def time_text(to: Target, data: dict, price: float) -> list[str]:
-    if data["hours"] is None:
-        return ["time     no bound: " + ("cohorts are missing" if to.facts else f"the peaks of {to.kind} are unknown")]
-    number = f"{len(to.devices)} device{'s' * (len(to.devices) > 1)}"
-    cost = f", ${data['dollars']:,.2f} at ${price:g} a device-hour" if price else ""
-    return [
-        f"time     at least {clock(data['hours'])} on {number}{cost}: a bound and no forecast,",
-        "         with every device at its peak and nothing lost in passing data between devices",
-    ]
-
-
-def before(number: int, places: Sequence[Place], spent: float) -> str:
-    """The line before cohort `number` is compiled, `spent` seconds after the first was begun."""
-    size = short(counting.params(places[number].cohort.shape).with_head)
-    left = f", about {clock(spent / number * (len(places) - number) / 3600)} to go" if number else ""
-    return f"compiling {number + 1} of {len(places)}: {size} params{left}"

@@ -42,7 +42,8 @@ def cell_text(cell: list[dict]) -> str:
     )
 
 
-def totals_text(total: dict) -> str:
+def totals_text(total: dict, *, timed: bool = True) -> str:
+    """Of all trials; with the time unless that is told elsewhere."""
     lines = [
         f"total    {total['trials']} trials in {total['cohorts']} programs, {total['flops_exact']:.3g} FLOPs",
         f"trunks   save {total['trunk_saving']:.0%} of {total['flops_without_trunks']:.3g} FLOPs"
@@ -56,6 +57,8 @@ def totals_text(total: dict) -> str:
             f"warning  {total['trials_repeating']} trials pass over the text more than {EPOCHS_LIKE_NEW} times: a law "
             "without repetition does not hold there; use more text or smaller budgets"
         )
+    if not timed:
+        return "\n".join(lines)
     if total["hours"] is None:
         return "\n".join([*lines, "time     not probed"])
     return "\n".join(

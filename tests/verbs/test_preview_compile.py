@@ -75,7 +75,7 @@ def test_the_keys_and_the_table(told):
     told(GOOD)
     output, said = run()
     assert output.code == 0
-    assert set(output.data) == {"cohorts", "target", "versions", "hours"}
+    assert set(output.data) == {"cohorts", "target", "versions", "hours", "hosts", "devices_per_host", "placement"}
     assert output.data["target"] == "v5e:2x4"
     assert {"jax", "jaxlib"} <= set(output.data["versions"])
     assert all(set(row) == KEYS for row in output.data["cohorts"])
@@ -183,7 +183,7 @@ def test_without_a_corpus_the_way_round_it_is_named(told):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--price", "2"], "--price goes with --compile"),
+        (["--price", "2"], "--price goes with --topology or --compile"),
         (["--assume-tokens", "1e9", "--assume-vocab", "256"], "add --no-probe or --compile"),
         (["--no-probe", "--hours", "3"], "--hours needs the probe"),
         (["--compile", "local", "--devices", "4"], "do not go with --compile"),

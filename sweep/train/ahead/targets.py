@@ -121,7 +121,7 @@ def local() -> Target:
 # TPU
 
 
-def sides_of(name: str, kind: str, size: str) -> tuple[int, ...]:
+def sides_of(name: str, kind: str, size: str, option: str = "--compile") -> tuple[int, ...]:
     """(4, 4, 4) of `4x4x4`. Raises InputError for a slice that cannot be rented, naming the nearest."""
     known = SLICES[kind]
     sides = tuple(int(n) for n in size.split("x")) if re.fullmatch(r"\d+(x\d+)*", size) else ()
@@ -129,7 +129,7 @@ def sides_of(name: str, kind: str, size: str) -> tuple[int, ...]:
         return sides
     usual = ", ".join(written(kind, s) for s in USUAL_SLICES[len(known[-1])])
     near = f"; the nearest is {written(kind, closest(sides, known))}" if math.prod(sides) and sides else ""
-    raise InputError(f"--compile {name}: no such slice of {kind}{near}; usual ones: {usual}")
+    raise InputError(f"{option} {name}: no such slice of {kind}{near}; usual ones: {usual}")
 
 
 def closest(sides: tuple[int, ...], known: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
