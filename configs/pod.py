@@ -10,12 +10,12 @@ large arrays. Sequences are 2,048 tokens; a batch is 262,144 tokens at 100M para
 
 Expected: valleys near 80M, 140M, 260M, 460M and 850M parameters at 1e18 to 1e20 FLOPs (estimates, from the prior);
     expected sd at 1e21 FLOPs: alpha 0.030, beta 0.022, N* x1.13, loss 0.017.
-Time: 8e20 FLOPs; at 40 percent of the peak 19 hours on a v5p 4x4x4, 9.5 on a v6e 8x8, 11 on a v5e 16x16 (estimates).
+Time: 8e20 FLOPs; at 40 percent of the peak 20 hours on a v5p 4x4x4, 10 on a v6e 8x8, 13 on a v5e 16x16 (estimates).
 Hardware: one TPU slice of any number of hosts. By the compilers every size fits these three. No slice has run it;
     several hosts have only been processes of one machine.
 
+    sweep preview configs/pod.py --topology v5p:4x4x4 --hosts 16 --assume-tokens 6e10 --assume-vocab 32768 --price 4.2
     sweep preview configs/pod.py --compile v5p:4x4x4 --assume-tokens 6e10 --assume-vocab 32768 --price 4.2
-    sweep preview configs/pod.py --data.path corpus/ --no-probe --platform tpu
     sweep run configs/pod.py --data.path corpus/ --out gs://BUCKET/runs/pod     # the same line on every host
 """
 
