@@ -46,6 +46,7 @@ from sweep.train.outcome import (
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
 from sweep.train.stop import interruptible
+from sweep.train.telling import Telling, hearing
 from sweep.train.tracker import Tracker
 from sweep.train.watch import STOPPED
 
@@ -75,6 +76,7 @@ def run(
     progress = progress or Quiet()
     if not gang.alone:
         gang = gang.part(gang.share(lambda: uuid.uuid4().hex), gang.members)  # apart from other calls in this process
+        progress = progress if gang.leads else Telling(gang)
     if sweep.tensorboard:
         progress = Board(files.local(out) / "tensorboard", progress)
     if sweep.wandb:
@@ -169,13 +171,20 @@ def run(
     stands = storage.each(lambda c: trained_before(out, c), ended, out)
     done = {c.hash: stand for c, stand in zip(ended, stands, strict=True)}
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()} if gang.leads else {}
-    with interruptible() as stop, stopping_together(gang, stop), programs, progress.showing(everything, done, rows):
+    with (
+        interruptible() as stop,
+        stopping_together(gang, stop),
+        programs,
+        progress.showing(everything, done, rows),
+        hearing(gang, progress),
+    ):
         if gang.alone:
             side_by_side(turns.places, group, guarded, stop)
             if stop.is_set() and trained < todo and not problems:
                 problems.append(Partial(STOPPED))
         else:
             in_turn(turns, gang, group, guarded)
+            problems = of_everybody(problems, gang)
     return concluded(out, gang, problems)
 
 
@@ -196,12 +205,15 @@ def train_to_end(training: CohortRun, stop: threading.Event) -> None:
                 training.shrink()
 
 
+def of_everybody(problems: list[BaseException], gang: Team) -> list[BaseException]:
+    """The problems of all processes, once all have come to the end of their cohorts."""
+    told = gang.gather([as_values(problem) for problem in problems if isinstance(problem, SweepError)])
+    return [of_values(values) for mine in told for values in mine]
+
+
 def concluded(out: Location, gang: Team, problems: list[BaseException]) -> pa.Table:
-    """The merged loss table once all processes are here, or the gravest of the problems of any, in all of them."""
+    """The merged loss table; raises the gravest of the problems, the same one in all processes."""
     made: list[pa.Table] = []
-    if not gang.alone:
-        everybody = gang.gather([as_values(p) for p in problems if isinstance(p, SweepError)])
-        problems = [of_values(values) for mine in everybody for values in mine]
     gang.share(lambda: made.append(io.merge(out)))
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem

@@ -54,6 +54,9 @@ class Follower(Quiet):
     def failed(self, cohort: Cohort, reason: str) -> None:
         self.shown.failed(cohort, reason)
 
+    def heard(self, name: str, news: Mapping[str, Any]) -> None:
+        self.shown.heard(name, news)
+
     def follow(self, run: CohortRun) -> None:
         """Write the points since the last call."""
         self.write(run, run.cursor.curves[self.written.get(run.cohort.hash, 0) :])

@@ -15,13 +15,14 @@ from sweep.train import parts
 
 LOG = "log.jsonl"  # in the folder of a cohort
 AT_ONCE = ("given", "begun", "saved", "stopped", "warning")  # events that a reader sees without delay
+WAITED_FOR = ("begun", "out_of_memory")  # the number of an attempt must be taken; after the other the gang ends
 
 
 class Log:
     """One event a line, with the time in seconds since 1970.
 
     `given` devices, `compiling` and `compiled` a program, `begun` an attempt, each `chunk` with the steps that its rows
-    have reached, `saved` and `stopped` at a chunk, `warning`; in a store also `writer`, which says whose the part is.
+    have reached, `saved` and `stopped` at a chunk, `out_of_memory` by an execution, `warning`; in a store also `writer`, which says whose the part is.
     """
 
     def __init__(self, path: Location):
@@ -34,7 +35,7 @@ class Log:
         self.close()
 
     def write(self, **event: Any) -> None:
-        """Add an event. In a store it waits for the answer only where an attempt begins: its number must be taken."""
+        """Add an event. In a store it waits for the answer only where it must be there before anything else is."""
         line = json.dumps({"time": round(time.time(), 3), **event})
         if isinstance(self.path, Path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ class Log:
             return
         writer = parts.writer_of(self.path.parent)
         writer.add(line, soon=any(name in event for name in AT_ONCE))
-        if "begun" in event:
+        if any(name in event for name in WAITED_FOR):
             writer.flush()
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, Group
@@ -14,12 +13,11 @@ from rich.text import Text
 
 from sweep.design.cohorts import Cohort
 from sweep.design.trial import Trial
-from sweep.models import counting
 from sweep.train.cohort import CohortRun
 from sweep.train.eta import Stand, seconds_left
+from sweep.train.track import Track, cell, cell_of, rows_of
 
 LINE_EVERY = 10.0  # seconds, where there is no terminal
-NOT_BEGUN = "·"
 
 
 class Quiet:
@@ -50,30 +48,8 @@ class Quiet:
     def failed(self, cohort: Cohort, reason: str) -> None:
         """It cannot be trained."""
 
-
-@dataclass
-class Track:
-    """One cohort as the board follows it. Times are seconds of the monotonic clock."""
-
-    cohort: Cohort
-    left: float  # FLOPs
-    before: Stand | None = None  # as it was trained by an earlier command
-    run: CohortRun | None = None
-    turn: float | None = None
-    ready: float | None = None
-    base: float = 0.0  # FLOPs left when it was ready
-    ended: bool = False
-
-    def stand(self, now: float) -> Stand:
-        """How far it is."""
-        if self.before is not None:
-            return self.before
-        if self.turn is None:
-            return Stand(self.left, ready=self.ended)
-        waited = (self.ready or now) - self.turn
-        trained = self.base - self.left if self.ready is not None else 0.0
-        seconds = self.run.trained_s if self.run else 0.0
-        return Stand(self.left, trained, seconds, not self.ended, self.ready is not None, waited)
+    def heard(self, name: str, news: Mapping[str, Any]) -> None:
+        """How the cohort with this hash stands, which another process trains: `Track.news`."""
 
 
 class Progress(Quiet):
@@ -132,35 +108,39 @@ class Progress(Quiet):
 
     def begun(self, run: CohortRun) -> None:
         with self.lock:
-            track = self.tracks[run.cohort.hash]
-            track.run, track.left, track.base = run, run.left, run.left
-            track.ready = time.monotonic()
+            self.tracks[run.cohort.hash].begins(run, time.monotonic())
             self.fill(run)
 
     def update(self, run: CohortRun) -> None:
         with self.lock:
-            track = self.tracks[run.cohort.hash]
-            self.tokens += max(0.0, track.left - run.left) / counting.train_flops_per_token(run.cohort.shape)
-            track.run, track.left = run, run.left
+            self.tokens += self.tracks[run.cohort.hash].moves(run)
             self.fill(run)
 
     def done(self, run: CohortRun) -> None:
         with self.lock:
-            track = self.tracks[run.cohort.hash]
-            track.run, track.left, track.ended = run, 0.0, True
+            self.tracks[run.cohort.hash].ends(run)
             self.fill(run)
 
     def failed(self, cohort: Cohort, reason: str) -> None:
         with self.lock:
-            track = self.tracks[cohort.hash]
-            track.left, track.ended = 0.0, True
+            self.tracks[cohort.hash].ends(failure=reason)
         self.console.print(f"cohort {cohort.hash} (width {cohort.shape.width}) failed: {reason}")
+
+    def heard(self, name: str, news: Mapping[str, Any]) -> None:
+        with self.lock:
+            track, failure = self.tracks[name], news["failure"]
+            failed, track.failure = failure != track.failure, failure
+            self.tokens += track.hears(news, time.monotonic())
+            for trial in track.cohort.trials:
+                if trial.id in news["cells"]:
+                    self.cells[trial.budget][trial.id] = (trial, news["cells"][trial.id])
+        if failed:
+            self.failed(track.cohort, failure)
 
     def fill(self, run: CohortRun) -> None:
         """The cells of a run's trials."""
-        for r, row in enumerate(run.rows):
-            if row.trial is not None:
-                self.cells[row.trial.budget][row.key] = (row.trial, cell(run, r))
+        for r, row in rows_of(run):
+            self.cells[row.trial.budget][row.key] = (row.trial, cell(run, r))
 
     def line(self) -> str:
         """Share of the work, speed, time left and what is compiled, in one line."""
@@ -185,9 +165,9 @@ class Progress(Quiet):
 
     def compiling(self, now: float) -> list[str]:
         """What is compiled, and for how long."""
-        watched = [(track, track.run.machine.watch.now) for track in self.tracks.values() if track.run is not None]
+        watched = [(track, track.compiles(now)) for track in self.tracks.values()]
         return [
-            f"compiling width {track.cohort.shape.width} ({what[0]}), {clock(now - what[1])}"
+            f"compiling width {track.cohort.shape.width} ({what[0]}), {clock(what[1])}"
             for track, what in watched
             if what is not None
         ]
@@ -203,25 +183,6 @@ class Progress(Quiet):
         for budget, family in sorted(families.items()):
             table.add_row(f"{budget:.1e}", *(text for _, text in family))
         return Group(table, Text(self.line()))
-
-
-def cell(run: CohortRun, r: int) -> str:
-    """A trial in five characters: its loss, `nan`, or how far it is."""
-    row, cursor = run.rows[r], run.cursor
-    if row.key in cursor.results:
-        return f"{cursor.results[row.key]['loss']:.3f}"
-    source = r if row.source is None else row.source
-    if not cursor.alive(r) or not cursor.alive(source):
-        return "nan"
-    step = cursor.step[r] if cursor.forked[r] else min(cursor.step[source], row.start)
-    return f"{step / row.end:.0%}" if step else NOT_BEGUN
-
-
-def cell_of(row: Mapping[str, Any] | None) -> str:
-    """A trial as the loss table has it."""
-    if row is None or row["status"] not in ("done", "diverged"):
-        return NOT_BEGUN
-    return f"{row['loss']:.3f}" if row["loss"] is not None else "nan"
 
 
 def clock(seconds: float) -> str:

@@ -13,8 +13,9 @@ from sweep.train import progress
 from sweep.train.cohort import CohortRun
 from sweep.train.cursor import Cursor
 from sweep.train.eta import Stand
-from sweep.train.progress import Progress, cell, cell_of, clock
+from sweep.train.progress import Progress, clock
 from sweep.train.rows import rows_of
+from sweep.train.track import cell, cell_of
 from sweep.train.watch import Watch
 from tests.train.tiny import TINY, cohort_of, make_trial
 
