@@ -29,6 +29,7 @@ from sweep.train.setup import Settings, Setup
 from sweep.train.state import State
 from sweep.train.watch import STOPPED
 
+COMPILING = 3600.0  # seconds that the other processes of a gang wait for the next chunk while one compiles
 GO, SAVE, STOP = range(3)  # votes: what a process would have the cohort do; the largest counts
 
 
@@ -127,6 +128,7 @@ class CohortRun(Setup):
             if work is not None and (missing := self.missing(work)):
                 self.drain(pending)  # first, so that compiling is not counted as training
                 pending = None
+                self.team.watch.doing(f"compiling cohort {self.cohort.hash}", COMPILING)
                 with contextlib.suppress(Partial):  # a stop: seen, and saved for, at the top
                     for compile in missing:
                         compile()

@@ -24,7 +24,7 @@ from sweep.tables.cohorts import write_index
 from sweep.train import devices, results, store
 from sweep.train.board import Board
 from sweep.train.capacity import is_out_of_memory
-from sweep.train.cohort import CohortRun, Settings
+from sweep.train.cohort import COMPILING, CohortRun, Settings
 from sweep.train.data.order import validation_windows
 from sweep.train.data.shards import Corpus, require_windows
 from sweep.train.devices import Device
@@ -49,8 +49,6 @@ from sweep.train.stop import interruptible
 from sweep.train.telling import Telling, hearing
 from sweep.train.tracker import Tracker
 from sweep.train.watch import STOPPED
-
-COMPILING_SECONDS = 3600.0  # that a cohort of a gang may take until its first chunk is read back
 
 
 def run(
@@ -150,7 +148,7 @@ def run(
     def one(place: Place, group: list[Device], team: Team) -> None:
         if team.share(stop.is_set):
             raise Partial(STOPPED)
-        gang.watch.doing(f"compiling cohort {place.cohort.hash}", COMPILING_SECONDS)
+        gang.watch.doing(f"compiling cohort {place.cohort.hash}", COMPILING)
         with Log(folder_of(out, place.cohort) / LOG) as log:
             if team.leads:
                 log.write(given=len(group))
