@@ -92,7 +92,7 @@ def own_kind(error: BaseException) -> Kind:
 def sentence(place: Address, error: BaseException, kind: Kind) -> InputError:
     """One line: what happened there, in the store's own words where it has some, and what to do."""
     said = next((text for one in chain(error) if (text := str(one).strip().splitlines())), [type(error).__name__])
-    why = said[-1] if said[0].startswith(("Forbidden:", "Bad Request:")) else said[0]
+    why = said[-1] if said[0].startswith(("Forbidden:", "Bad Request:")) or said[0].endswith(":") else said[0]
     told = {
         "absent": f"there is no bucket {place.bucket!r}, or this account may not see it; create it, or name another",
         "denied": f"this account may not do that there ({why}); use a bucket of your project, or get the right to "

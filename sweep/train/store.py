@@ -164,10 +164,11 @@ def refuse_another(out: Location, there: dict[str, Any], sweep: Sweep) -> None:
 
 
 def refuse_filled(out: Location) -> None:
-    """Refuse a folder with other things in it, as far as a list has come, and a file."""
+    """Refuse a file, and a folder that a list shows to hold other things and no sweep that was begun meanwhile."""
     if isinstance(out, Path) and out.is_file():
         raise InputError(f"{out}: a file, not a folder; choose another --out")
-    if any(not name.startswith(PROBE) for name in storage.listed(out)):
+    names = [name for name in storage.listed(out) if not name.startswith(PROBE)]
+    if names and RECORD_FILE not in names:
         raise Refusal("another_sweep", f"{out} is not empty and holds no sweep; choose another --out")
 
 
