@@ -6,7 +6,7 @@ longest horizon; a smaller one is refused unless --data.allow-repeat. Every host
 a disk of its own; --out is one place that all hosts see: a bucket, or a shared folder.
 
 Widths are multiples of 256: every size has heads of exactly 128 and two queries a key, and up to 256 devices divide its
-large arrays. Sequences are 2,048 tokens; a batch is 262,144 tokens at 100M parameters and grows as the root of the size.
+large arrays. Sequences have 2,048 tokens; a batch is 262,144 tokens at 100M parameters and grows as the size's root.
 
 Expected: valleys near 80M, 140M, 260M, 460M and 850M parameters at 1e18 to 1e20 FLOPs (estimates, from the prior);
     expected sd at 1e21 FLOPs: alpha 0.030, beta 0.022, N* x1.13, loss 0.017.

@@ -19,7 +19,7 @@ ROWS, A_ROW = 12_600, 120
 CURVES, A_POINT = 2_000, 40
 LINE, A_KEY = 90, 25
 SPEC, A_TRIAL = 60, 525
-RECORD = 3_000
+RECORD, A_NAME = 3_500, 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def files_of(sweep: Sweep, schedule: Schedule, chunks: Mapping[str, int]) -> lis
         Files("cohorts/*/log.jsonl", number, lines),
         Files("cohorts/*/spec.json, DONE", 2 * number, SPEC * number + A_TRIAL * trials),
         Files("losses.parquet, curves.parquet", 2, ROWS + A_ROW * trials + CURVES + A_POINT * sum(points.values())),
-        Files("sweep.json, plan.parquet", 2, RECORD + ROWS + A_ROW * trials),
+        Files("sweep.json, cohorts.json, gang.json, plan.parquet", 4, RECORD + A_NAME * number + ROWS + A_ROW * trials),
     ]
 
 
