@@ -80,13 +80,12 @@ def host(me: Greeting, bind: str, seconds: float, say: Callable[[str], None]) ->
                     f"{missing(me, came)} did not come to port {split(bind)[1]} of {me.host} within {seconds:.0f} s; "
                     "start the same command on every host, and see that they reach that port"
                 )
-                raise refused(problem, came, entrance)
+                raise refused(problem, [line for _, line in came.values()], entrance)
             if (arrived := greeted(entrance)) is None:
                 continue
             greeting, line = arrived
             if (problem := conflict(me, greeting, came)) is not None:
-                line.send(packed(problem, NOBODY))
-                raise refused(problem, came, entrance)
+                raise refused(problem, [line, *(line for _, line in came.values())], entrance)
             came[greeting.process] = greeting, line
     hosts = [me.host, *(came[rank][0].host for rank in range(1, me.processes))]
     for _, line in came.values():
@@ -150,15 +149,18 @@ def conflict(me: Greeting, other: Greeting, came: dict[int, tuple[Greeting, Line
     return None
 
 
-def refused(problem: SweepError, came: dict[int, tuple[Greeting, Line]], entrance: socket.socket) -> SweepError:
+def refused(problem: SweepError, lines: list[Line], entrance: socket.socket) -> SweepError:
     """The problem, once all who have come, and those who come a little later, were told it."""
     told = packed(problem, NOBODY)
-    for _, line in came.values():
+    for line in lines:
         line.send(told)
     limit = time.monotonic() + LATE_SECONDS
     while time.monotonic() < limit:
         if arrived := greeted(entrance):
             arrived[1].send(told)
+            lines.append(arrived[1])
+    for line in lines:
+        line.close()
     return problem
 
 
@@ -180,9 +182,9 @@ def guest(me: Greeting, coordinator: str, seconds: float, say: Callable[[str], N
         answer = line.first(seconds + LATE_SECONDS)
         if answer is not None and "hosts" in answer:
             return Met(answer["hosts"], {0: line})
+        line.close()
         if answer is not None and "failed" in answer:
             raise unpacked(answer)
-        line.close()
         error = "it does not answer as a sweep does"
         time.sleep(PAUSE)
     raise InputError(

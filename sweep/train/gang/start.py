@@ -97,8 +97,7 @@ def gang(
     say = say or (lambda text: print(text, file=sys.stderr, flush=True))
     me = greeting(seat)
     met = meet(me, seat.coordinator, times.gather, os.environ.get("JAX_COORDINATOR_BIND_ADDRESS"), say)
-    if seat.process != 0:
-        silence()
+    one_speaks(seat.process == 0)
     watch = Watch(seat.process, met.hosts, met.lines, times, tell)
     try:
         with ended_by_signals():
@@ -114,7 +113,7 @@ def gang(
         part = error
     except BaseException as error:
         left_behind.set()  # no exit of JAX's: it would wait for the others for minutes
-        watch.announce(as_error(error), certain=not isinstance(error, jax.errors.JaxRuntimeError))
+        watch.announce(as_error(error), certain=isinstance(error, SweepError | KeyboardInterrupt))
         raise
     finish(watch, part)
 
@@ -192,11 +191,16 @@ def description() -> str:
     return f"{jax.process_count()} processes x {jax.local_device_count()} {what}, {jax.device_count()} {unit}"
 
 
-def silence() -> None:
-    """Nothing more on stdout: process 0 speaks for all."""
+def one_speaks(speaks: bool) -> None:
+    """Leave stdout to process 0, and to Python: the library of CPU collectives prints its connections there."""
     sys.stdout.flush()
+    kept = os.dup(1)
     with open(os.devnull, "w") as nothing:
-        os.dup2(nothing.fileno(), sys.stdout.fileno())
+        os.dup2(nothing.fileno(), 1)
+    if speaks:
+        sys.stdout = os.fdopen(kept, "w", encoding=sys.stdout.encoding)
+    else:
+        os.close(kept)
 
 
 @contextlib.contextmanager

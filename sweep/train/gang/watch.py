@@ -150,6 +150,7 @@ class Watch:
         """
         if self.alone:
             return
+        self.doing("ending", math.inf)
         if not certain:
             time.sleep(GRACE)
         self.ending.acquire()
