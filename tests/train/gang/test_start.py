@@ -80,6 +80,10 @@ def test_a_gpu_that_is_asked_for_and_absent_is_refused_before_the_others_are_met
 # Meeting, by threads
 
 
+def unsaid(text: str) -> None:
+    """For what takes long enough to be told of."""
+
+
 def greeting(process: int, **changes: Any) -> Greeting:
     fields = {"processes": 2, "host": f"host{process}", "versions": {"jax": "1"}, "platform": "cpu"}
     return Greeting(process, **fields | changes)
@@ -91,7 +95,7 @@ def met(*greetings: Greeting, seconds: float = 20.0) -> list[Met | SweepError]:
 
     def one(who: Greeting) -> Met | SweepError:
         try:
-            return meet(who, address, seconds, None, lambda text: None)
+            return meet(who, address, seconds, None, unsaid)
         except SweepError as error:
             return error
 
@@ -153,7 +157,7 @@ def test_a_port_in_use_is_one_line():
     with socket.create_server(("localhost", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"port {port} of .* is in use"):
-            meet(greeting(0), f"localhost:{port}", 5.0, None, lambda text: None)
+            meet(greeting(0), f"localhost:{port}", 5.0, None, unsaid)
 
 
 def test_a_stranger_at_the_port_is_sent_away():
@@ -170,9 +174,9 @@ def test_a_stranger_at_the_port_is_sent_away():
                 return connection.recv(100)
 
     with ThreadPoolExecutor(3) as pool:
-        answers = [pool.submit(meet, greeting(0), f"localhost:{port}", 20.0, None, str)]
+        answers = [pool.submit(meet, greeting(0), f"localhost:{port}", 20.0, None, unsaid)]
         assert pool.submit(stranger).result(20) == b""
-        answers.append(pool.submit(meet, greeting(1), f"localhost:{port}", 20.0, None, str))
+        answers.append(pool.submit(meet, greeting(1), f"localhost:{port}", 20.0, None, unsaid))
         both = [answer.result(20) for answer in answers]
     assert both[0].hosts == both[1].hosts
     hang_up(both)
@@ -207,8 +211,9 @@ def test_four_processes_start_and_process_0_says_what_was_found():
 
 
 def test_proxies_of_the_environment_are_not_for_the_gang():
-    dead = f"http://localhost:{free_port()}"
-    proxies = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY"), dead)
+    proxies: dict[str, str] = {}
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        proxies[name] = f"http://localhost:{free_port()}"  # nobody is there
     ended = run(total, 2, joined=False, environments=[proxies, proxies])
     assert [one.code for one in ended] == [0, 0], ended
     assert ended[0].err == "2 processes x 1 CPU, 2 devices\n"

@@ -1,6 +1,7 @@
 """The death, the silence and the failure of one process end all, by one line."""
 
 import math
+import os
 import signal
 import sys
 import time
@@ -26,12 +27,17 @@ def tell(error: SweepError) -> int:
     return cli.tell("run", error, as_json=False)
 
 
+def flags() -> tuple[str, int, int]:
+    """Those of `sweep run`; none where a scheduler says them."""
+    return ("", 0, -1) if "SLURM_JOB_ID" in os.environ else place()
+
+
 @contextmanager
 def in_gang() -> Iterator[Team]:
     """As the command line does, a gang with short times."""
     code = 0
     try:
-        with gang(seat_of(*place()), QUICK, tell) as team:
+        with gang(seat_of(*flags()), QUICK, tell) as team:
             yield team
     except SweepError as error:
         code = tell(error)
