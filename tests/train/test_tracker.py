@@ -7,14 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax
 import pytest
 
+from sweep.design.trial import Trial
 from sweep.errors import InputError
 from sweep.tables import io
 from sweep.tables.schema import table_of
-from sweep.train.cohort import CohortRun
+from sweep.train.cohort import CohortRun, Settings
 from sweep.train.progress import Quiet
-from sweep.train.results import Origin, loss_rows
+from sweep.train.results import planned
 from sweep.train.tracker import Tracker
 from tests.train import corpora
 from tests.train.tiny import cohort_of, make_trial
@@ -78,54 +80,66 @@ def installed(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> Fake:
     return fake
 
 
-def publish(run: CohortRun) -> None:
-    """The rows of a finished cohort, where the engine writes them."""
-    rows = loss_rows(run, Origin("tiny", "0", 8000, None))
-    io.write(table_of(rows), run.settings.folder / f"rows-{run.cursor.attempts:03d}.parquet")
+@pytest.fixture
+def made(data, tmp_path: Path):
+    """made(*trials) -> a run that stands at its end, as its cursor says; nothing is trained."""
+
+    def run(*trials: Trial) -> CohortRun:
+        run = CohortRun(cohort_of(*trials), jax.devices()[:1], 1, data, Settings(tmp_path / "cohort"))
+        for row in run.rows:
+            steps = [*range(row.start + 4, row.end, 4), row.end]
+            points = [{"trial": row.key, "step": s, "train_loss": 5 - s / 100, "loss": None} for s in steps]
+            points[-1]["loss"] = 4.5 - row.end / 100
+            run.cursor.curves += points
+        rows = [planned(t) | {"status": "done", "loss": 4.5 - t.steps / 100} for t in trials]
+        io.write(table_of(rows), run.settings.folder / "rows-001.parquet")
+        return run
+
+    return run
 
 
-def test_a_run_a_trial_with_its_plan_its_curve_and_its_row(fake: Fake, train, tmp_path: Path):
+def test_a_run_a_trial_with_its_plan_its_curve_and_its_row(fake: Fake, made, tmp_path: Path):
     trials = [make_trial(steps=n, cooldown=n // 5, trunk=True) for n in (20, 30)]
     tracker = Tracker(SWEEP, tmp_path, Quiet())
+    run = made(*trials)
     with tracker.showing([], {}, {}):
-        run = train(*trials, on_chunk=tracker.update)
-        publish(run)
+        tracker.update(run)
         tracker.done(run)
     assert set(fake.runs) == {trials[0].id, trials[1].id, trials[0].trunk}
     points = {key: [p for p in run.cursor.curves if p["trial"] == key] for key in fake.runs}
-    for key, made in fake.runs.items():
-        assert [step for step, _ in made.logged] == [p["step"] for p in points[key]]
-        for (step, values), point in zip(made.logged, points[key], strict=True):
+    for key, found in fake.runs.items():
+        assert [step for step, _ in found.logged] == [p["step"] for p in points[key]]
+        for (step, values), point in zip(found.logged, points[key], strict=True):
             assert values["loss/train"] == point["train_loss"]
             assert values.get("loss/validation") == point["loss"]
             assert values["tokens"] == step * 128
-        assert made.code == 0
-        assert (made.given["project"], made.given["group"], made.given["resume"]) == ("scaling", "tiny", "allow")
+        assert found.code == 0
+        assert (found.given["project"], found.given["group"], found.given["resume"]) == ("scaling", "tiny", "allow")
     own, trunk = fake.runs[trials[1].id], fake.runs[trials[0].trunk]
     assert own.given["config"]["steps"] == 30
-    assert own.summary["loss"] == run.cursor.results[trials[1].id]["loss"]
+    assert own.summary["loss"] == pytest.approx(4.2)
     assert own.summary["status"] == "done"
     assert trunk.given["job_type"] == "trunk"
     assert "steps" not in trunk.given["config"]
 
 
-def test_a_continued_run_gets_no_point_twice(monkeypatch, train, tmp_path: Path):
+def test_a_continued_run_gets_no_point_twice(monkeypatch, made, tmp_path: Path):
     trial = make_trial(steps=24)
     fake = installed(monkeypatch, Fake(steps={f"tiny-{trial.id}": 17}))
-    run = train(trial)
+    run = made(trial)
     tracker = Tracker(SWEEP, tmp_path, Quiet())
     tracker.update(run)
-    assert [step for step, _ in fake.runs[trial.id].logged] == [24]
+    assert [step for step, _ in fake.runs[trial.id].logged] == [20, 24]
     tracker.update(run)
-    assert len(fake.runs[trial.id].logged) == 1
+    assert len(fake.runs[trial.id].logged) == 2
 
 
-def test_what_failed_and_what_was_stopped_is_said(fake: Fake, train, tmp_path: Path):
+def test_what_failed_and_what_was_stopped_is_said(fake: Fake, made, tmp_path: Path):
     trials = [make_trial(steps=24, seed=seed) for seed in (0, 1)]
     tracker = Tracker(SWEEP, tmp_path, Quiet())
     with tracker.showing([], {}, {}):
-        tracker.update(train(trials[0]))
-        tracker.update(train(trials[1]))
+        tracker.update(made(trials[0]))
+        tracker.update(made(trials[1]))
         tracker.failed(cohort_of(trials[0]), "out of memory")
     broken, left = (fake.runs[t.id] for t in trials)
     assert (broken.code, broken.summary) == (1, {"status": "failed", "reason": "out of memory"})
