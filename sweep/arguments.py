@@ -18,7 +18,7 @@ from sweep.storage import Address, locate
 from sweep.storage.store import store_of
 
 NAMES = ("--trial", "--name")  # options whose value may be the address of a run
-LOCAL_VERBS = ("data build", "doctor", "bundle", "import", "reproduce")  # what they read and write lies on this machine
+LOCAL_VERBS = ("data build", "doctor", "import", "reproduce")  # what they read and write lies on this machine
 LOCAL = ("--data.path", "--data.tokenizer", "--checkpoint.folder", "--write", "--recipe")  # and what these name
 MANY = ("budgets", "params")  # fields of a config that take several words
 

@@ -62,7 +62,6 @@ ON_THIS_MACHINE = [
     ("data", "build", "gs://bucket/corpus", "--out", "data"),
     ("data", "build", "corpus", "--out", "gs://bucket/data"),
     ("doctor", "--out", "gs://bucket/x"),
-    ("bundle", "gs://bucket/x"),
     ("reproduce", "gs://bucket/x.tar.gz"),
     ("import", "gs://bucket/logs", "--out", "imported"),
     ("plan", "fit", "--compute", "1e21", "--write", "gs://bucket/x.py"),
@@ -86,6 +85,8 @@ IN_A_STORE = [
     ("forecast", "verify", "gs://bucket/fit"),
     ("suggest", "gs://bucket/fit", "--target-compute", "1e22", "--spend", "1e21"),
     ("report", "gs://bucket/x"),
+    ("bundle", "gs://bucket/x"),
+    ("bundle", "x", "--out", "gs://bucket/x.tar.gz"),
 ]
 ADDRESSES = ON_THIS_MACHINE + IN_A_STORE
 

@@ -6,7 +6,7 @@ import io as streams
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet
 
 import sweep
-from sweep import files, storage
+from sweep import storage
 from sweep.bundle import checklist
 from sweep.errors import InputError
 from sweep.fit.multiverse import result as multiverse
 from sweep.fit.result import FIT_FILE, LANES_FILE, Fit
 from sweep.plan import forecast
+from sweep.storage import Location, locate
 from sweep.tables import io
+from sweep.tables.cohorts import FOLDER, is_folder
 from sweep.train import store
 from sweep.train.launch import FORECAST
 from sweep.versions import installed, processor
@@ -30,6 +32,7 @@ FORMAT = 1
 MANIFEST, ENVIRONMENT, CHECKLIST = "bundle.json", "environment.json", "checklist"
 OF_A_FIT = (FIT_FILE, LANES_FILE, multiverse.FILE, *(f"{multiverse.TABLE}.{end}" for end in ("parquet", "csv")))
 LEFT_OUT = "(text left out)"
+FILES = (".json", ".jsonl", ".parquet", ".html", ".csv", ".part")  # endings of what is no folder
 Record = dict[str, Any]
 
 
@@ -41,7 +44,7 @@ class Bundle:
     files: dict[str, bytes]
 
 
-def contents(directory: Path) -> Bundle:
+def contents(directory: Location) -> Bundle:
     """What a reader needs of a sweep, or of the fit of a table.
 
     Raises:
@@ -60,9 +63,10 @@ def contents(directory: Path) -> Bundle:
         if (directory / FORECAST / "sweep.json").exists():
             found |= {f"{FORECAST}/{name}": data for name, data in of_a_sweep(directory / FORECAST).items()}
     found |= {file.name: read(file) for file in saved(directory)}
+    trials = trials_of(found)
     fits = []
     for folder in fits_of(directory):
-        own, entry = of_a_fit(folder, directory, trained)
+        own, entry = of_a_fit(folder, directory, trials)
         found |= own
         fits.append(entry)
     environment = environment_of(found, [f["path"] for f in fits])
@@ -82,12 +86,12 @@ def contents(directory: Path) -> Bundle:
     return Bundle(manifest, found)
 
 
-def of_a_sweep(directory: Path) -> dict[str, bytes]:
+def of_a_sweep(directory: Location) -> dict[str, bytes]:
     """Record, plan, loss table and curves. Nothing is written into the directory: the sweep may still run."""
     record = store.read(directory)
     losses = io.merged(directory)
     if not losses.num_rows and (directory / io.LOSSES_FILE).exists():  # cohorts were cleared away, the table is here
-        losses, curves = (io.read(directory / name) for name in (io.LOSSES_FILE, io.CURVES_FILE))
+        losses, curves = (io.parquet(directory / name) for name in (io.LOSSES_FILE, io.CURVES_FILE))
     else:
         curves = io.merged_curves(directory)
     if not losses.num_rows:
@@ -101,6 +105,14 @@ def of_a_sweep(directory: Path) -> dict[str, bytes]:
     return {**found, plan.name: read(plan)} if plan.exists() else found
 
 
+def trials_of(found: Mapping[str, bytes]) -> set[str]:
+    """Trials of the loss table among the files, if it is there."""
+    if io.LOSSES_FILE not in found:
+        return set()
+    table = pyarrow.parquet.read_table(streams.BytesIO(found[io.LOSSES_FILE]), columns=["trial"])
+    return set(table["trial"].to_pylist())
+
+
 def without_text(data: Record) -> Record:
     """A data manifest without the passage that shows where held-out and training text overlap."""
     example = (data.get("overlap") or {}).get("example")
@@ -110,21 +122,26 @@ def without_text(data: Record) -> Record:
     return {**data, "overlap": {**data["overlap"], "example": LEFT_OUT}, "notes": notes}
 
 
-def saved(directory: Path) -> Iterator[Path]:
+def saved(directory: Location) -> Iterator[Location]:
     """The ledger of forecasts, and plans that were saved beside it as JSON."""
     for name in storage.listed(directory):
         if name == forecast.FILE or (name.endswith(".json") and name.startswith(("plan", "suggest"))):
             yield directory / name
 
 
-def fits_of(directory: Path) -> list[Path]:
+def fits_of(directory: Location) -> list[Location]:
     """The directory and the folders in it that hold a fit."""
-    names = [name for name in storage.listed(directory) if "." not in name and name != "cohorts"]
+    listed = {name for name in storage.listed(directory) if not name.endswith(FILES) and name != FOLDER}
+    names = sorted({*listed, "fit"})  # a list may be late
     return [folder for folder in [directory, *(directory / name for name in names)] if (folder / FIT_FILE).exists()]
 
 
-def of_a_fit(folder: Path, directory: Path, trained: bool) -> tuple[dict[str, bytes], Record]:
-    """(files of a fit, and of its table where that is not the sweep's; what the manifest says of it)."""
+def of_a_fit(folder: Location, directory: Location, trials: set[str]) -> tuple[dict[str, bytes], Record]:
+    """(files of a fit, and of its table where that is not the sweep's; what the manifest says of it).
+
+    Args:
+        trials: of the sweep's loss table; empty of the fit of a table.
+    """
     record = Fit.load(folder).record
     path = "" if folder == directory else folder.name
     found = {inside(path, name): read(folder / name) for name in OF_A_FIT if (folder / name).exists()}
@@ -136,18 +153,18 @@ def of_a_fit(folder: Path, directory: Path, trained: bool) -> tuple[dict[str, by
         return found, entry | {"why": "made by a version that did not record its options: fit again to repeat it"}
     if source is None:
         return found, entry | {"why": "made from a table in memory, which is in no file"}
-    place = files.local(source)
-    if trained and place.resolve() in (directory.resolve(), (directory / io.LOSSES_FILE).resolve()):
-        return found, entry | {"table": "."}
-    if place.is_dir():
+    place = locate(source)
+    if place.is_file() and place.name != io.LOSSES_FILE:
+        name = inside("tables", f"{path or 'fit'}-{place.name}")
+        return {**found, name: read(place)}, entry | {"table": name}
+    if (fitted := {point.get("trial") for point in record["points"]}) and fitted <= trials:
+        return found, entry | {"table": "."}  # also where the directory was moved since
+    if is_folder(place):
         return found, entry | {"why": f"made from another sweep, {source}: bundle that one"}
-    table = inside("tables", f"{path or 'fit'}-{place.name}")
-    if not place.is_file():
-        raise InputError(
-            f"{folder}: its table {source} is not here; call `sweep bundle` from the folder where `sweep fit` was "
-            "called, or fit again"
-        )
-    return {**found, table: read(place)}, entry | {"table": table}
+    raise InputError(
+        f"{folder}: its table {source} is not here; call `sweep bundle` from the folder where `sweep fit` was called, "
+        "or fit again"
+    )
 
 
 def inside(path: str, name: str) -> str:
@@ -182,7 +199,7 @@ def source_hash() -> str:
     return sums.hexdigest()
 
 
-def read(file: Path) -> bytes:
+def read(file: Location) -> bytes:
     """A file whole. Raises InputError where it cannot be read."""
     if (data := storage.read(file)) is None:
         raise InputError(f"{file}: it is not there any more; repeat the command")

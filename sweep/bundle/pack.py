@@ -18,13 +18,14 @@ from typing import Any
 from sweep import files, storage
 from sweep.bundle.contents import FORMAT, MANIFEST, Bundle, Record, as_json, digest
 from sweep.errors import InputError
+from sweep.storage import Location
 
 ENDINGS = (".tar.gz", ".tgz")
 LARGEST = 64 << 20  # bytes of a manifest
 AGAIN = "fetch it again, or make it again with `sweep bundle`"
 
 
-def write(bundle: Bundle, out: Path) -> None:
+def write(bundle: Bundle, out: Location) -> None:
     """A .tar.gz by its ending, else a folder, whose manifest is written last.
 
     Raises:

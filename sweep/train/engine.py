@@ -78,7 +78,7 @@ def run(
     if sweep.tensorboard:
         progress = Board(files.local(out) / "tensorboard", progress)
     if sweep.wandb:
-        progress = Tracker(sweep, files.local(out), progress)
+        progress = Tracker(sweep, out, progress)
     schedule, group = schedule_of(trials, gang), devices_of(gang)
     everything = [p.cohort for p in schedule.places]
     turns = shared(schedule, lambda: left_of(out, everything), gang)

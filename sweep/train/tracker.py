@@ -13,6 +13,7 @@ from sweep.design import table
 from sweep.design.cohorts import Cohort
 from sweep.errors import InputError
 from sweep.models import counting
+from sweep.storage import Location
 from sweep.tables import io
 from sweep.train.cohort import CohortRun
 from sweep.train.follow import Follower
@@ -26,13 +27,14 @@ SHARED = ("architecture", "recipe", "schedule", "data")  # of the config
 class Tracker(Follower):
     """Passes every event on to `shown`, and writes every trial to a project; a trunk has a run of its own.
 
-    A run continues under its id where the sweep does. What W&B cannot send it keeps in `wandb/` of the run directory.
+    A run continues under its id where the sweep does. What W&B cannot send it keeps in `wandb/` of the run
+    directory, or of the working directory where that is in a store.
 
     Raises:
         InputError: wandb is not installed, or has no account to write to.
     """
 
-    def __init__(self, sweep: Sweep, out: Path, shown: Quiet):
+    def __init__(self, sweep: Sweep, out: Location, shown: Quiet):
         super().__init__(shown)
         if importlib.util.find_spec("wandb") is None:
             raise InputError("wandb: the package is missing; pip install 'isoflop[wandb]'")
@@ -62,7 +64,7 @@ class Tracker(Follower):
                     group=self.sweep.name,
                     job_type="trial" if own else "trunk",
                     config={**planned, "fingerprint": trial.data, "config": shared},
-                    dir=str(self.out),
+                    dir=str(self.out) if isinstance(self.out, Path) else None,  # W&B writes on a disk
                     resume="allow",
                     reinit="create_new",
                     settings=self.wandb.Settings(console="off", silent=True),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import tyro
 
-from sweep import files
 from sweep.bundle import contents, pack
+from sweep.storage import locate
 from sweep.verbs.output import Output
 
 
@@ -30,8 +30,8 @@ class Args:
 
 def run(args: Args) -> Output:
     """Pack, and say what is in it."""
-    made = contents.contents(files.local(args.dir))
-    out = files.local(args.out or f"{made.manifest['name']}.bundle.tar.gz")
+    made = contents.contents(locate(args.dir))
+    out = locate(args.out or f"{made.manifest['name']}.bundle.tar.gz")
     pack.write(made, out)
     listed = made.manifest["files"]
     asked = json.loads(made.files[f"{contents.CHECKLIST}.json"])["checklist"]

@@ -10,11 +10,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sweep import storage
+from sweep.bundle import pack
 from sweep.bundle.contents import LEFT_OUT, contents, without_text
 from sweep.config import Sweep
 from sweep.errors import InputError
 from sweep.fit import fit
 from sweep.plan import forecast
+from sweep.storage import locate
 from sweep.tables import io
 from sweep.train import store
 
@@ -102,3 +105,18 @@ def test_what_is_no_result_is_refused(tmp_path: Path):
     store.claim(tmp_path / "run", Sweep(name="t", budgets=(1e9,)), {"fingerprint": "f"})
     with pytest.raises(InputError, match="nothing trained yet"):
         contents(tmp_path / "run")
+
+
+def test_a_sweep_in_a_store_is_bundled_where_it_lies(trained: Path, store_folder: Path, tmp_path: Path):
+    place = locate("bucket://b/sweeps/tiny")
+    for file in filter(Path.is_file, trained.rglob("*")):
+        storage.put(place / str(file.relative_to(trained)), file.read_bytes())
+    made = contents(place)
+    assert (made.manifest["name"], made.manifest["fits"][0]["path"]) == ("tiny", "fit")
+    assert made.manifest["fits"][0]["table"] == "."  # although it was fitted elsewhere
+    assert made.files["losses.parquet"] == contents(trained).files["losses.parquet"]
+    out = locate("bucket://b/bundles/tiny.tar.gz")
+    pack.write(made, out)
+    (tmp_path / "copy.tar.gz").write_bytes(out.read_bytes())
+    with pack.opened(tmp_path / "copy.tar.gz") as (_, manifest):
+        assert manifest == made.manifest
