@@ -36,6 +36,7 @@ class Data:
     text_field: str = "text"  # of JSON records, or column of tables, that holds the text
     allow_skips: bool = False  # use text of which more than 1 % cannot be read
     val_tokens: int = 65_536  # tokens of the held-out split that score every trial
+    stage: str = ""  # folder of a local disk that token shards are copied to, once a host; empty: read where they are
     allow_repeat: bool = False  # let a horizon pass over the unique tokens more than once
 
 

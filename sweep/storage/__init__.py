@@ -7,11 +7,12 @@ store is asked for by its known name.
 """
 
 from sweep.storage.address import Address, Location, locate
-from sweep.storage.room import create, each, listed, put, read, read_many, readable, remove
+from sweep.storage.room import blocks, create, each, listed, put, read, read_many, readable, remove, size
 
 __all__ = [
     "Address",
     "Location",
+    "blocks",
     "create",
     "each",
     "listed",
@@ -21,4 +22,5 @@ __all__ = [
     "read_many",
     "readable",
     "remove",
+    "size",
 ]

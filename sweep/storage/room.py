@@ -1,7 +1,8 @@
 """What can be done at any location, on this machine or in a store."""
 
+import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -59,6 +60,39 @@ def each(do: Callable[[T], U], things: Sequence[T], where: Location) -> list[U]:
 def readable(place: Location) -> Path | io.BytesIO:
     """What a library reads it from: the path, or the bytes. In a store it raises FileNotFoundError as the library."""
     return io.BytesIO(place.read_bytes()) if isinstance(place, Address) else place
+
+
+def size(place: Location) -> int | None:
+    """Bytes of a file; None where there is none. Raises InputError."""
+    if isinstance(place, Address):
+        return store_of(place).size(place)
+    with reading(place):
+        return place.stat().st_size if place.is_file() else None
+
+
+def blocks(place: Location, length: int) -> Iterator[bytes]:
+    """A file piece by piece: for what is too large to be read at once. Raises InputError."""
+    if isinstance(place, Address):
+        yield from store_of(place).blocks(place, length)
+        return
+    with reading(place):
+        file = place.open("rb")
+    with file:
+        while True:
+            with reading(place):
+                piece = file.read(length)
+            if not piece:
+                return
+            yield piece
+
+
+@contextlib.contextmanager
+def reading(place: Path) -> Iterator[None]:
+    """What a disk raises, as InputError in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read: {error.strerror}; mend its permissions or its disk") from error
 
 
 def listed(folder: Location) -> list[str]:

@@ -78,6 +78,28 @@ class Store:
                 raise
             raise Absent(str(place)) from error
 
+    def size(self, place: Address) -> int | None:
+        """Bytes of an object; None where there is none."""
+        with told(place):
+            try:
+                return int(self.system.info(str(place))["size"])
+            except Exception as error:
+                if kind_of(error) != "absent":
+                    raise
+                return None
+
+    def blocks(self, place: Address, length: int) -> Iterator[bytes]:
+        """The object, piece by piece."""
+        with told(place):
+            file = self.system.open(str(place), "rb")
+        with file:
+            while True:
+                with told(place):  # not around the yield: what goes wrong with a piece is no trouble of the store
+                    piece = file.read(length)
+                if not piece:
+                    return
+                yield piece
+
     def kind(self, place: Address) -> str | None:
         """`file`, `directory`, or None."""
         with told(place):

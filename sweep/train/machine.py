@@ -18,6 +18,7 @@ from sweep.models.layout import DATA
 from sweep.models.shape import Shape
 from sweep.train import effort, program, state
 from sweep.train.data.feeder import Feeder, Part, Stretch, Wanted
+from sweep.train.data.ids import require_ids
 from sweep.train.data.windows import Stream
 from sweep.train.devices import Device
 from sweep.train.program import Execution
@@ -183,7 +184,8 @@ class Machine:
 
     @functools.cached_property
     def resident(self) -> jax.Array:
-        """The training stream, a copy on every device."""
+        """The training stream, a copy on every device. Raises InputError for an id beyond the vocabulary."""
+        require_ids(self.train, self.shape.vocab, "training tokens")
         return self.put(np.asarray(self.train), P())
 
     @functools.cached_property

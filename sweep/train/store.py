@@ -28,7 +28,7 @@ OPERATIONAL = (
     "tensorboard",
     "wandb",
 )  # they change no result: they may differ when a sweep goes on
-READING = ("text_field", "allow_skips")  # of `data`: what they change is in the fingerprint of the tokens
+READING = ("text_field", "allow_skips", "stage")  # of `data`: what they change is in the fingerprint of the tokens
 
 
 def identity(sweep: Sweep) -> str:

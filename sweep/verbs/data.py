@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sweep import quantity
 from sweep.train.data.account import SHOWN, listed, ordered
@@ -16,6 +16,8 @@ from sweep.train.data.build import build
 from sweep.train.data.selection import Progress as Report
 from sweep.train.data.shards import Manifest, Split, as_dict
 from sweep.verbs.output import Output
+
+LINE_SECONDS = 30.0  # between lines where there is no terminal
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,24 @@ def amount(split: Split) -> str:
 @contextmanager
 def progress(console: Console | None = None, *, after: float = 2.0) -> Iterator[Report]:
     """A reporter of progress that shows a bar on stderr once the work has taken `after` seconds."""
+    console = console or Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeElapsedColumn()
-    bars = Progress(*columns, console=console or Console(stderr=True), transient=True)
+    bars = Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True)
     task, began = bars.add_task("", total=None, amount=""), time.monotonic()
+    told = began
 
     def report(stage: str, done: int, total: int) -> None:
-        if time.monotonic() - began < after:
+        nonlocal told
+        now = time.monotonic()
+        if now - began < after:
             return
-        bars.start()
         amount = f"{done / 1e6:,.0f} MB" if done else ""
-        bars.update(task, description=stage, completed=done, total=total or None, amount=amount)
+        if console.is_terminal:
+            bars.start()
+            bars.update(task, description=stage, completed=done, total=total or None, amount=amount)
+        elif now - told > LINE_SECONDS:  # a log of a job: no bar, a line now and then
+            told = now
+            console.print(f"{stage} {amount}" + f" of {total / 1e6:,.0f} MB" * bool(done and total), highlight=False)
 
     try:
         yield report

@@ -12,6 +12,7 @@ import numpy as np
 from sweep import files
 from sweep.config import Data, content_hash
 from sweep.errors import InputError, Refusal
+from sweep.storage import Address, locate
 from sweep.train.data import inputs, overlap
 from sweep.train.data import tokenizer as tokenizers
 from sweep.train.data.selection import Progress, Selection, chosen, sample, select, silent
@@ -23,6 +24,7 @@ from sweep.train.data.shards import (
     Manifest,
     Overlap,
     Split,
+    digest,
     map_tokens,
     open_folder,
     read_manifest,
@@ -30,6 +32,7 @@ from sweep.train.data.shards import (
     write_manifest,
 )
 from sweep.train.data.sources import TEXT_FIELD, Document
+from sweep.train.data.staging import staged
 from sweep.train.data.tokenizer import Tokenizer
 
 ENCODE_BYTES = 4 << 20  # of text encoded together
@@ -99,6 +102,7 @@ def build(
             overlap=found,
             notes=(*vocabulary_notes(vocab, model.vocab), *overlap_notes(found)),
             versions=versions,
+            sha256={f"{split}.bin": digest(folder / f"{split}.bin") for split in SPLITS},
         )
         model.save(folder)
         write_manifest(folder, manifest)
@@ -230,9 +234,20 @@ def open_data(config: Data, progress: Progress = silent) -> Corpus:
         Refusal: as `build`.
     """
     embedded = config.path.startswith("python:")
-    path = Path(config.path) if embedded else files.local(config.path)
-    if not embedded and not holds_text(path):
-        return open_folder(path)
+    place = Path(config.path) if embedded else locate(config.path)
+    if isinstance(place, Address) and not config.stage:
+        raise InputError(
+            f"data.path {place}: windows are read at random, which a store does not serve; name a folder of a local "
+            "disk, to which the shards are copied, with --data.stage"
+        )
+    if isinstance(place, Address) or not (embedded or holds_text(place)):
+        return open_folder(staged(place, files.local(config.stage), progress) if config.stage else Path(str(place)))
+    if config.stage:
+        raise InputError(
+            f"data.stage {config.stage}: {config.path} is text, whose tokens lie in the cache (SWEEP_CACHE), which is "
+            "local already; leave data.stage out"
+        )
+    path = place
     tokenizer = config.tokenizer if tokenizers.vocab_of(config.tokenizer) else tokenizers.load(config.tokenizer).hash
     key = [FORMAT, version("tokenizers"), inputs.listing(config.path), tokenizer, config.val_fraction, config.max_bytes]
     if not embedded:

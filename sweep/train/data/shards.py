@@ -16,19 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt16, UInt32
 
 from sweep.errors import InputError
+from sweep.storage import Location
 from sweep.train.data.account import LeftOut
+from sweep.train.data.ids import LOOKED_AT, Tokens, blocks, largest_id, require_ids, sample
 from sweep.train.data.order import steps_per_epoch, window_count
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 SPLITS = ("train", "val")
 DTYPES = ("uint16", "uint32")
-BLOCK = 1 << 24  # tokens read at a time
-
-Tokens = UInt16[np.ndarray, "_"] | UInt32[np.ndarray, "_"]  # [tokens], of any length
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,7 @@ class Manifest:
     overlap: Overlap | None = None
     notes: tuple[str, ...] = ()  # what a reader of results on these tokens should know
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    sha256: dict[str, str] = dataclasses.field(default_factory=dict)  # of the shards by file; older folders have none
     format: int = FORMAT
 
 
@@ -140,6 +139,9 @@ def require_windows(corpus: Corpus, seq_len: int, batch: int) -> None:
 def open_folder(folder: Path) -> Corpus:
     """The corpus of a folder of `sweep data build`, or of nanoGPT's two .bin files.
 
+    Ids are compared with the vocabulary: all of a split of up to 2^28 tokens, a sample of a larger one, whose ids the
+    build has seen; what trains is compared as it is read.
+
     Raises:
         InputError: no such folder, no shards in it, a manifest of another version, shards that do not match it.
     """
@@ -156,11 +158,8 @@ def open_folder(folder: Path) -> Corpus:
                 f"{folder / name}.bin: {len(tokens)} tokens, the manifest says {split.tokens}; "
                 "the file is damaged: build the data again"
             )
-        if (largest := largest_id(tokens)) >= manifest.vocab:
-            raise InputError(
-                f"{folder / name}.bin: token id {largest} is beyond the vocabulary of {manifest.vocab}; "
-                "the file is damaged or its manifest was edited: build the data again"
-            )
+        look = tokens if len(tokens) <= LOOKED_AT or not manifest.sha256 else sample(tokens)
+        require_ids(look, manifest.vocab, f"{folder / name}.bin")
     return Corpus(train, val, manifest)
 
 
@@ -200,9 +199,13 @@ def open_bare(folder: Path) -> Corpus:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder. Raises InputError where it is no manifest of this version."""
-    path = folder / MANIFEST
+    return parse_manifest((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+
+
+def parse_manifest(text: bytes, path: Location) -> Manifest:
+    """The manifest that `path` holds. Raises as `read_manifest`."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text())
+        values: dict[str, Any] = json.loads(text)
         if values["format"] != FORMAT:
             raise InputError(f"{path}: format {values['format']}, this version reads {FORMAT}: build the data again")
         if values["dtype"] not in DTYPES or not isinstance(values["vocab"], int):
@@ -234,17 +237,13 @@ def map_tokens(path: Path, dtype: str) -> Tokens:
     return np.memmap(path, kind, mode="r")
 
 
-def blocks(tokens: Tokens) -> Iterator[Tokens]:
-    """Consecutive stretches of a size that fits in memory."""
-    return (tokens[i : i + BLOCK] for i in range(0, len(tokens), BLOCK))
-
-
-def largest_id(tokens: Tokens) -> int:
-    """The largest of all ids."""
-    return max(int(block.max()) for block in blocks(tokens))
-
-
 # Writing
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as `sha256sum` tells it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def as_dict(manifest: Manifest) -> dict[str, Any]:

@@ -1,14 +1,17 @@
 """Shards that are opened are checked: size, ids, version; and folders appear whole or not at all."""
 
 import errno
+import hashlib
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sweep.errors import InputError
-from sweep.train.data import shards
+from sweep.train.data import ids, shards
 from sweep.train.data.build import build
 
 
@@ -40,6 +43,45 @@ def test_ids_beyond_the_vocabulary_are_found(built: Path):
     edit(built, vocab=100)
     with pytest.raises(InputError, match=r"train\.bin: token id 1\d\d is beyond the vocabulary of 100"):
         shards.open_folder(built)
+
+
+def test_a_large_split_is_looked_at_in_places(built: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shards, "LOOKED_AT", 100)
+    monkeypatch.setattr(ids, "STRETCH", 8)
+    monkeypatch.setattr(ids, "STRETCHES", 4)
+    tokens = np.fromfile(built / "train.bin", np.uint16)
+    unseen, seen = tokens.copy(), tokens.copy()
+    unseen[20], seen[-1] = 300, 300
+    unseen.tofile(built / "train.bin")
+    corpus = shards.open_folder(built)  # the build has seen all of it; the windows that train are looked at again
+    with pytest.raises(InputError, match="token id 300 is beyond the vocabulary of 256"):
+        ids.require_ids(corpus.train, corpus.vocab, "training tokens")
+    seen.tofile(built / "train.bin")
+    with pytest.raises(InputError, match=r"train\.bin: token id 300 is beyond"):
+        shards.open_folder(built)
+    unseen.tofile(built / "train.bin")
+    edit(built, sha256={})  # of a folder without hashes everything is looked at
+    with pytest.raises(InputError, match=r"train\.bin: token id 300 is beyond"):
+        shards.open_folder(built)
+
+
+def test_the_manifest_has_the_sums_that_sha256sum_tells(built: Path):
+    sums = {name: hashlib.sha256((built / name).read_bytes()).hexdigest() for name in ("train.bin", "val.bin")}
+    assert shards.read_manifest(built).sha256 == sums
+
+
+def test_a_corpus_beyond_two_to_the_31_tokens_opens_at_once(built: Path):
+    total = 2**31 + 10_001
+    os.truncate(built / "train.bin", 2 * total)  # sparse
+    manifest = json.loads((built / shards.MANIFEST).read_text())
+    edit(built, train={**manifest["train"], "tokens": total})
+    began = time.process_time()
+    corpus = shards.open_folder(built)
+    assert time.process_time() - began < 0.5
+    assert len(corpus.train) == total
+    shards.require_windows(corpus, 64, 8)
+    with pytest.raises(InputError, match=r"2147\d+ windows of 1 tokens; 2\^31 windows are the limit"):
+        shards.require_windows(corpus, 1, 8)
 
 
 def test_a_torn_shard_is_found(built: Path):
