@@ -5,10 +5,12 @@ import importlib
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from sweep import cli, config, laws
 from sweep.fit import fit
@@ -162,6 +164,21 @@ def test_the_example_of_a_law_works(monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_are_what_they_say(page):
+    """Shell that bash can read, YAML that can be parsed: also the commands of clouds, which nobody runs here."""
+    for kind, body in FENCE.findall(page.read_text()):
+        if kind in ("sh", "bash"):
+            read = subprocess.run(["bash", "-n"], input=body, text=True, capture_output=True, timeout=20, check=False)
+            assert not read.returncode, f"{body}\n{read.stderr}"
+        elif kind == "yaml":
+            assert yaml.safe_load(body)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_to_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+\.md)\)", page.read_text()):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#]+\.md)\)", text):
         assert "://" in target or (page.parent / target).exists(), target
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    places = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= places
