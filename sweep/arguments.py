@@ -18,8 +18,9 @@ from sweep.storage import Address, locate
 from sweep.storage.store import store_of
 
 NAMES = ("--trial", "--name")  # options whose value may be the address of a run
+LATER = ("--data.path",)  # and one that the config refuses, or the library of its store is asked for when it is read
 LOCAL_VERBS = ("data build", "doctor", "import", "reproduce")  # what they read and write lies on this machine
-LOCAL = ("--data.path", "--data.tokenizer", "--checkpoint.folder", "--write", "--recipe")  # and what these name
+LOCAL = ("--data.stage", "--data.tokenizer", "--checkpoint.folder", "--write", "--recipe")  # and what these name
 MANY = ("budgets", "params")  # fields of a config that take several words
 
 
@@ -56,7 +57,7 @@ def check_paths(verb: str, words: list[str]) -> None:
     """
     for before, word in zip(["", *words], words, strict=False):
         option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
-        place = None if option in NAMES else locate(value)
+        place = None if option in NAMES + LATER else locate(value)
         if not isinstance(place, Address):
             continue
         if verb in LOCAL_VERBS or option in LOCAL or place.suffix == ".py":

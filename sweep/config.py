@@ -22,7 +22,7 @@ from sweep import quantity
 from sweep.errors import InputError
 from sweep.files import local
 from sweep.models.shape import Activation, Attention, Dtype
-from sweep.storage import Location, locate
+from sweep.storage import Address, Location, locate
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,17 @@ QUANTITIES = {  # fields that the command line reads from 8B or 1.5PFday
 }
 
 
+STAGED = (
+    "a path on this machine, or --data.stage must name a folder of a local disk, to which the shards are copied: "
+    "windows are read at random, which a store does not serve"
+)
+
+
+def in_a_store(path: str) -> bool:
+    """Whether a corpus lies in a store."""
+    return isinstance(locate(path), Address)
+
+
 def validate(sweep: Sweep) -> None:
     """Refuse values that cannot mean anything. Raises InputError with the field, the value and the cure."""
     recipe, queries = sweep.recipe, max(1, sweep.architecture.queries_per_kv)
@@ -191,6 +202,7 @@ def validate(sweep: Sweep) -> None:
         (not sweep.trunk or sweep.schedule == "wsd", "trunk", "--no-trunk, or --schedule wsd"),
         (sweep.memory.micro_batches >= 0, "memory.micro_batches", "0 or positive"),
         (sweep.data.max_bytes >= 0, "data.max_bytes", "0 or positive"),
+        (not in_a_store(sweep.data.path) or bool(sweep.data.stage), "data.path", STAGED),
         (bool(sweep.data.text_field), "data.text_field", "the name of a field or column"),
         (0 < sweep.data.val_fraction < 0.5, "data.val_fraction", "between 0 and 0.5"),
         (sweep.architecture.seq_len >= 2, "architecture.seq_len", "at least 2 tokens"),

@@ -55,10 +55,9 @@ def test_a_second_word_that_is_no_verb_is_told_what_there_is(capsys):
 
 
 ON_THIS_MACHINE = [
-    ("run", "configs/smoke.py", "--data.path", "gs://bucket/corpus"),
+    ("run", "configs/smoke.py", "--data.stage", "gs://bucket/corpus"),
     ("run", "gs://bucket/sweep.py"),
     ("run", "configs/smoke.py", "--checkpoint.folder", "gs://bucket/x"),
-    ("preview", "configs/smoke.py", "--data.path=gs://bucket/corpus"),
     ("data", "build", "gs://bucket/corpus", "--out", "data"),
     ("data", "build", "corpus", "--out", "gs://bucket/data"),
     ("doctor", "--out", "gs://bucket/x"),
@@ -88,7 +87,20 @@ IN_A_STORE = [
     ("bundle", "gs://bucket/x"),
     ("bundle", "x", "--out", "gs://bucket/x.tar.gz"),
 ]
-ADDRESSES = ON_THIS_MACHINE + IN_A_STORE
+STREAMED = [
+    ("run", "configs/smoke.py", "--data.path", "gs://bucket/corpus"),
+    ("preview", "configs/smoke.py", "--data.path=gs://bucket/corpus"),
+]
+ADDRESSES = ON_THIS_MACHINE + IN_A_STORE + STREAMED
+
+
+@pytest.mark.parametrize("words", STREAMED, ids=" ".join)
+def test_a_corpus_in_a_store_asks_for_a_local_disk(capsys, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, *words)
+    assert (code, out, list(tmp_path.iterdir())) == (1, "", [])
+    assert "data.path is 'gs://bucket/corpus'; it must be a path on this machine, or --data.stage must name" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", IN_A_STORE, ids=" ".join)

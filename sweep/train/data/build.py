@@ -235,13 +235,10 @@ def open_data(config: Data, progress: Progress = silent) -> Corpus:
     """
     embedded = config.path.startswith("python:")
     place = Path(config.path) if embedded else locate(config.path)
-    if isinstance(place, Address) and not config.stage:
-        raise InputError(
-            f"data.path {place}: windows are read at random, which a store does not serve; name a folder of a local "
-            "disk, to which the shards are copied, with --data.stage"
-        )
     if isinstance(place, Address) or not (embedded or holds_text(place)):
-        return open_folder(staged(place, files.local(config.stage), progress) if config.stage else Path(str(place)))
+        if not config.stage:
+            return open_folder(files.local(config.path))
+        return open_folder(staged(place, files.local(config.stage), progress))
     if config.stage:
         raise InputError(
             f"data.stage {config.stage}: {config.path} is text, whose tokens lie in the cache (SWEEP_CACHE), which is "

@@ -14,7 +14,7 @@ import fsspec
 import pytest
 
 from sweep import storage
-from sweep.config import Data
+from sweep.config import Data, Sweep
 from sweep.errors import InputError
 from sweep.train.data import shards, staging
 from sweep.train.data.build import build, open_data
@@ -63,8 +63,9 @@ def test_a_config_reads_the_copy(built: Path, local: Path):
 
 
 def test_a_store_needs_a_local_disk_and_is_read_through_it(built: Path, local: Path):
-    with pytest.raises(InputError, match=r"data.path memory://bucket/corpus: .*--data.stage"):
-        open_data(Data(path="memory://bucket/corpus"))
+    with pytest.raises(InputError, match=r"data.path is 'memory://bucket/corpus'; it must be .*--data.stage"):
+        Sweep("x", (1e9,), data=Data(path="memory://bucket/corpus"))
+    Sweep("x", (1e9,), data=Data(path="memory://bucket/corpus", stage="disk"))
     fsspec.filesystem("memory").put(str(built), "/bucket/corpus", recursive=True)
     assert storage.read(storage.locate("memory://bucket/corpus") / shards.MANIFEST) is not None
     corpus = open_data(Data(path="memory://bucket/corpus", stage=str(local)))
