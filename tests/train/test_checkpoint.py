@@ -224,6 +224,22 @@ def test_what_is_saved_after_a_fallback_is_the_newest(saved: Path, tmp_path: Pat
     np.testing.assert_array_equal(found[0].params["w"], state(7.0).params["w"])
 
 
+def test_what_a_late_listing_did_not_show_is_written_over(saved: Path, tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved, folder)
+    with mock.patch.object(Checkpoints, "look", lambda self: [2]):
+        checkpoints = Checkpoints(folder, 2)
+        found = checkpoints.restore(state(0.0), expected=True, warn=lambda _: None)
+    assert found is not None
+    assert found[1]["chunks"] == 2
+    checkpoints.save(3, state(7.0), {"chunks": 3})
+    checkpoints.wait()
+    checkpoints.close()
+    (found, _), warnings = reopened(folder)
+    assert not warnings
+    np.testing.assert_array_equal(found.params["w"], state(7.0).params["w"])
+
+
 def test_all_corrupt_stops(saved: Path, tmp_path: Path):
     folder = tmp_path / "checkpoints"
     shutil.copytree(saved, folder)
