@@ -47,6 +47,13 @@ class Retrained:
         return self.exact or (bool(self.different) and self.within)
 
 
+def check_trial(folder: Path, name: str) -> None:
+    """Before any work: InputError where an unpacked bundle has no such trial, or nothing that could be trained."""
+    if not (folder / "sweep.json").exists():
+        raise InputError(f"--train {name}: the bundle is of the fit of a table, without a config: nothing to train")
+    row_of(name, {row["trial"]: row for row in io.parquet(folder / io.LOSSES_FILE).to_pylist()})
+
+
 def check_tokens(corpus: Corpus, record: Record) -> None:
     """InputError where a corpus holds other tokens than the sweep was trained on."""
     then = record["data"].get("fingerprint")
@@ -68,7 +75,7 @@ def retrain(folder: Path, record: Record, name: str, corpus: Corpus, out: Path, 
         Refusal, Partial: as `sweep run`.
     """
     sweep = config.from_dict(record["config"])
-    rows = {row["trial"]: row for row in io.read(folder / io.LOSSES_FILE).to_pylist()}
+    rows = {row["trial"]: row for row in io.parquet(folder / io.LOSSES_FILE).to_pylist()}
     place = row_of(name, rows)
     known = design(sweep, corpus, record["device"]["platform"])
     if place not in (ids := [t.id for t in known]):

@@ -20,6 +20,7 @@ from sweep.verbs.data import progress
 from sweep.verbs.output import Output
 
 FAILED = 2
+NOTHING = "nothing was repeated: no fit is in the bundle; --train TRIAL trains one of its trials again"
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,18 @@ def run(args: Args) -> Output:
     if args.train is None and (args.data or args.out):
         raise InputError("reproduce: --data and --out are of --train; name a trial to train again")
     with pack.opened(files.local(args.bundle)) as (folder, manifest):
-        trained = train(args, folder, manifest) if args.train else []
+        if args.train:
+            retrain.check_trial(folder, args.train)
         fits = [refit.refit(folder, entry) for entry in manifest["fits"]]
+        trained = train(args, folder, manifest) if args.train else []
         ledgers = ledgers_of(folder, manifest)
-    good = all(f.status == "same" for f in fits) and all(t.reproduced for t in trained) and not any(ledgers.values())
+    same = [f.status == "same" for f in fits] + [t.reproduced for t in trained]
+    good = bool(same) and all(same) and not any(ledgers.values())
     lines = [f"{args.bundle}: {len(manifest['files'])} files, as they were bundled {manifest['made']}"]
-    lines += [refit.verdict(f) for f in fits] or ["no fit in it"]
+    lines += [refit.verdict(f) for f in fits]
     lines += [f"{name}: {'; '.join(wrong) or 'no line was edited'}" for name, wrong in ledgers.items()]
     lines += [retrain.verdict(t) for t in trained]
-    lines.append("reproduced" if good else "NOT reproduced")
+    lines.append("reproduced" if good else "NOT reproduced" if fits or trained else NOTHING)
     data: dict[str, Any] = {
         "bundle": args.bundle,
         "reproduced": good,
@@ -88,8 +92,6 @@ def ledgers_of(folder: Path, manifest: dict[str, Any]) -> dict[str, list[str]]:
 
 def train(args: Args, folder: Path, manifest: dict[str, Any]) -> list[retrain.Retrained]:
     """Train a trial of the bundle again."""
-    if not (folder / "sweep.json").exists():
-        raise InputError(f"{args.bundle}: the fit of a table, without a config: nothing to train")
     record = json.loads((folder / "sweep.json").read_text())
     where = config.from_dict(record["config"]).data
     with progress() as shown:

@@ -49,6 +49,18 @@ def test_options_that_say_nothing_and_a_bundle_without_a_config(fitted: Path, tm
         assert message in err
 
 
+def test_a_bundle_without_a_fit_is_not_said_to_reproduce(trained: Path, tmp_path: Path, capsys):  # noqa: F811
+    shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "fit")
+    assert call(capsys, "bundle", str(tmp_path / "run"), "--out", str(tmp_path / "b"))[0] == 0
+    code, out, _ = call(capsys, "reproduce", str(tmp_path / "b"))
+    assert code == 2
+    assert "nothing was repeated" in out
+    code, _, err = call(capsys, "reproduce", str(tmp_path / "b"), "--train", "nobody")
+    assert code == 1
+    assert "no such trial" in err
+
+
 @pytest.mark.slow
 def test_a_ledger_that_was_edited_does_not_reproduce(trained: Path, tmp_path: Path, capsys):  # noqa: F811
     from sweep.plan import forecast
