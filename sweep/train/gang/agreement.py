@@ -18,9 +18,9 @@ from sweep.storage import room
 from sweep.storage.address import Location
 from sweep.train.data.shards import Corpus
 from sweep.train.gang.team import Team
+from sweep.train.gang.watch import DISAGREE
 from sweep.train.store import flat
 
-CODE = "hosts_disagree"
 RECORD = "gang.json"  # in the run directory: who trains there
 SEEN_SECONDS = 45.0  # that a new file may take to be seen on another host: network filesystems remember names
 
@@ -50,10 +50,10 @@ def same(gang: Team, values: dict[str, Any], remedy: str) -> None:
             there, here = (one.get(name) for one in (theirs, of_all[0]))
             if there != here:
                 name_of = gang.watch.name
-                raise Refusal(CODE, f"{name} is {there} in {name_of(rank)} and {here} in {name_of(0)}; {remedy}")
+                raise Refusal(DISAGREE, f"{name} is {there} in {name_of(rank)} and {here} in {name_of(0)}; {remedy}")
 
 
-def same_folder(gang: Team, out: Location, seconds: float = SEEN_SECONDS) -> None:
+def same_folder(gang: Team, out: Location) -> None:
     """Process 0 writes a record of the gang to the run directory, and the others look for it.
 
     Args:
@@ -66,11 +66,11 @@ def same_folder(gang: Team, out: Location, seconds: float = SEEN_SECONDS) -> Non
     if gang.alone:
         return
     mark = gang.share(lambda: record(gang, out))
-    answers = gang.gather(gang.leads or seen(out, mark, seconds))
+    answers = gang.gather(gang.leads or seen(out, mark))
     for rank, answer in enumerate(answers):
         if not answer:
             raise Refusal(
-                CODE,
+                DISAGREE,
                 f"{gang.watch.name(rank)} does not see the run directory {out} of {gang.watch.name(0)}; give --out a "
                 "folder that all hosts share, or an address in a store",
             )
@@ -86,9 +86,9 @@ def record(gang: Team, out: Location) -> str:
     return mark
 
 
-def seen(out: Location, mark: str, seconds: float) -> bool:
-    """Whether the record of process 0 is seen here, now or within so many seconds."""
-    limit = time.monotonic() + seconds
+def seen(out: Location, mark: str) -> bool:
+    """Whether the record of process 0 is seen here, now or soon."""
+    limit = time.monotonic() + SEEN_SECONDS
     while True:
         text = room.read(out / RECORD)
         if text is not None and json.loads(text)["mark"] == mark:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 from sweep.errors import InputError, Refusal, SweepError
 from sweep.train.gang.lines import Line, listening, split
-from sweep.train.gang.watch import NOBODY, packed, unpacked
+from sweep.train.gang.watch import DISAGREE, NOBODY, packed, unpacked
 
 GREETING = "sweep"  # begins a greeting; whatever else connects to the port is sent away
 GREETING_SECONDS = 5.0  # that a greeting may take
@@ -143,7 +143,7 @@ def conflict(me: Greeting, other: Greeting, came: dict[int, tuple[Greeting, Line
         there, here = (who.versions.get(package, "none") for who in (other, me))
         if there != here:
             return Refusal(
-                "hosts_disagree",
+                DISAGREE,
                 f"{other.name} has {package} {there}, {me.name} has {here}; install the same on every host",
             )
     return None

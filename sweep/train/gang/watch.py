@@ -30,10 +30,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from sweep.errors import Partial, SweepError, as_values, of_values
+from sweep.errors import Partial, Refusal, SweepError, as_values, of_values
 from sweep.train.gang.lines import Line, Message
 
 AGAIN = "repeat the command on every host: it continues from the last checkpoints"
+DISAGREE = "hosts_disagree"  # code of a refusal that all processes come to, each by itself, and that names one
 NOBODY = -1  # author of news about another process
 TICK = 0.2  # seconds in which the thread looks up
 GRACE = 5.0  # seconds that a failure waits: it may be what another process's end has caused
@@ -96,6 +97,7 @@ class Watch:
     ):
         self.me, self.hosts, self.lines, self.times = me, list(hosts), dict(lines or {}), times
         self.tell = tell or plainly
+        self.streams = sys.stdout, sys.stderr  # the main thread may have put others there for a while
         self.own = Own()
         self.seen = {rank: Seen(time.monotonic()) for rank in self.lines}
         self.ending = threading.Lock()  # held by the thread that ends this process
@@ -154,7 +156,8 @@ class Watch:
         if not certain:
             time.sleep(GRACE)
         self.ending.acquire()
-        self.broadcast(packed(error, self.me))
+        met_by_all = isinstance(error, Refusal) and error.code == DISAGREE
+        self.broadcast(packed(error, NOBODY if met_by_all else self.me))
         self.hang_up()
 
     def close(self) -> None:
@@ -182,6 +185,7 @@ class Watch:
 
     def leave(self, error: SweepError) -> NoReturn:
         """Print the error and end this process, whatever its other threads do."""
+        sys.stdout, sys.stderr = self.streams
         if sys.stderr.isatty():
             sys.stderr.write("\n")  # the line of progress stays above
         code = self.tell(error)

@@ -12,6 +12,7 @@ import pytest
 
 from sweep import cli
 from sweep.errors import Fault, InputError, Partial, Refusal, SweepError
+from sweep.train.gang import start as start_module
 from sweep.train.gang.start import gang, seat_of
 from sweep.train.gang.team import Team
 from sweep.train.gang.watch import NOBODY, Times, Watch, packed, unpacked
@@ -59,6 +60,20 @@ def waits(victim: int, how: str) -> None:
         time.sleep(100)
 
 
+def dies_early() -> None:
+    """Process 1 is killed before its devices have started; process 0 waits for them within JAX."""
+
+    def describe() -> str:
+        time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
+
+    if place()[2] == 1:
+        start_module.description = describe
+    with in_gang():
+        pass
+
+
 def lines_of(ended: Ended) -> list[str]:
     """What a process said about its end."""
     return [line for line in ended.err.splitlines() if line != HERE and "processes x" not in line]
@@ -83,6 +98,15 @@ def test_all_end_by_one_line_when_one_is_killed(victim: int, how: str):
         assert "repeat the command on every host" in lines[0]
 
 
+def test_the_others_end_also_while_they_start_their_devices():
+    first, second = run(dies_early, 2, joined=False, timeout=ENDS)
+    assert (first.code, second.code) == (3, -signal.SIGKILL)
+    (line,) = lines_of(first)
+    assert "process 1 of 2" in line
+    assert "has ended without a word" in line
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_all_others_end_when_one_is_frozen_and_it_ends_when_it_goes_on(victim: int):
     with start(waits, 3, victim, "collective", joined=False) as started:
@@ -112,6 +136,7 @@ def stuck() -> None:
         team.meet()
 
 
+@pytest.mark.slow
 def test_a_process_without_progress_is_named_not_the_one_that_waits_for_it():
     for one in run(stuck, 2, joined=False, timeout=ENDS):
         assert one.code == 3
@@ -151,6 +176,7 @@ def test_a_failure_of_one_is_told_by_all_with_its_exit_code(rank: int, kind: str
     assert lines_of(ended[rank]) == [words.format("").replace(f"process {rank} of 2 (host ): ", "")]
 
 
+@pytest.mark.slow
 def test_a_fault_of_one_ends_the_others_as_a_fault():
     ended = run(fails, 2, 1, "fault", joined=False, timeout=ENDS)
     assert ended[0].code == 70
@@ -167,6 +193,7 @@ def ends_well(part: int) -> None:
             raise Partial("one cohort failed")
 
 
+@pytest.mark.slow
 def test_all_leave_together_with_one_exit_code_and_process_0_alone_speaks():
     ended = run(ends_well, 2, 1, joined=False, timeout=ENDS)
     assert [one.code for one in ended] == [3, 3]
