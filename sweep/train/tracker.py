@@ -2,8 +2,10 @@
 
 import importlib
 import importlib.util
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +44,24 @@ class Tracker(Follower):
         self.sweep, self.out = sweep, out
         self.runs: dict[str, Any] = {}
         self.lock = threading.Lock()  # cohorts train on threads
+        self.gone = False  # W&B failed on the way: the sweep goes on without it
         try:
             if self.wandb.setup().settings.mode not in OFFLINE:
                 self.wandb.login()
         except self.wandb.errors.Error as error:
             why = str(error).splitlines()[0].rstrip(".")
             raise InputError(f"wandb: {why}; or set WANDB_MODE=offline and sync later") from error
+
+    def reach(self, do: Callable[[], None]) -> None:
+        """Ask W&B for something; where it fails, it is told once, and nothing more is asked."""
+        if self.gone:
+            return
+        try:
+            do()
+        except (self.wandb.errors.Error, OSError) as error:
+            self.gone = True
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            print(f"wandb: {why}; the sweep goes on without it", file=sys.stderr)
 
     def begin(self, run: CohortRun, key: str) -> Any:
         """The run of a trial or of a trunk, begun or continued."""
@@ -72,20 +86,18 @@ class Tracker(Follower):
             return self.runs[key]
 
     def write(self, run: CohortRun, points: Sequence[Mapping[str, Any]]) -> None:
-        shape = run.cohort.shape
         for point in points:
-            step, into = point["step"], self.begin(run, point["trial"])
-            if step < into.step:
-                continue  # written before the sweep was stopped
-            tokens = step * shape.batch_tokens
-            values = {
-                "loss/train": point["train_loss"],
-                "tokens": tokens,
-                "flops_exact": tokens * counting.train_flops_per_token(shape),
-            }
-            if point["loss"] is not None:
-                values["loss/validation"] = point["loss"]
-            into.log(values, step=step)
+            self.reach(partial(self.log, run, point))
+
+    def log(self, run: CohortRun, point: Mapping[str, Any]) -> None:
+        """Write one point to its run."""
+        step, into = point["step"], self.begin(run, point["trial"])
+        if step < into.step:
+            return  # written before the sweep was stopped
+        tokens = step * run.cohort.shape.batch_tokens
+        flops = tokens * counting.train_flops_per_token(run.cohort.shape)
+        values = {"loss/train": point["train_loss"], "tokens": tokens, "flops_exact": flops}
+        into.log(values if point["loss"] is None else {**values, "loss/validation": point["loss"]}, step=step)
 
     def done(self, run: CohortRun) -> None:
         super().done(run)
@@ -106,8 +118,9 @@ class Tracker(Follower):
         """Finish a run with what is known of it as its summary."""
         with self.lock:
             run = self.runs.pop(key)
-        run.summary.update({name: value for name, value in row.items() if value is not None})
-        run.finish(exit_code=0 if row["status"] == "done" else 1)
+        known = {name: value for name, value in row.items() if value is not None}
+        self.reach(lambda: run.summary.update(known))
+        self.reach(lambda: run.finish(exit_code=0 if row["status"] == "done" else 1))
 
     def close(self) -> None:
         """Runs that the sweep left in the middle; its next start continues them."""

@@ -146,6 +146,24 @@ def test_what_failed_and_what_was_stopped_is_said(fake: Fake, made, tmp_path: Pa
     assert (left.code, left.summary) == (1, {"status": "partial"})
 
 
+def test_a_failure_on_the_way_is_told_once_and_ends_nothing(fake: Fake, made, tmp_path: Path, capsys, monkeypatch):
+    shown = Quiet()
+    updates: list[CohortRun] = []
+    monkeypatch.setattr(shown, "update", updates.append)
+    tracker = Tracker(SWEEP, tmp_path, shown)
+
+    def broken(**_: Any) -> Run:
+        raise fake.errors.Error("the server does not answer\nmore")
+
+    monkeypatch.setattr(fake, "init", broken)
+    run = made(make_trial(steps=24))
+    with tracker.showing([], {}, {}):
+        tracker.update(run)
+        tracker.done(run)
+    assert updates == [run]
+    assert capsys.readouterr().err == "wandb: the server does not answer; the sweep goes on without it\n"
+
+
 def test_without_the_package_or_an_account_it_says_what_to_do(monkeypatch, tmp_path: Path):
     installed(monkeypatch, Fake("online"))
     with pytest.raises(InputError, match=r"No API key configured.*WANDB_MODE=offline") as told:
