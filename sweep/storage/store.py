@@ -18,7 +18,7 @@ from sweep.storage.trouble import AGAIN, kind_of, sentence
 
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}  # of this package
 FLOORS = {"gcs": ("gcsfs", (2024, 12, 0)), "s3": ("s3fs", (2025, 7, 0))}  # the first that create only what is absent
-LOGGERS = ("gcsfs", "s3fs", "aiobotocore", "google.auth")  # they print what they also raise
+LOGGERS = ("gcsfs", "s3fs", "aiobotocore", "google.auth")  # they print what they also raise, and guesses at a bucket's kind
 WAITS = (0.3, 1.0, 3.0)  # seconds before each further try; the libraries have tried several times before
 
 
@@ -168,8 +168,8 @@ def open_store(scheme: str) -> Store:
         known = "gs://, s3:// or another that fsspec knows"
         raise InputError(f"{scheme}:// is no store that can be read or written; use {known}, or a folder") from None
     for name in LOGGERS:
-        if not logging.getLogger(name).handlers:
-            logging.getLogger(name).addHandler(logging.NullHandler())
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     with told(Address(scheme, "")):
         return Store(kind(use_listings_cache=False))
 

@@ -76,11 +76,15 @@ def ready(out: Location, sweep: Sweep) -> None:
 def probe(folder: Location) -> None:
     """Write an object, write it over, read it and remove it. Raises InputError in one line where one of them fails."""
     name, text = folder / f"{PROBE}{uuid.uuid4().hex}", b"sweep asks whether it may write here; this may be deleted"
-    for _ in range(2):  # some accounts may create and not write over
-        storage.put(name, text)
-    if storage.read(name) != text:
+    try:
+        for _ in range(2):  # some accounts may create and not write over
+            storage.put(name, text)
+        same = storage.read(name) == text
+        storage.remove(name)
+    except InputError as error:
+        raise InputError(str(error).replace(str(name), str(folder))) from error
+    if not same:
         raise InputError(f"{folder}: what is written there is not what is read; choose another --out")
-    storage.remove(name)
 
 
 def checkpoints_of(out: Location, sweep: Sweep, cohort: str) -> str:
