@@ -18,7 +18,12 @@ from sweep.storage.trouble import AGAIN, kind_of, sentence
 
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3", "s3a": "s3"}  # of this package
 FLOORS = {"gcs": ("gcsfs", (2024, 12, 0)), "s3": ("s3fs", (2025, 7, 0))}  # the first that create only what is absent
-LOGGERS = ("gcsfs", "s3fs", "aiobotocore", "google.auth")  # they print what they also raise, and guesses at a bucket's kind
+LOGGERS = (
+    "gcsfs",
+    "s3fs",
+    "aiobotocore",
+    "google.auth",
+)  # they print what they also raise, and guesses at a bucket's kind
 WAITS = (0.3, 1.0, 3.0)  # seconds before each further try; the libraries have tried several times before
 
 

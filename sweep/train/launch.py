@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sweep import files
 from sweep.config import Sweep
 from sweep.design import families, table
 from sweep.design.trial import Trial
@@ -42,6 +43,8 @@ def train_sweep(
 
     gang.share(begin)
     agreement.same_folder(gang, out)
+    if sweep.checkpoint.folder:
+        agreement.same_folder(gang, files.local(sweep.checkpoint.folder), "--checkpoint.folder")
     return engine.run(sweep, plan.trials, out, corpus, progress, gang)
 
 
@@ -51,8 +54,10 @@ def train_decider(
     """Train the run that a forecast speaks of in a directory of its own, so that it can never enter the fit that
     foretold it; returns its row of the loss table. Raises as `train_sweep`.
     """
-    alone = dataclasses.replace(sweep, name=f"{sweep.name}-{FORECAST}", trunk=False)
-    folder = out / FORECAST
+    keeping, folder = sweep.checkpoint, out / FORECAST
+    if keeping.folder:
+        keeping = dataclasses.replace(keeping, folder=str(files.local(keeping.folder) / FORECAST))
+    alone = dataclasses.replace(sweep, name=f"{sweep.name}-{FORECAST}", trunk=False, checkpoint=keeping)
     engine.check(alone, [trial])
     store.claim(folder, alone, as_dict(corpus.manifest))
     losses = engine.run(alone, [trial], folder, corpus, progress)

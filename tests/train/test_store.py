@@ -47,7 +47,7 @@ def test_another_sweep_is_refused_with_what_differs(tmp_path):
 def test_how_text_is_read_is_no_part_of_a_sweeps_identity():
     """A directory from before these fields goes on; what they change is in the fingerprint of the tokens."""
     before = {name: value for name, value in config.to_dict(SWEEP).items() if name not in store.OPERATIONAL}
-    before["data"] = {k: v for k, v in before["data"].items() if k not in ("text_field", "allow_skips")}
+    before["data"] = {k: v for k, v in before["data"].items() if k not in store.READING}
     other = dataclasses.replace(SWEEP, data=dataclasses.replace(SWEEP.data, text_field="content", allow_skips=True))
     assert config.content_hash(before) == store.identity(SWEEP) == store.identity(other)
     assert store.differences({"config": before}, other) == ""

@@ -22,6 +22,7 @@ from sweep.train.gang.watch import DISAGREE
 from sweep.train.store import flat
 
 RECORD = "gang.json"  # in the run directory: who trains there
+WHAT = {"--out": "the run directory", "--checkpoint.folder": "the folder of checkpoints"}
 SEEN_SECONDS = 45.0  # that a new file may take to be seen on another host: network filesystems remember names
 
 
@@ -53,8 +54,8 @@ def same(gang: Team, values: dict[str, Any], remedy: str) -> None:
                 raise Refusal(DISAGREE, f"{name} is {there} in {name_of(rank)} and {here} in {name_of(0)}; {remedy}")
 
 
-def same_folder(gang: Team, out: Location) -> None:
-    """Process 0 writes a record of the gang to the run directory, and the others look for it.
+def same_folder(gang: Team, out: Location, option: str = "--out") -> None:
+    """Process 0 writes a record of the gang to the run directory, or to that of `option`, and the others look for it.
 
     Args:
         out: already claimed for the sweep by process 0.
@@ -71,8 +72,8 @@ def same_folder(gang: Team, out: Location) -> None:
         if not answer:
             raise Refusal(
                 DISAGREE,
-                f"{gang.watch.name(rank)} does not see the run directory {out} of {gang.watch.name(0)}; give --out a "
-                "folder that all hosts share, or an address in a store",
+                f"{gang.watch.name(rank)} does not see {WHAT[option]} {out} of {gang.watch.name(0)}; give {option} a "
+                f"folder that all hosts share{', or an address in a store' * (option == '--out')}",
             )
 
 
