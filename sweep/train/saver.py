@@ -10,7 +10,8 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -40,6 +41,25 @@ class Raised(logging.Filter):
 RAISED = Raised()
 
 
+class Hush:
+    """Drops what the threads of the array store print when a save or a read fails: of several arrays, the first that
+    fails is raised, and the others then find the event loop of Orbax closed. Each would be a traceback.
+    """
+
+    def __init__(self, before: Callable[["sys.UnraisableHookArgs"], object]):
+        self.before = before
+
+    def __call__(self, found: "sys.UnraisableHookArgs") -> None:
+        if found.object is not None or str(found.exc_value) != "Event loop is closed":
+            self.before(found)
+
+
+def hush() -> None:
+    """Put it before what Python does with such errors, once."""
+    if not isinstance(sys.unraisablehook, Hush):
+        sys.unraisablehook = Hush(sys.unraisablehook)
+
+
 class Own:
     """An array that lies on devices of this process alone. Orbax refuses such a `jax.Array` where there are other
     processes, since it takes it for a copy that each of them has; it saves anything that looks like an array.
@@ -60,6 +80,7 @@ class Saver:
 
     def __init__(self, team: Team):
         logging.getLogger("absl").addFilter(RAISED)  # no second time if it is there
+        hush()
         self.team = team
         roles = options.MultiprocessingOptions(
             primary_host=team.members[0],

@@ -1,14 +1,17 @@
 """Where checkpoints can be written, and who is missing while they are."""
 
 import logging
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import pytest
 
 from sweep.errors import InputError
 from sweep.storage import locate
-from sweep.train.saver import RAISED, missing, place
+from sweep.train.saver import RAISED, hush, missing, place
 
 
 def test_where_checkpoints_can_be_written(tmp_path: Path, monkeypatch):
@@ -46,3 +49,14 @@ def test_what_orbax_raises_is_not_logged_with_a_traceback_as_well():
     assert not passes("/lib/orbax/checkpoint/async_checkpointer.py", ValueError("full"))
     assert passes("/lib/orbax/checkpoint/async_checkpointer.py", None)
     assert passes("/lib/other.py", ValueError("full"))
+
+
+def test_threads_of_the_array_store_say_nothing_of_a_closed_loop(monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(str(found.exc_value)))
+    hush()
+    hush()
+    for text, thing in (("Event loop is closed", None), ("Event loop is closed", "a task"), ("other", None)):
+        found: Any = SimpleNamespace(exc_type=RuntimeError, exc_value=RuntimeError(text), object=thing)
+        sys.unraisablehook(found)
+    assert told == ["Event loop is closed", "other"]
