@@ -1,9 +1,13 @@
 """Meshes that a cohort may have on a number of devices."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
+from sweep.config import Memory
 from sweep.design.cohorts import Cohort, Span, spans
 from sweep.design.cost import Axes, Cost, Mode, costs, mode_of, phases
+from sweep.design.room import room_of, slower
+from sweep.devices import GIB
 from sweep.models import counting
 
 MIN_TOKENS_A_DEVICE = 2048  # of a step: with fewer a device waits for weights longer than it computes (E)
@@ -63,36 +67,57 @@ def options(
     if per_host is None:
         legal = [axes for size in sizes_of(devices) if (axes := mesh_of(cohort, size, platform)).devices == size]
         known = dict(zip(legal, costs(cohort, legal, platform), strict=True))
+        limit = math.inf if memory is None else STATE_SHARE * memory
+        fitting = [axes for axes in legal if state_bytes(cohort, axes, platform) <= limit] or legal[-1:]
     else:
-        known = fastest(cohort, [per_host * n for n in sizes_of(devices // per_host)], platform)
-    last = next(reversed(known))
+        sizes = [per_host * n for n in sizes_of(devices // per_host)]
+        known = measured(cohort, splits(cohort, sizes, platform), platform, memory)
+        fitting = fastest(known)
     kept: dict[Axes, Cost] = {}
-    for axes, taken in known.items():
-        if memory is not None and axes != last and state_bytes(cohort, axes, platform) > STATE_SHARE * memory:
-            continue
-        if not kept or taken.time < min(o.time for o in kept.values()):
-            kept[axes] = taken
+    for axes in fitting:
+        if not kept or known[axes].time < min(o.time for o in kept.values()):
+            kept[axes] = known[axes]
     return kept
 
 
-def fastest(cohort: Cohort, sizes: Sequence[int], platform: str) -> dict[Axes, Cost]:
-    """The fastest mesh of exactly each of `sizes` devices by the cost model, where there is one; at least one mesh.
-
-    Of those that are about as fast, the one with the smallest `data`: devices along `trial` send one another nothing.
-    """
+def splits(cohort: Cohort, sizes: Sequence[int], platform: str) -> list[Axes]:
+    """Meshes of exactly each of `sizes` devices, the smallest `data` first; at least one mesh, if a padded one."""
     rows = len(spans(cohort))
-    splits = [
+    found = [
         Axes(size // data, data)
         for size in sizes
         for data in range(1, size + 1)
         if size % data == 0 and size // data <= rows and shares(cohort, data, platform)
-    ] or [padded(cohort, sizes[0], platform)]
-    known: dict[int, tuple[Axes, Cost]] = {}
-    for axes, taken in zip(splits, costs(cohort, splits, platform), strict=True):
+    ]
+    return found or [padded(cohort, sizes[0], platform)]
+
+
+def measured(cohort: Cohort, meshes: Sequence[Axes], platform: str, memory: int | None) -> dict[Axes, Cost]:
+    """Costs with what a step takes longer so that it fits: parts of a batch, and what the backward pass computes again.
+
+    Where some meshes fit by estimate, only these; else the last. Memory counts in whole GiB, so that devices of one
+    kind that differ by a little come to the same meshes.
+    """
+    taken = dict(zip(meshes, costs(cohort, meshes, platform), strict=True))
+    if memory is None:
+        return taken
+    rooms = {axes: room_of(cohort, axes, platform, Memory(), memory // GIB * GIB) for axes in meshes}
+    fitting = [axes for axes in meshes if rooms[axes].fits] or meshes[-1:]
+    longer = {axes: slower(cohort.shape, axes.data, rooms[axes].choice) for axes in fitting}
+    return {axes: Cost(taken[axes].time * longer[axes], taken[axes].busy * longer[axes]) for axes in fitting}
+
+
+def fastest(known: Mapping[Axes, Cost]) -> list[Axes]:
+    """The fastest mesh of each number of devices.
+
+    Of those that are about as fast, the one with the smallest `data`: devices along `trial` send one another nothing.
+    """
+    best: dict[int, Axes] = {}
+    for axes, taken in known.items():
         size = axes.devices
-        if size not in known or taken.time < known[size][1].time * (1 - ABOUT):
-            known[size] = axes, taken
-    return dict(known.values())
+        if size not in best or taken.time < known[best[size]].time * (1 - ABOUT):
+            best[size] = axes
+    return list(best.values())
 
 
 def shares(cohort: Cohort, data: int, platform: str) -> bool:

@@ -67,6 +67,11 @@ def slowdown(shape: Shape, data: int, choice: Choice) -> float:
     return AGAIN[choice.remat] + (SPLIT_TOKENS if data > 1 else ALONE_TOKENS) / tokens
 
 
+def slower(shape: Shape, data: int, choice: Choice) -> float:
+    """Time of a step over that of one without recomputation and in one part."""
+    return slowdown(shape, data, choice) / slowdown(shape, data, Choice("none", 1))
+
+
 def room(
     shape: Shape,
     axes: Axes,

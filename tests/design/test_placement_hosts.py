@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.config import load
+from sweep.config import Memory, load
 from sweep.design import cost, families, mesh, placement
 from sweep.design.cohorts import cohorts, spans
 from sweep.design.cost import Axes
+from sweep.design.room import room_of
 from tests.design.test_placement import PLANS, SMALL, WIDE, built, planned, tree, trial
 
 
@@ -134,6 +135,7 @@ SWEEPS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", [16, 64])
 @pytest.mark.parametrize("name", SWEEPS)
 def test_a_thousand_trials_on_many_hosts_end_near_the_bound(name, hosts):
@@ -144,7 +146,8 @@ def test_a_thousand_trials_on_many_hosts_end_near_the_bound(name, hosts):
     tasks = cohorts(made.trials)
     schedule = placement.place(tasks, 4 * hosts, "tpu", 95 * 10**9, per_host=4)
     check(schedule)
-    times = {c.hash: cost.cost(c, p.axes, "tpu").time for p in schedule.places for c in [p.cohort]}
+    times = {p.cohort.hash: p.end - p.start for p in schedule.places}
+    assert all(times[p.cohort.hash] > 0.999 * cost.cost(p.cohort, p.axes, "tpu").time for p in schedule.places)
     begun = played(schedule, times)
     assert begun == pytest.approx({p.cohort.hash: p.start for p in schedule.places})
     assert max(begun[h] + times[h] for h in times) <= 1.10 * schedule.bound
@@ -173,6 +176,18 @@ def test_no_choice_of_groups_ends_before_the_bound(plan, hosts):
                 free[group] = [max(free[group]) + taken.time] * axes.devices
             shortest = min(shortest, max(free))
     assert schedule.bound <= shortest * (1 + 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [33 * 10**9, 16 * 10**9])
+def test_a_mesh_that_does_not_fit_is_not_taken_where_another_does(memory):
+    sweep, _ = SWEEPS["eight budgets"]
+    tasks = cohorts(families.plan(sweep, vocab=32_768, data="d", unique_tokens=10**13, platform="tpu").trials)
+    for place in placement.place(tasks, 256, "tpu", memory, per_host=4).places:
+        shape = place.cohort.shape
+        meshes = [Axes(1, n) for n in (64, 128, 256) if shape.batch % n == 0]
+        rooms = {axes: room_of(place.cohort, axes, "tpu", Memory(), memory) for axes in [place.axes, *meshes]}
+        assert rooms[place.axes].fits or not any(r.fits for r in rooms.values())
 
 
 def test_devices_along_trial_have_whole_trees():
