@@ -7,7 +7,7 @@ store is asked for by its known name.
 """
 
 from sweep.storage.address import Address, Location, locate
-from sweep.storage.room import blocks, create, each, listed, put, read, read_many, readable, remove, size
+from sweep.storage.room import blocks, create, each, listed, put, read, read_many, readable, remove, size, written
 
 __all__ = [
     "Address",
@@ -23,4 +23,5 @@ __all__ = [
     "readable",
     "remove",
     "size",
+    "written",
 ]

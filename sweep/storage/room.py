@@ -116,3 +116,15 @@ def remove(place: Location) -> None:
         return store_of(place).remove(place)
     with disk.written(place):
         Path(place).unlink(missing_ok=True)
+
+
+def written(place: Location) -> float | None:
+    """When it was written last, in seconds by the clock of whatever keeps it; None where there is none."""
+    if isinstance(place, Address):
+        return store_of(place).written(place)
+    try:
+        return place.stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read: {error.strerror}; mend its permissions") from error

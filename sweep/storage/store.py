@@ -115,6 +115,16 @@ class Store:
                     raise
                 return None
 
+    def written(self, place: Address) -> float | None:
+        """When the object was written, in seconds by the store's clock; None where there is none."""
+        with told(place):
+            try:
+                return self.system.modified(str(place)).timestamp()
+            except Exception as error:
+                if kind_of(error) != "absent":
+                    raise
+                return None
+
     def listed(self, folder: Address) -> list[str]:
         """Names of the objects and folders in a folder, as far as the store's list has come."""
         with told(folder):

@@ -7,7 +7,7 @@ any mesh: the arrays are read into the sharding asked for.
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from etils import epath
@@ -17,6 +17,26 @@ from sweep.storage import Location
 from sweep.train.gang.team import ALONE, Team
 from sweep.train.saver import Saver, place, whole
 
+TEMPORARY = ".orbax-checkpoint-tmp"  # in names of what Orbax has not finished
+
+
+class Saved(NamedTuple):
+    """The name of a checkpoint. Attempts never write to one another's: two may run where one was taken for dead."""
+
+    number: int  # chunks of the cohort
+    attempt: int
+
+    def __str__(self) -> str:
+        return str(self.number) if self.attempt == 1 else f"{self.number}-{self.attempt}"
+
+
+def parsed(name: str) -> Saved | None:
+    """`12`, `12-2`; None where it is no name of a checkpoint."""
+    number, _, attempt = name.partition("-")
+    if not number.isdecimal() or not (attempt or "1").isdecimal():
+        return None
+    return Saved(int(number), int(attempt or 1))
+
 
 class Checkpoints:
     """The checkpoints of one cohort. Saving is asynchronous; `wait` before relying on the last one.
@@ -24,40 +44,41 @@ class Checkpoints:
     All members of the team make the same calls. The leader alone looks at what is there, and deletes.
     """
 
-    def __init__(self, folder: Location | str, keep: int, team: Team = ALONE):
+    def __init__(self, folder: Location | str, keep: int, team: Team = ALONE, attempt: int = 1):
         """Makes the folder.
 
         Args:
             keep: how many checkpoints, the newest, stay.
             team: the processes that train the cohort.
+            attempt: whose the checkpoints are that are saved; those of all attempts are read.
 
         Raises:
             InputError: checkpoints cannot be written to such an address.
         """
-        self.folder, self.keep, self.team = place(folder), keep, team
+        self.folder, self.keep, self.team, self.mine = place(folder), keep, team, attempt
         self.saver = Saver(team)
-        self.numbers: list[int] = team.share(self.look)  # a listing may be late: all go by one
-        self.bad: set[int] = set()  # numbers that could not be read
-        self.under_way: int | None = None
+        self.there = [Saved(*one) for one in team.share(self.look)]  # a listing may be late: all go by one
+        self.bad: set[Saved] = set()  # could not be read
+        self.under_way: Saved | None = None
         self.last: dict[str, Any] | None = None  # cursor of the newest save
         self.failed: Exception | None = None  # what a save ended with
 
-    def at(self, number: int) -> epath.Path:
+    def at(self, saved: Saved) -> epath.Path:
         """Where a checkpoint is."""
-        return self.folder / str(number)
+        return self.folder / str(saved)
 
-    def look(self) -> list[int]:
-        """Numbers of the whole checkpoints, increasing. What a save has left that was broken off is deleted."""
+    def look(self) -> list[Saved]:
+        """The whole checkpoints, the newest last. What a save has left that was broken off is deleted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        children, numbers = [], []
+        children, there = [], []
         with contextlib.suppress(FileNotFoundError):  # a store has no empty folders
             children = list(self.folder.iterdir())
         for child in children:
-            if child.name.isdecimal() and whole(child):
-                numbers.append(int(child.name))
-            elif child.name.partition(".orbax-checkpoint-tmp")[0].isdecimal():
+            if (saved := parsed(child.name)) and whole(child):
+                there.append(saved)
+            elif TEMPORARY in child.name and parsed(child.name.partition(TEMPORARY)[0]):
                 child.rmtree(missing_ok=True)
-        return sorted(numbers)
+        return sorted(there)
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
         """Start saving under `number`, or under the next that is free, once the save before is whole.
@@ -67,10 +88,10 @@ class Checkpoints:
         if cursor == self.last:  # nothing new
             return
         self.wait()
-        number = max([number, *(taken + 1 for taken in self.numbers)])
+        name = Saved(max([number, *(taken.number + 1 for taken in self.there)]), self.mine)
         arrays = dict(enumerate_leaves(state))
-        self.saver.save(self.at(number), arrays, {"cursor": cursor, "shapes": shapes(arrays)})
-        self.under_way, self.last = number, cursor
+        self.saver.save(self.at(name), arrays, {"cursor": cursor, "shapes": shapes(arrays)})
+        self.under_way, self.last = name, cursor
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
         """The newest readable state, shaped and sharded as `like`, with its cursor; None where none was ever saved.
@@ -83,16 +104,16 @@ class Checkpoints:
                 start from step 0.
         """
         wanted = dict(enumerate_leaves(like))
-        for number in reversed(self.numbers):
-            state, cursor, trouble = self.attempt(number, wanted)
+        for saved in reversed(self.there):
+            state, cursor, trouble = self.tried(saved, wanted)
             troubles = self.team.gather(trouble)
             if not any(troubles):
                 return jax.tree.unflatten(jax.tree.structure(like), [state[name] for name in wanted]), cursor
             del state  # before the next is read
-            self.bad.add(number)
+            self.bad.add(saved)
             if self.team.leads:
                 kinds = dict.fromkeys(told(self.team, troubles))
-                warn(f"checkpoint {number} in {self.folder} is unreadable ({', '.join(kinds)}); trying an older one")
+                warn(f"checkpoint {saved} in {self.folder} is unreadable ({', '.join(kinds)}); trying an older one")
         if expected:
             raise Refusal(
                 "checkpoint_missing",
@@ -101,13 +122,13 @@ class Checkpoints:
             )
         return None
 
-    def attempt(self, number: int, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    def tried(self, saved: Saved, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str | None]:
         """(arrays, cursor, None), or what kind of trouble there was."""
         try:
-            note = self.saver.read_note(self.at(number))
+            note = self.saver.read_note(self.at(saved))
             if note.get("shapes", shapes(wanted)) != shapes(wanted):
                 raise ValueError("other shapes")  # the array store would cut or fill them without a word
-            return self.saver.read(self.at(number), wanted), note["cursor"], None
+            return self.saver.read(self.at(saved), wanted), note["cursor"], None
         except (OSError, ValueError, KeyError) as error:
             return {}, {}, type(error).__name__
 
@@ -121,17 +142,17 @@ class Checkpoints:
             self.failed = error
             raise
         if self.under_way is not None:
-            self.numbers.append(self.under_way)
+            self.there.append(self.under_way)
             self.under_way = None
             self.thin()
 
     def thin(self) -> None:
         """Keep the newest that are good."""
-        kept = [n for n in self.numbers if n not in self.bad][-self.keep :]
-        for number in set(self.numbers).difference(kept):
+        kept = [saved for saved in self.there if saved not in self.bad][-self.keep :]
+        for saved in set(self.there).difference(kept):
             if self.team.leads:
-                self.at(number).rmtree(missing_ok=True)
-        self.numbers = kept
+                self.at(saved).rmtree(missing_ok=True)
+        self.there = kept
 
     def close(self) -> None:
         """Finish and let go of the threads."""

@@ -24,6 +24,7 @@ from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
 from sweep.train.gang.team import ALONE, Team
+from sweep.train.owner import owner
 from sweep.train.program import Report, Validation
 from sweep.train.setup import Settings, Setup
 from sweep.train.state import State
@@ -71,6 +72,7 @@ class CohortRun(Setup):
         self.cursor = Cursor.start(self.rows)
         self.on_begin: Callable[[CohortRun], None] = lambda run: None
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
+        self.attempt = 1
         self.vote = GO  # of the chunks that were read back since the last save
         self.unconfirmed: int | None = None  # number of a save that may still be under way
         self.saved = 0.0  # seconds; when the last save was begun
@@ -91,11 +93,16 @@ class CohortRun(Setup):
         self.settle(self.machine.execution)
         self.cursor = Cursor.start(self.rows)
 
-    def run(self, stop: threading.Event) -> Cursor:
-        """Train to the end, or until `stop` is set: then the state is saved and Partial raised."""
+    def run(self, stop: threading.Event, attempt: int = 1) -> Cursor:
+        """Train to the end, or until `stop` is set: then the state is saved and Partial raised.
+
+        Args:
+            attempt: its number, like no other's of this cohort: what it leaves is named by it.
+        """
         self.machine.watch.stop = stop
+        self.attempt = attempt
         with jax.set_mesh(self.mesh):
-            checkpoints = Checkpoints(self.settings.saves, self.settings.keep, self.team)
+            checkpoints = Checkpoints(self.settings.saves, self.settings.keep, self.team, attempt)
             try:
                 self.train(checkpoints, stop)
             except Partial:
@@ -190,11 +197,11 @@ class CohortRun(Setup):
         else:
             pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
             states = self.machine.init(state.stack([row.hyper for row in self.rows] + pad))
-        self.cursor.attempts = 1 + self.team.share(lambda: self.log.count("begun"))
+        self.cursor.attempts = self.attempt
         self.published = 0  # in the files of this attempt
         how = dataclasses.asdict(self.machine.execution)
         how |= {"mesh": dict(self.mesh.shape), "tokens": "fed" if self.machine.fed else "resident"}
-        self.tell(begun=self.cursor.attempts, chunk=self.cursor.chunks, left=self.left, **how)
+        self.tell(begun=self.attempt, owner=owner(), chunk=self.cursor.chunks, left=self.left, **how)
         self.on_begin(self)
         return states
 

@@ -5,8 +5,10 @@ its group, from one thread, while other groups train theirs. Safe to stop at any
 command: what is done is kept, what was under way continues from its last checkpoint.
 """
 
+import dataclasses
 import threading
 import uuid
+from functools import partial
 
 import jax
 import pyarrow as pa
@@ -32,6 +34,7 @@ from sweep.train.dispatch import side_by_side
 from sweep.train.gang.news import heeding, leave_word, stopping_together
 from sweep.train.gang.team import ALONE, Team
 from sweep.train.gang.turns import devices_of, in_turn, shared
+from sweep.train.hold import holding, sorted_out
 from sweep.train.log import LOG, Log
 from sweep.train.outcome import (
     finish,
@@ -45,7 +48,7 @@ from sweep.train.outcome import (
 )
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
-from sweep.train.stop import interruptible
+from sweep.train.stop import Either, interruptible
 from sweep.train.telling import Telling, hearing
 from sweep.train.tracker import Tracker
 from sweep.train.watch import STOPPED
@@ -90,6 +93,7 @@ def run(
     limit = None if gang.alone else least_memory(gang)
     problems: list[BaseException] = []
     trained: set[str] = set()
+    elsewhere: set[str] = set()  # others train them, or have trained them meanwhile
 
     def prepare(place: Place, group: list[Device], team: Team = ALONE) -> CohortRun:
         folder, every = folder_of(out, place.cohort), sweep.checkpoint
@@ -149,16 +153,27 @@ def run(
         if team.share(stop.is_set):
             raise Partial(STOPPED)
         gang.watch.doing(f"compiling cohort {place.cohort.hash}", COMPILING)
-        with Log(folder_of(out, place.cohort) / LOG) as log:
+        folder = folder_of(out, place.cohort)
+        with Log(folder / LOG) as log, holding(folder, log, team) as hold:
+            if hold is None:
+                elsewhere.add(place.cohort.hash)
+                return
             if team.leads:
                 log.write(given=len(group))
                 progress.turn(place.cohort)
             training = programs.take(place, group) if gang.alone else prepare(place, group, team)
-            train_to_end(training, stop)
+            train_to_end(training, Either(stop, hold.lost), hold.attempt)
             if team.leads:
                 finish(training, origin)
+                hold.finish()
                 progress.done(training)
         trained.add(place.cohort.hash)
+
+    def train_each(places: tuple[Place, ...]) -> None:
+        if gang.alone:
+            side_by_side(places, group, guarded, stop)
+        else:
+            in_turn(dataclasses.replace(turns, places=places), gang, group, guarded)
 
     if gang.leads:
         write_index(out, [c.hash for c in everything])
@@ -176,23 +191,27 @@ def run(
         progress.showing(everything, done, rows),
         hearing(gang, progress),
     ):
-        if gang.alone:
-            side_by_side(turns.places, group, guarded, stop)
-            if stop.is_set() and trained < todo and not problems:
-                problems.append(Partial(STOPPED))
-        else:
-            in_turn(turns, gang, group, guarded)
+        waiting = turns.places
+        while waiting:
+            elsewhere.clear()
+            train_each(waiting)
+            free, held = gang.share(partial(sorted_out, out, gang.gather(sorted(elsewhere)), stop))
+            waiting = tuple(place for place in turns.places if place.cohort.hash in free)
+            problems += [Partial(held)] if held and not waiting else []
+        if gang.alone and stop.is_set() and trained < todo and not problems:
+            problems.append(Partial(STOPPED))
+        if not gang.alone:
             problems = of_everybody(problems, gang)
     return concluded(out, gang, problems)
 
 
-def train_to_end(training: CohortRun, stop: threading.Event) -> None:
+def train_to_end(training: CohortRun, stop: threading.Event, attempt: int) -> None:
     """Train a cohort; with the next choice, from the last checkpoint, where the device runs out of memory."""
     team = training.team
     with heeding(team, training.log.write):
         while True:
             try:
-                training.run(stop)
+                training.run(stop, attempt)
                 return
             except jax.errors.JaxRuntimeError as error:
                 if not is_out_of_memory(error):

@@ -78,10 +78,9 @@ def open_attempt(training: CohortRun, origin: results.Origin) -> None:
 
 
 def finish(training: CohortRun, origin: results.Origin) -> None:
-    """Write a finished cohort's rows and curves, all of them, then the mark that it is done, and by which attempt."""
+    """Write a finished cohort's rows and curves, all of them; it counts as done once it is marked so."""
     training.published = NOTHING
     publish(training, origin)
-    files.write_text(training.settings.folder / DONE, json.dumps({"attempt": training.cursor.attempts}))
 
 
 def record_failure(out: Location, cohort: Cohort, origin: results.Origin, error: Exception) -> None:

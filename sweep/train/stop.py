@@ -6,6 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Either(threading.Event):
+    """Set as soon as one of several events is."""
+
+    def __init__(self, *events: threading.Event):
+        super().__init__()
+        self.events = events
+
+    def is_set(self) -> bool:
+        return super().is_set() or any(event.is_set() for event in self.events)
+
+
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the process at once.

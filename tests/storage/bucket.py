@@ -5,6 +5,7 @@ answer 409, to lose answers after success, and to fail. `bucket://name/...` lies
 `Bucket.root`, which must exist, as a bucket must.
 """
 
+import datetime
 import itertools
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,6 +69,12 @@ class Bucket(AbstractFileSystem):
             return {"name": path, "size": file.stat().st_size, "type": "file"}
         self.ls(path, detail=False)
         return {"name": path, "size": 0, "type": "directory"}
+
+    def modified(self, path: str) -> datetime.datetime:
+        file = self.place(path, "info")
+        if not file.is_file():
+            raise FileNotFoundError(path)
+        return datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
 
     def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
         folder = self.place(path, "list")

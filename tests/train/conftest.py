@@ -38,7 +38,7 @@ def train(data, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Cohor
         made = Settings(folder, **{"curve_points": 4, "steps": 8, "mode": "map"} | settings)
         running = CohortRun(cohort_of(*trials), jax.devices()[:devices], trial, data, made)
         running.on_chunk = on_chunk or running.on_chunk
-        running.run(stop or threading.Event())
+        running.run(stop or threading.Event(), 1 + running.log.count("begun"))
         return running
 
     return run

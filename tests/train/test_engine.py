@@ -15,9 +15,11 @@ from sweep.config import Memory
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
-from sweep.train import devices, engine, launch, outcome, store
+from sweep.train import devices, engine, hold, launch, outcome, store
+from sweep.train.claims import Claims, Folder
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
+from sweep.train.gang.news import every
 from sweep.train.progress import Quiet
 from tests.train import corpora
 from tests.train.tiny import TINY, make_trial
@@ -88,8 +90,9 @@ def test_curves_hold_trials_and_trunks(done):
 def test_each_cohort_has_its_folder(done):
     assert len(cohorts(TRIALS)) == 2
     for cohort in cohorts(TRIALS):
-        names = {p.name for p in outcome.folder_of(done, cohort).iterdir()}
-        assert {"spec.json", "log.jsonl", "checkpoints", "rows-001.parquet", "curves-001.parquet", "DONE"} == names
+        names = {p.name for p in Path(str(outcome.folder_of(done, cohort))).iterdir() if not p.name.startswith("beat-")}
+        tables = {"rows-001.parquet", "curves-001.parquet"}
+        assert {"spec.json", "log.jsonl", "checkpoints", "lease-0001", "DONE"} | tables == names
 
 
 def test_a_second_call_trains_nothing(done, corpus, monkeypatch):
@@ -104,10 +107,10 @@ def test_cohorts_train_at_the_same_time_on_devices_of_their_own(corpus, tmp_path
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:8])
     meet, real, used = threading.Barrier(2, timeout=120), CohortRun.run, []
 
-    def run(self, stop):
+    def run(self, stop, attempt):
         used.append({d.id for d in self.mesh.devices.flat})
         meet.wait()
-        return real(self, stop)
+        return real(self, stop, attempt)
 
     monkeypatch.setattr(CohortRun, "run", run)
     train(tmp_path / "run", corpus)
@@ -119,7 +122,7 @@ def test_what_is_left_meets_the_same_meshes_as_the_whole(corpus, tmp_path, monke
     """A group must not grow because others are done: a mesh decides the last bits of a loss."""
     whole, seen = {p.cohort.hash: p.axes for p in engine.schedule_of(TRIALS).places}, {}
 
-    def run(self, stop):
+    def run(self, stop, attempt):
         seen[self.cohort.hash] = (self.mesh.shape["trial"], self.mesh.shape["data"])
         raise Partial("not now")
 
@@ -130,6 +133,30 @@ def test_what_is_left_meets_the_same_meshes_as_the_whole(corpus, tmp_path, monke
     with pytest.raises(Partial, match="not now"):
         train(tmp_path / "run", corpus)
     assert seen == {c.hash: whole[c.hash] for c in cohorts(TRIALS)[1:]}
+
+
+def test_a_cohort_that_another_trains_is_left_to_it(done, corpus, tmp_path, monkeypatch):
+    """The owner is named; what is free is trained; once it is released, the same command trains it."""
+    monkeypatch.setattr(hold, "LOOK", 0.05)
+    out, (first, second) = tmp_path / "run", cohorts(TRIALS)
+    store.claim(out, SWEEP, as_dict(corpus.manifest))
+    claims = Claims(Folder(outcome.folder_of(out, first)), 60.0)
+    other = claims.take({"host": "tpu-3", "pid": 7, "since": "noon"})
+    assert other is not None
+
+    def beat() -> None:
+        other.renew()
+
+    with every(0.2, beat), pytest.raises(Partial) as told:
+        train(out, corpus)
+    assert str(told.value) == (
+        "1 cohort is trained by process 7 on host tpu-3, since noon; repeat the command when that has ended"
+    )
+    assert {key for key, row in by_trial(out).items()} == {t.id for t in second.trials}
+    other.release()
+    train(out, corpus)
+    assert losses(out) == losses(done)
+    assert by_trial(out)[first.trials[0].id]["attempts"] == 2
 
 
 class Kill(Quiet):
@@ -204,7 +231,7 @@ def test_killed_after_rows_were_written_it_ends_as_a_run_in_one_piece(done, corp
 
 
 def test_a_full_disk_is_one_line(corpus, tmp_path, monkeypatch):
-    def full(self, stop):
+    def full(self, stop, attempt):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(CohortRun, "run", full)
@@ -216,10 +243,10 @@ def test_a_full_disk_is_one_line(corpus, tmp_path, monkeypatch):
 def test_what_the_device_refuses_is_a_failed_row_and_is_tried_again(done, corpus, tmp_path, monkeypatch):
     real = CohortRun.run
 
-    def refuse(self, stop):
+    def refuse(self, stop, attempt):
         if self.cohort.shape == OTHER:
             raise jax.errors.JaxRuntimeError("INTERNAL: a fault of the device\nmore")
-        return real(self, stop)
+        return real(self, stop, attempt)
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -261,9 +288,9 @@ def test_out_of_memory_as_it_runs_recomputes_more_and_goes_on(done, corpus, tmp_
 def test_what_fits_no_choice_is_refused_and_leaves_its_rows(done, corpus, tmp_path, monkeypatch):
     real = CohortRun.run
 
-    def run(self, stop):
+    def run(self, stop, attempt):
         self.compile()
-        return out_of_memory() if self.cohort.shape == OTHER else real(self, stop)
+        return out_of_memory() if self.cohort.shape == OTHER else real(self, stop, attempt)
 
     monkeypatch.setattr(CohortRun, "run", run)
     out = tmp_path / "run"
@@ -289,7 +316,7 @@ def test_programs_to_come_are_compiled_while_one_trains(done, corpus, tmp_path, 
         if len({h for _, h in told}) == 2:
             first.set()
 
-    def run(self, stop):
+    def run(self, stop, attempt):
         self.compile()
         assert first.wait(120)  # the other cohort's program is made while this one has its turn
         return real_run(self, stop)
@@ -302,7 +329,7 @@ def test_programs_to_come_are_compiled_while_one_trains(done, corpus, tmp_path, 
 
 
 def test_a_fault_of_ours_is_not_hidden(corpus, tmp_path, monkeypatch):
-    def broken(self, stop):
+    def broken(self, stop, attempt):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(CohortRun, "run", broken)

@@ -131,7 +131,7 @@ def falls_back(folder: str, deaf: int) -> Any:
     checkpoints.save(3, found[0], {"chunks": 3})
     checkpoints.wait()
     checkpoints.close()
-    return found[1]["chunks"], warnings, checkpoints.numbers
+    return found[1]["chunks"], warnings, [saved.number for saved in checkpoints.there]
 
 
 def test_what_one_process_cannot_read_is_passed_over_by_all(saved, tmp_path):
