@@ -21,9 +21,9 @@ WAITED_FOR = ("begun", "out_of_memory")  # the number of an attempt must be take
 class Log:
     """One event a line, with the time in seconds since 1970.
 
-    `given` devices, `compiling` and `compiled` a program, `begun` an attempt, each `chunk` with the steps that its rows
-    have reached, `saved` and `stopped` at a chunk, `out_of_memory` by an execution that ended the sweep, `warning`; in
-    a store also `writer`, which says whose the part is.
+    `given` devices, `compiling` and `compiled` a program, `begun` an attempt and its `owner`, each `chunk` with the
+    steps that its rows have reached, `saved` and `stopped` at a chunk, `out_of_memory` by an execution that ended the
+    sweep, `warning`; in a store also `writer`, which says whose the part is.
     """
 
     def __init__(self, path: Location):
