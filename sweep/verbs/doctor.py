@@ -21,6 +21,8 @@ from sweep.train.sharding import make_mesh
 from sweep.verbs.output import Output
 
 OPTIONAL = {
+    "gcsfs": "pip install 'isoflop[gcs]'",
+    "s3fs": "pip install 'isoflop[s3]'",
     "tensorboardX": "pip install 'isoflop[tensorboard]'",
     "ray": "pip install 'isoflop[ray]'",
     "wandb": "pip install 'isoflop[wandb]'",
