@@ -20,7 +20,7 @@ from sweep.bundle import checklist
 from sweep.errors import InputError
 from sweep.fit.multiverse import result as multiverse
 from sweep.fit.result import FIT_FILE, LANES_FILE, Fit
-from sweep.plan import forecast
+from sweep.plan import chain, forecast
 from sweep.storage import Location, locate
 from sweep.tables import io
 from sweep.tables.cohorts import FOLDER, is_folder
@@ -62,7 +62,7 @@ def contents(directory: Location) -> Bundle:
         found |= of_a_sweep(directory)
         if (directory / FORECAST / "sweep.json").exists():
             found |= {f"{FORECAST}/{name}": data for name, data in of_a_sweep(directory / FORECAST).items()}
-    found |= {file.name: read(file) for file in saved(directory)}
+    found |= ledger_of(directory) | {file.name: read(file) for file in saved(directory)}
     trials = trials_of(found)
     fits = []
     for folder in fits_of(directory):
@@ -123,10 +123,16 @@ def without_text(data: Record) -> Record:
 
 
 def saved(directory: Location) -> Iterator[Location]:
-    """The ledger of forecasts, and plans that were saved beside it as JSON."""
+    """Plans that were saved as JSON."""
     for name in storage.listed(directory):
-        if name == forecast.FILE or (name.endswith(".json") and name.startswith(("plan", "suggest"))):
+        if name.endswith(".json") and name.startswith(("plan", "suggest")):
             yield directory / name
+
+
+def ledger_of(directory: Location, path: str = "") -> dict[str, bytes]:
+    """The ledger of forecasts as one file, also where it is kept in entries; nothing where there is none."""
+    text = chain.lines_of(directory / forecast.FILE)
+    return {inside(path, forecast.FILE): text} if text else {}
 
 
 def fits_of(directory: Location) -> list[Location]:
@@ -145,8 +151,8 @@ def of_a_fit(folder: Location, directory: Location, trials: set[str]) -> tuple[d
     record = Fit.load(folder).record
     path = "" if folder == directory else folder.name
     found = {inside(path, name): read(folder / name) for name in OF_A_FIT if (folder / name).exists()}
-    if path and (folder / forecast.FILE).exists():
-        found[inside(path, forecast.FILE)] = read(folder / forecast.FILE)
+    if path:
+        found |= ledger_of(folder, path)
     entry = {"path": path or ".", "law": record["law"], "table": None, "why": None}
     source = (record.get("request") or {}).get("path")
     if "request" not in record:

@@ -96,6 +96,11 @@ def read(file: Location) -> Ledger:
     return parse(entries.joined(storage.read(file) or b"", held), folder if in_entries(file, held) else file)
 
 
+def lines_of(file: Location) -> bytes:
+    """The text of a ledger, all its entries in it; empty where there is none."""
+    return entries.joined(storage.read(file) or b"", entries.read(file.parent / entries.FOLDER))
+
+
 def in_entries(file: Location, held: dict[int, bytes]) -> bool:
     """Whether a ledger grows by entries: in a store always, on a disk where it was copied from one."""
     return bool(held) or isinstance(file, storage.Address)

@@ -111,7 +111,10 @@ def test_a_sweep_in_a_store_is_bundled_where_it_lies(trained: Path, store_folder
     place = locate("bucket://b/sweeps/tiny")
     for file in filter(Path.is_file, trained.rglob("*")):
         storage.put(place / str(file.relative_to(trained)), file.read_bytes())
+    said = {"params": 1e6, "tokens": 1e8, "loss": 3.0, "interval": [2.9, 3.1], "level": 0.9}
+    line = forecast.write_forecast(place, trial="big", flops=1e14, prediction=said)
     made = contents(place)
+    assert json.loads(made.files[forecast.FILE]) == line  # although it is an object of its own there
     assert (made.manifest["name"], made.manifest["fits"][0]["path"]) == ("tiny", "fit")
     assert made.manifest["fits"][0]["table"] == "."  # although it was fitted elsewhere
     assert made.files["losses.parquet"] == contents(trained).files["losses.parquet"]
