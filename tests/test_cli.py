@@ -98,7 +98,7 @@ ADDRESSES = ON_THIS_MACHINE + IN_A_STORE + STREAMED
 def test_a_corpus_in_a_store_asks_for_a_local_disk(capsys, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     code, out, err = call(capsys, *words)
-    assert (code, out, list(tmp_path.iterdir())) == (1, "", [])
+    assert (code, out, (tmp_path / "runs").exists()) == (1, "", False)
     assert "data.path is 'gs://bucket/corpus'; it must be a path on this machine, or --data.stage must name" in err
     assert err.count("\n") == 1
 
