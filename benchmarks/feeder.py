@@ -99,16 +99,19 @@ def throughput(file: Path, batch: int, seq_len: int, rounds: int) -> dict[str, A
         cut = feeder.take(Wanted((Stretch(0, number * STEPS, STEPS),), STEPS, (part,)))[part]
         return cut.shape[1] * cut.shape[2]
 
-    def gathered(number: int) -> int:
+    def gathered(number: int, shard: np.ndarray = shard) -> int:
         one = slice(0, part.sequences)
         starts = host_indices(0, number * STEPS, STEPS, batch=batch, n_windows=count, part=one) * seq_len
-        shard = np.memmap(file, np.uint16, mode="r")  # a new one: pages that a map has in use would not be dropped
         return shard[starts[..., None] + np.arange(seq_len + 1)].shape[1] * STEPS
 
-    sides = {"feeder": fed, "floor": gathered}
+    def anew(number: int) -> int:
+        return gathered(number, np.memmap(file, np.uint16, mode="r"))  # pages that a map has in use are not dropped
+
+    sides = {"feeder": fed, "floor": anew}
     result = {"cold": {name: timed(call, rounds, lambda: drop(file)) for name, call in sides.items()}}
     for number in range(rounds):  # into the page cache
-        fed(number)
+        gathered(number)
+    sides = {"feeder": fed, "floor": gathered}
     result["warm"] = {name: timed(call, rounds, lambda: None) for name, call in sides.items()}
     feeder.close()
     return result
