@@ -42,10 +42,11 @@ def test_a_writer_has_one_object_that_holds_all_it_wrote(log, store_folder):
     assert parts.WRITERS == {}
 
 
-def test_an_attempt_that_began_is_known_to_all(log, store_folder):
-    """Its number names files: it is in the store when `write` returns."""
-    log.write(begun=1)
-    assert b'"begun": 1' in (store_folder / "exp" / "cohorts" / "a" / "log-0001.jsonl").read_bytes()
+@pytest.mark.parametrize("name", ["begun", "out_of_memory"])
+def test_what_the_next_command_goes_by_is_there_at_once(log, store_folder, name):
+    """The number of an attempt names files; the process may end right behind the others."""
+    log.write(**{name: 1})
+    assert f'"{name}": 1'.encode() in (store_folder / "exp" / "cohorts" / "a" / "log-0001.jsonl").read_bytes()
 
 
 def test_many_events_are_few_writings(log):
