@@ -113,8 +113,8 @@ def test_every_shape_of_the_pod_lowers_on_its_mesh(name):
 
 @needs_libtpu
 def test_a_report_can_be_read_on_every_host():
-    """v5e:2x4 is two hosts; rows lie on both, and the copy lies whole on each."""
-    to: Any = target("v5e:2x4")
+    """v5p:2x2x2 is two hosts; rows lie on both, and the copy lies whole on each."""
+    to: Any = target("v5p:2x2x2")
     assert len({d.process_index for d in to.devices}) == 2
     mesh = make_mesh(list(to.devices), 8)
     rows = NamedSharding(mesh, P("trial"))
