@@ -31,6 +31,7 @@ from sweep.train.state import State
 from sweep.train.watch import STOPPED
 
 COMPILING = 3600.0  # seconds that the other processes of a gang wait for the next chunk while one compiles
+SAVING = 1500.0  # seconds that a save may take; Orbax gives its processes 1,200 to write what they have
 GO, SAVE, STOP = range(3)  # votes: what a process would have the cohort do; the largest counts
 
 
@@ -267,6 +268,7 @@ class CohortRun(Setup):
     def confirm(self, checkpoints: Checkpoints) -> None:
         """Log the last save once it is on disk: what the log calls saved must exist when the run is resumed."""
         if self.unconfirmed is not None:
+            self.team.watch.doing(f"saving cohort {self.cohort.hash}", SAVING)
             checkpoints.wait()
             self.tell(saved=self.unconfirmed)
             self.unconfirmed = None
