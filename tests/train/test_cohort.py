@@ -163,6 +163,19 @@ def test_resume_twice_on_one_device(train, together, tmp_path):
     assert again.cursor.curves == together.cursor.curves
 
 
+def test_what_ran_out_of_memory_on_this_mesh_is_not_tried_again(data, tmp_path):
+    """A gang ends where one process runs out: the next command begins with the choice that comes then."""
+    settings = Settings(tmp_path, mode="map", steps=8)
+    first = CohortRun(cohort_of(ALONE[0]), jax.devices()[:1], 1, data, settings)
+    first.log.write(**first.out_of_memory())
+    again = CohortRun(cohort_of(ALONE[0]), jax.devices()[:1], 1, data, settings)
+    again.compile()
+    assert first.machine.execution.remat == "none"
+    assert again.machine.execution.remat == "dots"
+    other = CohortRun(cohort_of(ALONE[0]), jax.devices()[:2], 2, data, settings)
+    assert other.ran_out() is None
+
+
 def test_saves_by_the_clock(train, together, tmp_path):
     run = train(*EIGHT, folder=tmp_path, checkpoint_minutes=1e-9, keep=1)
     assert run.log.count("saved") >= 3
