@@ -93,6 +93,7 @@ def run(
     limit = None if gang.alone else least_memory(gang)
     problems: list[BaseException] = []
     trained: set[str] = set()
+    teams: dict[str, Team] = {}
     elsewhere: set[str] = set()  # others train them, or have trained them meanwhile
 
     def prepare(place: Place, group: list[Device], team: Team = ALONE) -> CohortRun:
@@ -173,7 +174,7 @@ def run(
         if gang.alone:
             side_by_side(places, group, guarded, stop)
         else:
-            in_turn(dataclasses.replace(turns, places=places), gang, group, guarded)
+            in_turn(dataclasses.replace(turns, places=places), gang, group, guarded, teams)
 
     if gang.leads:
         write_index(out, [c.hash for c in everything])

@@ -32,15 +32,23 @@ def shared(schedule: Schedule, left: Callable[[], Mapping[str, float]], gang: Te
 
 
 def in_turn(
-    schedule: Schedule, gang: Team, devices: Sequence[Device], train: Callable[[Place, list[Device], Team], None]
+    schedule: Schedule,
+    gang: Team,
+    devices: Sequence[Device],
+    train: Callable[[Place, list[Device], Team], None],
+    teams: dict[str, Team],
 ) -> None:
     """Call `train`, on this thread, for every place of which this process is part.
 
     All processes go by the one order of the schedule: among the cohorts that are left, those that come first in it have
     all their processes, so there is no circle in which they wait for one another.
+
+    Args:
+        teams: by cohort; they are kept from call to call, because members count what they have told one another.
     """
     for place in schedule.places:
         group = list(devices[place.first : place.first + place.axes.devices])
         members = sorted({device.process_index for device in group})
         if gang.me in members:
-            train(place, group, gang.part(place.cohort.hash, members))
+            name = place.cohort.hash
+            train(place, group, teams.setdefault(name, gang.part(name, members)))
