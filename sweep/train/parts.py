@@ -88,9 +88,8 @@ class Writer:
         self.guard = threading.Lock()  # of the lines
         self.writing = threading.Lock()  # of the store
         self.wake = threading.Event()
-        self.thread = threading.Thread(target=self.work, name="log", daemon=True)
+        self.thread: threading.Thread | None = None  # while lines are not written
         self.sign()
-        self.thread.start()
 
     def sign(self) -> None:
         """Begin a part: its first line is like no other writer's."""
@@ -102,6 +101,9 @@ class Writer:
         with self.guard:
             self.lines.append(line)
             self.unwritten = True
+            if self.thread is None:
+                self.thread = threading.Thread(target=self.work, name="log", daemon=True)
+                self.thread.start()
         if soon:
             self.wake.set()
 
@@ -123,7 +125,7 @@ class Writer:
                     storage.put(self.folder / name_of(self.number), text)
                 else:
                     self.take(text)
-            except InputError:
+            except BaseException:
                 self.unwritten = True
                 raise
             with self.guard:
@@ -137,18 +139,24 @@ class Writer:
         self.number = next(n for n in itertools.count(free) if storage.create(self.folder / name_of(n), text))
 
     def work(self) -> None:
-        """Write from time to time. What fails is tried again; who waits for a line is told."""
+        """Write from time to time, until nothing is left. What fails is tried again; who waits for a line is told."""
         pause = EVERY
-        while not self.ended:
-            self.wake.wait(pause)
+        while True:
+            if not self.ended:
+                self.wake.wait(pause)
             self.wake.clear()
             began = time.monotonic()
             with contextlib.suppress(InputError):
                 self.flush()
             pause = max(EVERY, SHARE * (time.monotonic() - began))
+            with self.guard:
+                if self.ended or not self.unwritten:
+                    self.thread = None
+                    return
 
     def close(self) -> None:
         self.ended = True
         self.wake.set()
-        self.thread.join()
+        if (thread := self.thread) is not None:
+            thread.join()
         self.flush()

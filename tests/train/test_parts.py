@@ -79,6 +79,21 @@ def test_the_next_command_writes_the_next_part_although_nothing_is_listed(log):
     assert all(storage.read(FOLDER / parts.name_of(n)) for n in range(1, 6))
 
 
+def test_no_thread_waits_where_nothing_is_to_be_written(log, monkeypatch):
+    """Hundreds of cohorts are compiled before their turn: each has a line or two, and then nothing for hours."""
+    monkeypatch.setattr(parts, "EVERY", 0.01)
+    for attempt in range(3):
+        log.write(compiling=f"program {attempt}")
+        deadline = time.monotonic() + 20
+        while parts.writer_of(FOLDER).thread is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    assert [e["compiling"] for e in log.events() if "compiling" in e] == ["program 0", "program 1", "program 2"]
+    before = len(Bucket.calls)
+    time.sleep(0.1)
+    assert len(Bucket.calls) == before
+
+
 def test_two_writers_at_once_take_different_parts(log, store_folder):
     one, other = parts.Writer(FOLDER), parts.Writer(FOLDER)
     for number, writer in enumerate((one, other)):
