@@ -35,7 +35,7 @@ def out(tmp_path: Path) -> Path:
 
 def folder(out: Path) -> Path:
     (cohort,) = cohorts(TRIALS)
-    return outcome.folder_of(out, cohort)
+    return Path(str(outcome.folder_of(out, cohort)))
 
 
 def log(out: Path, *events: dict, age: float = 0.0) -> None:
