@@ -76,7 +76,7 @@ class Checkpoints:
         for child in children:
             if (saved := parsed(child.name)) and whole(child):
                 there.append(saved)
-            elif TEMPORARY in child.name and parsed(child.name.partition(TEMPORARY)[0]):
+            elif parsed(child.name.partition(TEMPORARY)[0]):  # of an attempt before: this one has saved nothing yet
                 child.rmtree(missing_ok=True)
         return sorted(there)
 

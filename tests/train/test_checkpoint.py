@@ -227,7 +227,7 @@ def test_what_is_saved_after_a_fallback_is_the_newest(saved: Path, tmp_path: Pat
 def test_what_a_late_listing_did_not_show_is_written_over(saved: Path, tmp_path: Path):
     folder = tmp_path / "checkpoints"
     shutil.copytree(saved, folder)
-    with mock.patch.object(Checkpoints, "look", return_value=[2]):
+    with mock.patch.object(Checkpoints, "look", return_value=[[2, 1]]):
         checkpoints = Checkpoints(folder, 2)
         found = checkpoints.restore(state(0.0), expected=True, warn=lambda _: None)
     assert found is not None
