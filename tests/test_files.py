@@ -31,6 +31,17 @@ def test_nothing_has_the_name_until_all_is_written(tmp_path):
     assert (tmp_path / "t").read_text() == "new"
 
 
+def test_two_writers_at_once_leave_one_file_whole(tmp_path):
+    """Also where they cannot be told apart by their process number: two containers of one folder."""
+    with whole(tmp_path / "t") as first:
+        first.write(b"first")
+        with whole(tmp_path / "t") as second:
+            second.write(b"2nd")
+        assert (tmp_path / "t").read_text() == "2nd"
+    assert (tmp_path / "t").read_text() == "first"
+    assert os.listdir(tmp_path) == ["t"]
+
+
 def interrupted(path, error: Exception):
     """A writer that fails half-way."""
     with whole(path) as sink:

@@ -18,7 +18,7 @@ def whole(file: Path) -> Iterator[BinaryIO]:
     Raises:
         InputError: the place cannot be written: no permission, no room, a file where a folder is meant.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    beside = another(file)
     with written(file):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def whole(file: Path) -> Iterator[BinaryIO]:
 
 def create(file: Path, data: bytes) -> bool:
     """The file, whole, if there is none of its name; False where there is one. Raises InputError as `whole`."""
-    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")  # other hosts may have this process number
+    beside = another(file)
     with written(file):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +48,11 @@ def create(file: Path, data: bytes) -> bool:
         finally:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
+
+
+def another(file: Path) -> Path:
+    """A name beside a file that no other writer has: on other hosts a process may have the number of this one."""
+    return file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
 
 
 def linked(beside: Path, file: Path, data: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 `cohorts.json` names the cohorts. A cohort's `DONE` holds the attempt that ended it, whose files have the rows of all
 its trials; those of a cohort that is not done are numbered by attempt from 000 on. On a disk the folders are listed
-instead, which also finds what was written before there were such names.
+instead, which also finds what was written before there were such names. Another attempt's files beside those that
+count are of a run that was taken for dead, and are not read.
 """
 
 import io
@@ -60,10 +61,9 @@ def folders(directory: Location) -> list[Location]:
 def parts(directory: Location, kind: Literal["rows", "curves"]) -> list[Part]:
     """The tables of one kind that the cohorts wrote."""
     if isinstance(directory, Path):
-        found = sorted(directory.glob(f"{FOLDER}/*/{kind}-*.parquet"))
-        return [Part(file.parent.name, file.name, file) for file in found]
+        return [part for folder in directory.glob(f"{FOLDER}/*") for part in listed(folder, kind)]
     every = folders(directory)
-    ended = [attempt(text) for text in storage.read_many([folder / DONE for folder in every])]
+    ended = list(map(attempt, every, storage.read_many([folder / DONE for folder in every])))
     done = [(folder, name_of(kind, k)) for folder, k in zip(every, ended, strict=True) if k is not None]
     found = known(done)
     waiting = [folder for folder, k in zip(every, ended, strict=True) if k is None]
@@ -77,14 +77,29 @@ def parts(directory: Location, kind: Literal["rows", "curves"]) -> list[Part]:
     return found
 
 
+def listed(folder: Path, kind: str) -> list[Part]:
+    """The tables of one cohort on a disk: that of the attempt that ended it, else those of all attempts."""
+    files = sorted(folder.glob(f"{kind}-*.parquet"))
+    ended = attempt(folder, storage.read(folder / DONE)) if len(files) > 1 else None
+    counts = [file for file in files if ended is not None and file.name == name_of(kind, ended)]
+    return [Part(folder.name, file.name, file) for file in counts or files]
+
+
 def name_of(kind: str, attempt: int) -> str:
     """The file of an attempt."""
     return f"{kind}-{attempt:03d}.parquet"
 
 
-def attempt(done: bytes | None) -> int | None:
-    """The attempt that ended a cohort, by its mark; None where it is not done, or the mark is empty."""
-    return int(json.loads(done)["attempt"]) if done else None
+def attempt(folder: Location, done: bytes | None) -> int | None:
+    """The attempt that ended a cohort, by its mark; None where it is not done, or the mark is empty.
+
+    Raises:
+        InputError: the mark is damaged.
+    """
+    try:
+        return int(json.loads(done)["attempt"]) if done else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / DONE}: damaged; delete it and repeat `sweep run`, which writes it anew") from error
 
 
 def known(files: Sequence[tuple[Location, str]]) -> list[Part]:

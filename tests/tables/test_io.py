@@ -85,6 +85,22 @@ def test_merge_takes_a_curve_from_one_attempt(tmp_path):
     assert sorted(points) == [("1", 8, 2.0), ("1", 16, 2.0), ("1", 24, 2.0), ("2", 10, 3.0), ("2", 20, 3.0)]
 
 
+def test_what_an_attempt_that_lost_has_written_does_not_count(tmp_path):
+    """A run was taken for dead and ended all the same, while another that had taken over was in the middle."""
+    for attempt, loss, steps in ((1, 2.0, (8, 16, 24)), (2, 2.5, (8,))):
+        row = {"trial": "1", "status": "done", "attempts": attempt, "loss": loss}
+        put(tmp_path, "aa", f"rows-{attempt:03d}.parquet", [row])
+        points = [{"trial": "1", "step": s, "loss": loss} for s in steps]
+        put(tmp_path, "aa", f"curves-{attempt:03d}.parquet", points, CURVES)
+    assert [row["loss"] for row in io.merge(tmp_path).to_pylist()] == [2.5]
+    (tmp_path / "cohorts" / "aa" / "DONE").write_text('{"attempt": 1}')
+    assert [row["loss"] for row in io.merge(tmp_path).to_pylist()] == [2.0]
+    assert [row["step"] for row in io.read(tmp_path / "curves.parquet").to_pylist()] == [8, 16, 24]
+    (tmp_path / "cohorts" / "aa" / "DONE").write_text("[]")
+    with pytest.raises(InputError, match="DONE: damaged"):
+        io.merge(tmp_path)
+
+
 def test_rows_of_an_older_writer_gain_null_columns(tmp_path):
     file = tmp_path / "cohorts" / "aa" / "rows-0.parquet"
     file.parent.mkdir(parents=True)

@@ -15,7 +15,8 @@ from sweep import cli, config
 from sweep.design.trial import Trial
 from sweep.errors import Partial, Refusal, SweepError
 from sweep.tables import io
-from sweep.train import engine, machine, store
+from sweep.train import engine, hold, machine, store
+from sweep.train.claims import Claims, Folder
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import as_dict, open_folder
 from sweep.train.gang import start
@@ -199,3 +200,25 @@ def test_killed_in_the_middle_it_ends_as_in_one_piece(folder, answers):
     begun = [e["chunk"] for e in events(folder / "killed") if "begun" in e]
     assert len(begun) == 3
     assert 0 == begun[0] < begun[1] < begun[2]
+
+
+# Claimed by others
+
+
+def orphaned(folder: str) -> dict[str, Any]:
+    """A run whose only cohort is claimed by a host that is gone, of which nothing is known but its silence."""
+    hold.EXPIRY = 6.0
+    with in_gang() as gang:
+        out = Path(folder) / "orphaned"
+        if gang.leads:
+            store.claim(out, SWEEP, as_dict(open_folder(out.parent / "tokens").manifest))
+            name = engine.schedule_of(ONE).places[0].cohort.hash
+            assert Claims(Folder(out / "cohorts" / name), hold.EXPIRY).take({"host": "tpu-3", "pid": 7})
+        return train(gang, out, ONE)
+
+
+@pytest.mark.slow
+def test_a_cohort_of_a_host_that_is_gone_is_taken_over_by_all_of_its_team(folder, answers):
+    table, other = values(run(orphaned, 2, str(folder), devices=2, joined=False))
+    assert table == other == answers[0]["whole"]
+    assert [e["begun"] for e in events(folder / "orphaned") if "begun" in e] == [2]
