@@ -25,6 +25,7 @@ TRIALS = [
 # By number of processes; devices along `trial`, of four, and how rows share one.
 JOBS = {1: ["4-map", "1-map", "2-vmap"], 2: ["4-map", "2-vmap-fed"], 4: ["1-map"]}
 HANDED_ON = "2-map-handed-on"  # begun by four processes, stopped; continued by two, stopped; ended by one
+ATTEMPTS = {4: 1, 2: 2, 1: 3}
 
 
 def made(folder: Path, job: str, team: Team) -> CohortRun:
@@ -51,10 +52,11 @@ def guarded() -> None:
     CohortRun.send, CohortRun.drain = under("disallow", CohortRun.send), under("disallow", CohortRun.drain)
 
 
-def train(folder: str, jobs: list[str], stops: bool) -> dict[str, Any]:
+def train(folder: str, jobs: list[str], attempt: int, stops: bool) -> dict[str, Any]:
     """Losses at the horizons, job by job, and what this process wrote.
 
     Args:
+        attempt: number of the last job's attempt.
         stops: the process with the largest number asks the last job to stop after its first chunk.
     """
     layout.SPLIT_FROM = 32  # so that tiny weights are split, as large ones are
@@ -66,7 +68,7 @@ def train(folder: str, jobs: list[str], stops: bool) -> dict[str, Any]:
             if stops and job == jobs[-1] and team.me == team.members[-1]:
                 running.on_chunk = lambda _, stop=stop: stop.set()
             with contextlib.suppress(Partial):
-                running.run(stop)
+                running.run(stop, attempt if job == HANDED_ON else 1)
             found[job] = losses(running)
     return {"losses": found, "written": sorted(written)}
 
@@ -80,7 +82,8 @@ def gang(folder: Path, processes: int, *, stops: bool) -> list[dict[str, Any]]:
     for name in jobs[:-1]:
         (where / name).mkdir()
     (where / HANDED_ON).symlink_to(folder / HANDED_ON)
-    started = run(train, processes, str(where), jobs, stops, devices=4 // processes, environments=each, timeout=300)
+    arguments = str(where), jobs, ATTEMPTS[processes], stops
+    started = run(train, processes, *arguments, devices=4 // processes, environments=each, timeout=300)
     return values(started)
 
 
