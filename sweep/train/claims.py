@@ -12,6 +12,7 @@ never compared.
 """
 
 import json
+import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -146,6 +147,17 @@ class Claims:
         if heard is None or now is None:  # a store that forgets what it was given: take nothing from anybody
             return 0.0
         return now - heard
+
+    def heard(self) -> float | None:
+        """When the last owner was heard of, seconds since 1970 by the store's clock; nothing is written.
+
+        -inf where it has left, or is known to have ended; None where nobody has claimed the cohort.
+        """
+        if not (attempt := self.newest()):
+            return None
+        if self.store.get(beat(attempt)) == RELEASED or self.gone(self.read(lease(attempt)) or {}):
+            return -math.inf
+        return self.store.written(beat(attempt)) or self.store.written(lease(attempt))
 
     def read(self, name: str) -> dict[str, Any] | None:
         """A file of claims."""

@@ -75,9 +75,11 @@ class Progress(Quiet):
         self.total = sum(cohort.flops for cohort in cohorts)
         self.began = time.monotonic()
         todo = [c for c in cohorts if c.hash not in done]
-        note = f", {len(done)} programs done before" if done else ""
+        note = f", {number(len(done), 'program')} done before" if done else ""
         trials = sum(len(c.trials) for c in todo)
-        self.console.print(f"training {trials} trials in {len(todo)} compiled programs{note}", soft_wrap=True)
+        self.console.print(
+            f"training {number(trials, 'trial')} in {number(len(todo), 'compiled program')}{note}", soft_wrap=True
+        )
         if self.console.is_terminal:
             with Live(get_renderable=self.render, console=self.console, refresh_per_second=4, transient=True):
                 yield
@@ -190,3 +192,8 @@ def clock(seconds: float) -> str:
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def number(n: int, noun: str) -> str:
+    """'1 program', '3 programs'."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -17,9 +17,11 @@ from sweep.fit import fit
 from sweep.storage import Location, locate
 from sweep.tables import cohorts, io
 from sweep.train import store
+from sweep.train.claims import Claims, Folder
 from sweep.train.eta import Stand, seconds_left
-from sweep.train.history import Event, Phase, phase, stand_of
+from sweep.train.history import SILENT, Event, Phase, phase, stand_of
 from sweep.train.log import LOG, Log
+from sweep.train.owner import gone
 from sweep.train.progress import clock
 from sweep.verbs.output import Output
 from sweep.verbs.status_memory import Cohort, Memory
@@ -77,7 +79,7 @@ def picture(out: Location, memory: Memory) -> Output:
     now = time.time()
     each = storage.each(lambda folder: memory.cohort(folder.name, partial(look, folder)), cohorts.folders(out), out)
     found = [one for one in each if one is not None]
-    grown = [(spec["hash"], len(events), done) for spec, events, done in found]
+    grown = [(spec["hash"], len(events), done) for spec, events, done, _ in found]
     rows = memory.rows_at(grown, lambda: {row["trial"]: row for row in io.merged(out).to_pylist()})
     seen, stands = standing(found, now)
     trials = [trial_status(t, rows.get(t["trial"]), seen.get(t["trial"], Seen()), now) for t in plan]
@@ -97,23 +99,30 @@ def standing(found: Sequence[Cohort], now: float) -> tuple[dict[str, Seen], list
     """
     seen: dict[str, Seen] = {}
     stands: list[Stand] | None = []
-    for spec, events, done in found:
+    for spec, events, done, heard in found:
         steps = {key: abs(step) for event in events for key, step in event.get("rows", {}).items()}
         attempts = max((event["begun"] for event in events if "begun" in event), default=0)
-        what = phase(events, now)
+        what = phase(events, now, heard)
         compiled = events[-1] if what == "compiling" else {}
         for trial in spec["trials"]:
             own, trunk = steps.get(trial["trial"]), steps.get(trial["trunk"] or "", 0)
             seen[trial["trial"]] = Seen(what, own, trunk, attempts, compiled)
         if stands is not None:
-            stands = [*stands, stand_of(events, spec["flops"], done=done, now=now)] if "flops" in spec else None
+            stand = stand_of(events, spec["flops"], done=done, now=now, heard=heard) if "flops" in spec else None
+            stands = None if stand is None else [*stands, stand]
     return seen, stands
 
 
 def look(folder: Location) -> Cohort | None:
-    """What a cohort is, its log, and whether it is done; None where its folder is no cohort's."""
+    """What a cohort is, its log, whether it is done, and else when its owner was heard of; None where its folder is no
+    cohort's.
+    """
     spec, done = storage.read_many([folder / "spec.json", folder / cohorts.DONE])
-    return None if spec is None else (json.loads(spec), Log(folder / LOG).events(), done is not None)
+    if spec is None:
+        return None
+    events = Log(folder / LOG).events()
+    heard = Claims(Folder(folder), SILENT, gone).heard() if events and done is None else None
+    return json.loads(spec), events, done is not None, heard
 
 
 def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: Seen, now: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sweep.train.history import Event
 
 AGAIN = 30.0  # seconds after which the rows are read even if no log has grown
 
-Cohort = tuple[dict[str, Any], list[Event], bool]  # its spec, its log, whether it is done
+Cohort = tuple[dict[str, Any], list[Event], bool, float | None]  # spec, log, whether it is done, when it was heard of
 
 
 @dataclass

@@ -42,7 +42,7 @@ def watch(look: Callable[[], Output], describe: Callable[[Trial], str], every: f
                 states = {t["trial"]: t["state"] for t in seen.data["trials"]}
                 if all(state in ENDED for state in states.values()):
                     return seen
-                waits = set(states.values()) & set(ACTIVE) or "stopped" not in states.values()
+                waits = set(states.values()) & set(ACTIVE) or set(states.values()) == {"pending"}  # not begun
                 idle = None if waits else idle if idle is not None else now
                 if idle is not None and now - idle >= IDLE:
                     return Output(seen.data, seen.text, Partial.exit_code)

@@ -5,6 +5,7 @@ its answer after success; its clock is its own. Workers stop for longer than the
 """
 
 import json
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -247,6 +248,27 @@ def test_a_claim_that_was_released_or_whose_owner_is_known_to_have_ended_is_free
     assert Claims(store, EXPIRY).take({"host": "two"}) is not None
     assert Claims(store, EXPIRY).take({"host": "three"}) is None
     assert Claims(store, EXPIRY, gone=lambda owner: owner["host"] == "two").take({"host": "three"}) is not None
+
+
+def test_when_its_owner_was_heard_of():
+    store = Held()
+    claims = Claims(store, EXPIRY)
+    assert claims.heard() is None
+    store.now = 10.0
+    first = claims.take({"host": "one"})
+    assert first is not None
+    assert claims.heard() == 10.0
+    store.now = 20.0
+    assert first.renew()
+    before = dict(store.files)
+    assert claims.heard() == 20.0
+    assert Claims(store, EXPIRY, gone=lambda owner: owner["host"] == "one").heard() == -math.inf
+    assert store.files == before
+    first.release()
+    assert claims.heard() == -math.inf
+    store.now = 30.0
+    assert claims.take({"host": "two"}) is not None
+    assert claims.heard() == 30.0
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"attempt": "x"}', b"\xff"])

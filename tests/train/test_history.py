@@ -1,5 +1,7 @@
 """What a log tells, by hand-written logs."""
 
+import math
+
 import pytest
 
 from sweep.train.eta import Stand
@@ -34,6 +36,22 @@ STOPPED = {"time": 16.0, "stopped": 1}
 )
 def test_phases(events, silence, said):
     assert phase(events, (events[-1]["time"] if events else 0.0) + silence) == said
+
+
+@pytest.mark.parametrize(
+    ("events", "since", "said"),
+    [
+        ([GIVEN, COMPILE], 1.0, "compiling"),
+        ([GIVEN, COMPILE], SILENT + 1, "stopped"),  # killed while it compiled: its owner, not the compiler, is silent
+        ([GIVEN, COMPILE], math.inf, "stopped"),
+        ([GIVEN, BEGUN, CHUNK], 1.0, "training"),  # a chunk of any length
+        ([GIVEN, BEGUN, CHUNK, STOPPED], 1.0, "stopped"),
+        ([COMPILE], math.inf, "pending"),
+    ],
+)
+def test_a_sign_of_life_of_its_owner_says_more_than_the_log(events, since, said):
+    now = events[-1]["time"] + 10 * SILENT
+    assert phase(events, now, now - since) == said
 
 
 def test_how_far_it_is():

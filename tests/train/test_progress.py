@@ -129,7 +129,7 @@ def test_lines_go_on_while_nothing_is_read_back(monkeypatch):
     with Progress(shown).showing([COHORT], {}, {}):
         time.sleep(0.2)
     lines = text(shown).splitlines()
-    assert lines[0] == "training 3 trials in 1 compiled programs"
+    assert lines[0] == "training 3 trials in 1 compiled program"
     assert len(lines) > 3
 
 
@@ -139,7 +139,7 @@ def test_what_was_trained_before_is_on_the_board(monkeypatch):
     rows = {OTHER.trials[0].id: {"status": "done", "loss": 1.25}, ROWS[1].key: {"status": "done", "loss": 2.5}}
     trained = {OTHER.hash: Stand(0.0, OTHER.flops, 8.0, ready=True, waited=2.0)}
     with made.showing([COHORT, OTHER], trained, rows):
-        assert "training 3 trials in 1 compiled programs, 1 programs done before" in text(made.console)
+        assert "training 3 trials in 1 compiled program, 1 program done before" in text(made.console)
         share = OTHER.flops / (OTHER.flops + COHORT.flops)
         assert f"{share:.0%} of the FLOPs, 2/4 trials, 0 tokens/s" in made.line()
         assert f"about {clock(2 + 8 * COHORT.flops / OTHER.flops)} left" in made.line()

@@ -1,6 +1,7 @@
 """`sweep status` reads any directory: finished, half-way, stopped, and one that broke."""
 
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from sweep.errors import InputError
 from sweep.tables import io
 from sweep.tables.schema import table_of
 from sweep.train import outcome, store
+from sweep.train.claims import Claims, Folder
+from sweep.train.owner import life
 from sweep.train.results import planned
 from sweep.verbs import status
 from tests.train.tiny import make_trial
@@ -91,6 +94,20 @@ def test_compiling(out):
     output = status.run(status.Args(str(out)))
     assert "3 compiling" in output.text
     assert output.data["eta_s"] is None
+
+
+def test_a_run_that_was_killed_while_it_compiled_is_not_compiling(out):
+    log(out, {"given": 1}, {"begun": 1, "left": 68.0}, {"left": 52.0, "rows": {ALONE.id: 8}}, {"compiling": "training"})
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        owner = {"host": "here", "pid": process.pid, "process": life(process.pid)}
+        assert Claims(Folder(folder(out)), 60.0).take(owner)
+        assert by_trial(out)[ALONE.id]["state"] == "compiling"
+    finally:
+        process.kill()
+        process.wait(10)
+    assert by_trial(out)[ALONE.id]["state"] == "stopped"
+    assert status.run(status.Args(str(out))).data["eta_s"] is None
 
 
 def test_rows_of_a_cohort_under_way_are_done(out):

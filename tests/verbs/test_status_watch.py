@@ -46,6 +46,11 @@ def test_a_sweep_that_was_stopped_ends_as_partial(monkeypatch):
     assert (found.code, count) == (3, 2)
 
 
+def test_a_sweep_whose_processes_were_killed_before_a_step_of_what_is_left_ends_as_partial(monkeypatch):
+    found, count = watched(monkeypatch, picture("done", "compiling"), picture("done", "pending"), picture("done"))
+    assert (found.code, count) == (3, 2)
+
+
 def test_between_two_cohorts_it_waits(monkeypatch):
     looks = [picture("done", "stopped"), picture("done", "compiling"), picture("done", "done")]
     left = list(looks)
