@@ -6,6 +6,7 @@ the operating system closes its end.
 
 import contextlib
 import json
+import select
 import socket
 import threading
 import time
@@ -67,10 +68,10 @@ class Line:
 
     def open(self) -> bool:
         """Whether the other end is open, or what has come from it was not all read. What is read here is lost."""
+        came = select.poll()  # MSG_DONTWAIT alone does not keep a socket with a timeout from waiting for so long
+        came.register(self.connection, select.POLLIN)
         try:
-            return bool(self.connection.recv(1 << 16, socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return True
+            return not came.poll(0) or bool(self.connection.recv(1 << 16, socket.MSG_DONTWAIT))
         except OSError:
             return False
 
@@ -93,10 +94,14 @@ def parsed(text: bytes) -> Message | None:
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
-    """A socket that others can connect to, of either version of IP where the address leaves it open. Raises OSError."""
+    """A socket that others can connect to, of each version of IP that is here where the address leaves it open. Raises
+    OSError.
+    """
     host, port = address
-    if host in ("", "::", "0.0.0.0") and socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+    if host in ("", "::", "0.0.0.0"):
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+        host = "0.0.0.0"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=1024)
 

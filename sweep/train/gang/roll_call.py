@@ -84,6 +84,8 @@ def host(me: Greeting, bind: str, seconds: float, say: Callable[[str], None]) ->
             if (arrived := greeted(entrance)) is None:
                 continue
             greeting, line = arrived
+            for rank in [rank for rank, (_, other) in came.items() if not other.open()]:  # it may have come again
+                came.pop(rank)[1].close()
             if (problem := conflict(me, greeting, came)) is not None:
                 raise refused(problem, [line, *(line for _, line in came.values())], entrance)
             came[greeting.process] = greeting, line
@@ -115,10 +117,11 @@ def greeted(entrance: socket.socket) -> tuple[Greeting, Line] | None:
         return None
     line = Line(connection)
     message = line.first(GREETING_SECONDS) or {}
-    if (said := message.get(GREETING)) is None:
+    try:
+        return Greeting(**message[GREETING]), line
+    except (KeyError, TypeError):  # a stranger, or a version that says other things of itself
         line.close()
         return None
-    return Greeting(**said), line
 
 
 def conflict(me: Greeting, other: Greeting, came: dict[int, tuple[Greeting, Line]]) -> SweepError | None:

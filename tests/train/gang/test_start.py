@@ -1,14 +1,20 @@
 """Processes that meet, and those that cannot: one line in all that came."""
 
+import contextlib
+import errno
+import json
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from sweep.errors import InputError, Refusal, SweepError
-from sweep.train.gang import roll_call, start
+from sweep.train.gang import lines, roll_call, start
 from sweep.train.gang.cluster import Seat
+from sweep.train.gang.lines import Line
 from sweep.train.gang.roll_call import Greeting, Met, meet
 from tests.train.gang.processes import free_port, run
 from tests.train.gang.test_watch import in_gang
@@ -180,6 +186,58 @@ def test_a_stranger_at_the_port_is_sent_away():
         both = [answer.result(20) for answer in answers]
     assert both[0].hosts == both[1].hosts
     hang_up(both)
+
+
+def test_a_process_that_ends_and_comes_again_is_no_other():
+    """A scheduler starts a pod anew while the others are awaited."""
+    port = free_port()
+
+    def first_try() -> None:
+        limit = time.monotonic() + 10
+        while time.monotonic() < limit:
+            with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=5) as connection:
+                connection.sendall(json.dumps({"sweep": asdict(greeting(1, processes=3))}).encode() + b"\n")
+                connection.shutdown(socket.SHUT_WR)
+                return
+
+    def come(rank: int) -> Any:
+        return meet(greeting(rank, processes=3), f"localhost:{port}", 20.0, None, unsaid)
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(come, 0)]
+        first_try()
+        time.sleep(0.5)
+        answers += [pool.submit(come, 1), pool.submit(come, 2)]
+        three = [answer.result(20) for answer in answers]
+    assert [one.hosts for one in three] == [["host0", "host1", "host2"]] * 3
+    hang_up(three)
+
+
+def test_whether_a_line_is_open_is_known_at_once():
+    with socket.create_server(("localhost", 0)) as server:
+        line = Line(socket.create_connection(server.getsockname()))
+        other, _ = server.accept()
+        began = time.monotonic()
+        assert line.open()
+        assert time.monotonic() - began < lines.SEND_SECONDS / 2
+        other.close()
+        time.sleep(0.1)
+        assert not line.open()
+        line.close()
+
+
+def test_a_host_without_ipv6_is_met(monkeypatch):
+    real = socket.socket
+
+    def socket_of(family: int = -1, *arguments: Any, **options: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *arguments, **options)
+
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    monkeypatch.setattr(socket, "socket", socket_of)
+    with lines.listening(("::", 0)) as server:
+        assert server.family == socket.AF_INET
 
 
 # Real processes
