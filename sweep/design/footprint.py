@@ -18,7 +18,7 @@ SAVE_FILES, PROCESS_FILES = 12, 3
 ROWS, A_ROW = 12_600, 120
 CURVES, A_POINT = 2_000, 40
 LINE, A_KEY = 90, 25
-SPEC, A_TRIAL = 60, 525
+SPEC, A_TRIAL = 360, 525  # the claim of a cohort and its end are 300 of them
 RECORD, A_NAME = 3_500, 20
 
 
@@ -46,7 +46,7 @@ def files_of(sweep: Sweep, schedule: Schedule, chunks: Mapping[str, int]) -> lis
         Files("cohorts/*/rows-*.parquet", number, ROWS * number + A_ROW * trials),
         Files("cohorts/*/curves-*.parquet", number, CURVES * number + A_POINT * sum(points.values())),
         Files("cohorts/*/log.jsonl", number, lines),
-        Files("cohorts/*/spec.json, DONE", 2 * number, SPEC * number + A_TRIAL * trials),
+        Files("cohorts/*/spec.json, lease-*, beat-*, DONE", 4 * number, SPEC * number + A_TRIAL * trials),
         Files("losses.parquet, curves.parquet", 2, ROWS + A_ROW * trials + CURVES + A_POINT * sum(points.values())),
         Files("sweep.json, cohorts.json, gang.json, plan.parquet", 4, RECORD + A_NAME * number + ROWS + A_ROW * trials),
     ]

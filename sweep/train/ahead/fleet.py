@@ -8,9 +8,10 @@ from sweep.config import nearest
 from sweep.design.room import JAX_TAKES
 from sweep.devices import ALIASES, PARTS, Part
 from sweep.errors import InputError
-from sweep.train.ahead.targets import HOST_GPUS, OLDER, SLICES, WHOLE_HOSTS, mem_fraction, sides_of
+from sweep.train.ahead.targets import HOST_GPUS, OLDER, SLICES, WHOLE_HOSTS, mem_fraction, sides_of, written
 
 A_TPU_HOST = 4  # chips
+RENTED = {"v5litepod": ("v5e", 1), "v6e": ("v6e", 1), "v5p": ("v5p", 2), "tpu7x": ("tpu7x", 2)}  # and parts of a chip
 USUAL = "v5p:4x4x4, v5e:16x16, v6e:8x8, tpu7x:2x2x2, h100:8, h200:8"
 
 
@@ -59,8 +60,20 @@ def fleet(name: str, hosts: int = 0) -> Fleet:
         return made(name, "gpu", part, total, hosts or usual, f"{number} GPUs on {many(usual)}")
     if kind in OLDER:
         raise InputError(f"--topology {name}: older than v5e; try {USUAL}")
+    if sides := rented(name):
+        raise InputError(f"--topology {name}: the name of an accelerator type; its chips are --topology {sides}")
     known = [*SLICES, *(part for part in PARTS if not part.startswith("tpu"))]
     raise InputError(f"--topology {name}: no such device{nearest(kind, known)}; usual ones: {USUAL}")
+
+
+def rented(name: str) -> str:
+    """`v5p:4x4x4` of `v5p-128`, which counts cores; nothing where no slice is rented by that name."""
+    kind, _, number = name.partition("-")
+    if kind not in RENTED or not re.fullmatch(r"\d{1,6}", number):
+        return ""
+    generation, parts = RENTED[kind]
+    shapes = [sides for sides in SLICES[generation] if math.prod(sides) * parts == int(number)]
+    return written(generation, min(shapes, key=max)) if shapes else ""
 
 
 def made(name: str, platform: str, kind: str, parts: int, hosts: int, has: str) -> Fleet:
