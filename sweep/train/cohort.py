@@ -80,6 +80,12 @@ class CohortRun(Setup):
         self.last_end = 0.0  # seconds; when the last chunk was read back
         self.published = 0  # rows of the loss table that are written
         self.trained_s = 0.0  # seconds of device time since the run was made
+        self.pace = 0.0  # seconds that a step of a row took in the last chunk
+
+    @property
+    def longest(self) -> float:
+        """Seconds of a chunk of all rows, as the last chunk went."""
+        return self.pace * self.machine.steps * len(self.rows)
 
     @property
     def left(self) -> float:
@@ -247,6 +253,7 @@ class CohortRun(Setup):
         self.trained_s += seconds
         mine = Report(losses[:, columns], step[columns], diverged[columns])
         steps = absorb(self.rows, self.cursor, pending.work, mine, val, seconds)
+        self.pace = seconds / max(1, steps)
         done = {"chunk": self.cursor.chunks, "seconds": round(seconds, 4), "steps": steps, "left": self.left}
         self.tell(**done, rows=self.standing(pending.work))
         self.on_chunk(self)

@@ -53,6 +53,8 @@ from sweep.train.telling import Telling, hearing
 from sweep.train.tracker import Tracker
 from sweep.train.watch import STOPPED
 
+SLOWER = 4.0  # times as long as expected that a chunk may take before its process counts as stuck
+
 
 def run(
     sweep: Sweep,
@@ -113,7 +115,8 @@ def run(
         progress.begun(training)
 
     def each_chunk(training: CohortRun) -> None:
-        gang.watch.doing(f"training cohort {training.cohort.hash}")
+        patience = max(gang.watch.times.stuck, SLOWER * training.longest)
+        gang.watch.doing(f"training cohort {training.cohort.hash}", patience)
         if training.team.leads:
             publish(training, origin)
             progress.update(training)

@@ -20,6 +20,7 @@ from sweep.train.claims import Claims, Folder
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
 from sweep.train.gang.news import every
+from sweep.train.gang.watch import Times, Watch
 from sweep.train.progress import Quiet
 from tests.train import corpora
 from tests.train.tiny import TINY, make_trial
@@ -258,6 +259,23 @@ def test_what_the_device_refuses_is_a_failed_row_and_is_tried_again(done, corpus
     assert [by_trial(out)[t.id]["status"] for t in TRIALS[:2]] == ["done", "done"]
     train(out, corpus)
     assert losses(out) == losses(done)
+
+
+def test_a_process_whose_chunks_take_long_may_take_long(corpus, tmp_path, monkeypatch):
+    """Else the watch would end a gang that is only slow, each time that it is started."""
+    given: list[float | None] = []
+
+    def doing(self: Watch, what: str, patience: float | None = None) -> None:
+        given.extend([patience] * what.startswith("training"))
+
+    monkeypatch.setattr(Watch, "doing", doing)
+    monkeypatch.setattr(CohortRun, "longest", 1000.0)
+    train(tmp_path / "slow", corpus)
+    assert set(given) == {4000.0}
+    monkeypatch.setattr(CohortRun, "longest", 1.0)
+    given.clear()
+    train(tmp_path / "fast", corpus)
+    assert set(given) == {Times().stuck}
 
 
 def out_of_memory(*_):
