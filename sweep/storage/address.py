@@ -10,6 +10,7 @@ from sweep.errors import InputError
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 COLLAPSED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # what a Path keeps of it
 PATTERN = re.compile(r"[*?\[\]]")  # several objects at once
+ONE_SLASH = ("gs:/", "gcs:/", "s3:/", "s3a:/")  # what nobody means as a folder
 CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+::.*:/")  # one store behind another
 
 
@@ -108,13 +109,15 @@ def locate(path: str | Path | Address) -> Location:
     if isinstance(path, Address):
         return path
     scheme = (SCHEME if isinstance(path, str) else COLLAPSED).match(str(path))
+    if scheme is None and str(path).startswith(ONE_SLASH):
+        raise InputError(f"{path}: an address has two slashes: {str(path).replace(':/', '://', 1)}")
     if scheme is None and not CHAIN.match(str(path)):
         return Path(path)
     if scheme is None:
         raise InputError(f"{path}: a chain of stores cannot be used; give the address behind the last ::")
     rest = str(path)[scheme.end() :]
     if scheme[1] == "file":
-        return Path("/" + rest.lstrip("/"))
+        return Path("/" + rest.removeprefix("localhost/").lstrip("/"))
     if PATTERN.search(rest.partition("?")[0] if scheme[1].startswith("http") else rest):
         raise InputError(f"{path}: the name of one file or folder is needed, without any of * ? [ ]")
     if not rest.strip("/"):

@@ -222,7 +222,10 @@ def train_to_end(training: CohortRun, stop: threading.Event, attempt: int) -> No
                     raise
                 if not team.alone:  # the others wait in a program: it is the next command that takes the next choice
                     leave_word(team, **training.out_of_memory())
-                    raise
+                    raise InputError(
+                        f"cohort {training.cohort.hash} ran out of memory as it trained; repeat the command on every "
+                        "host: it goes on from the last checkpoint and takes less memory"
+                    ) from error
                 training.shrink()
 
 

@@ -29,7 +29,12 @@ def test_an_address_is_one_however_it_is_given(text, scheme, path):
 
 
 def test_a_file_address_is_a_path():
-    assert locate("file:///a/b") == Path("/a/b")
+    assert locate("file:///a/b") == locate("file://localhost/a/b") == Path("/a/b")
+
+
+def test_a_slash_that_is_missing_is_missed():
+    with pytest.raises(InputError, match="gs:/bucket/x: an address has two slashes: gs://bucket/x"):
+        locate("gs:/bucket/x")
 
 
 @pytest.mark.parametrize("text", ["gs://b/x*", "s3://b/[x]/y", "gs://b/?", "simplecache::s3://b/x", "gs://", "s3:///"])
