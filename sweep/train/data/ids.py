@@ -1,5 +1,6 @@
 """Token ids of a stream, and whether a vocabulary has them."""
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,6 +29,14 @@ def sample(tokens: Tokens) -> Tokens:
     """Stretches of a stream, evenly spread, its ends among them."""
     starts = np.linspace(0, len(tokens) - STRETCH, STRETCHES).astype(np.int64)
     return np.concatenate([tokens[start : start + STRETCH] for start in starts])
+
+
+def digest(tokens: Tokens) -> str:
+    """Twelve hex digits of what is in a stream: of all of it up to LOOKED_AT tokens, else of a sample."""
+    found = hashlib.sha256(str(len(tokens)).encode())
+    for block in blocks(tokens if len(tokens) <= LOOKED_AT else sample(tokens)):
+        found.update(block.tobytes())
+    return found.hexdigest()[:12]
 
 
 def require_ids(tokens: Tokens, vocab: int, name: str) -> None:

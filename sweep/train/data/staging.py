@@ -35,6 +35,8 @@ def staged(source: Location, folder: Path, progress: Progress) -> Path:
         InputError: no shards in `source`, which cannot be read or are not what was built; a disk that is full or
             cannot be written.
     """
+    if isinstance(source, Path) and folder.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"--data.stage {folder} lies in data.path {source}; name a folder of another disk")
     text = storage.read(source / MANIFEST)
     manifest = None if text is None else parse_manifest(text, source / MANIFEST)
     sizes = {f"{split}.bin": size_of(source, f"{split}.bin", manifest) for split in SPLITS}

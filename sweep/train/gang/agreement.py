@@ -16,6 +16,7 @@ from sweep.config import Sweep
 from sweep.errors import Refusal
 from sweep.storage import room
 from sweep.storage.address import Location
+from sweep.train.data.ids import digest
 from sweep.train.data.shards import Corpus
 from sweep.train.gang.team import Team
 from sweep.train.gang.watch import DISAGREE
@@ -38,9 +39,13 @@ def same_devices(gang: Team) -> None:
 
 
 def same_data(gang: Team, corpus: Corpus) -> None:
-    """Raises Refusal where the tokens are others somewhere."""
-    found = {"fingerprint of the tokens": corpus.fingerprint, "training tokens": len(corpus.train)}
-    same(gang, found, "give every host the same data.path with the same files")
+    """Raises Refusal where the tokens are others somewhere: by the manifest, and by what is in the files."""
+    if gang.alone:
+        return
+    remedy = "give every host the same data.path with the same files"
+    same(gang, {"fingerprint of the tokens": corpus.fingerprint, "training tokens": len(corpus.train)}, remedy)
+    content = {f"SHA-256 of what {s}.bin holds": digest(t) for s, t in (("train", corpus.train), ("val", corpus.val))}
+    same(gang, content, remedy)
 
 
 def same(gang: Team, values: dict[str, Any], remedy: str) -> None:

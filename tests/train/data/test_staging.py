@@ -81,6 +81,12 @@ def test_text_is_not_copied(tmp_path: Path, local: Path):
             open_data(Data(path=path, stage=str(local)))
 
 
+def test_a_corpus_is_not_copied_into_itself(built: Path):
+    for inside in (built, built / "stage"):
+        with pytest.raises(InputError, match="lies in data.path"):
+            staged(built, inside, silent)
+
+
 def test_a_shard_that_was_changed_is_refused(built: Path, local: Path):
     data = bytearray((built / "train.bin").read_bytes())
     data[100] ^= 1

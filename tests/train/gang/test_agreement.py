@@ -1,18 +1,24 @@
 """Hosts that disagree: one line that names the host and the difference, on all of them, by `sweep run` itself."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sweep import cli
+from sweep.errors import Refusal
+from sweep.train.data.shards import open_folder
 from sweep.train.gang import agreement
+from sweep.train.gang.team import Team
 from sweep.train.watch import leave
 from tests.train import corpora
 from tests.train.gang.processes import Ended, environment_of, place, run
+from tests.train.gang.test_team import together
 
 CONFIG = '''"""A sweep for tests."""
 from tests.train.corpora import sweep_on
@@ -85,6 +91,23 @@ def test_other_tokens(hosts):
     shutil.rmtree(hosts / "1" / "tokens")
     corpora.write(hosts / "1" / "tokens", seed=1)
     check(told(hosts), 2, "refused (hosts_disagree): fingerprint of the tokens is ", "in process 1 of 2 (host ")
+
+
+def test_other_bytes_under_the_same_manifest(hosts):
+    """One token of the held-out text differs; the manifest says nothing of it."""
+    whole = open_folder(hosts / "0" / "tokens")
+    changed = np.array(whole.val)
+    changed[len(changed) // 2] ^= 1
+
+    def work(team: Team) -> str:
+        corpus = whole if team.leads else dataclasses.replace(whole, val=changed)
+        with pytest.raises(Refusal) as refusal:
+            agreement.same_data(team, corpus)
+        return str(refusal.value)
+
+    said = together((0, 1), work)
+    assert said[0] == said[1]
+    assert said[0].startswith("SHA-256 of what val.bin holds is ")
 
 
 @pytest.mark.slow
