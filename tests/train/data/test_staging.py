@@ -83,7 +83,7 @@ def test_text_is_not_copied(tmp_path: Path, local: Path):
 
 def test_a_corpus_is_not_copied_into_itself(built: Path):
     for inside in (built, built / "stage"):
-        with pytest.raises(InputError, match="lies in data.path"):
+        with pytest.raises(InputError, match=r"lies in data\.path"):
             staged(built, inside, silent)
 
 
