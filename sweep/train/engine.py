@@ -188,11 +188,12 @@ def run(
     stands = storage.each(lambda c: trained_before(out, c), ended, out)
     done = {c.hash: stand for c, stand in zip(ended, stands, strict=True)}
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()} if gang.leads else {}
+    meshes = [] if gang.alone else [str(place.axes) for place in turns.places]
     with (
         interruptible() as stop,
         stopping_together(gang, stop),
         programs,
-        progress.showing(everything, done, rows),
+        progress.showing(everything, done, rows, meshes),
         hearing(gang, progress),
     ):
         waiting = turns.places

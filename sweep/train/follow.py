@@ -26,10 +26,14 @@ class Follower(Quiet):
 
     @contextmanager
     def showing(
-        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+        self,
+        cohorts: Sequence[Cohort],
+        done: Mapping[str, Stand],
+        rows: Mapping[str, dict[str, Any]],
+        meshes: Sequence[str] = (),
     ) -> Iterator[None]:
         try:
-            with self.shown.showing(cohorts, done, rows):
+            with self.shown.showing(cohorts, done, rows, meshes):
                 yield
         finally:
             self.close()

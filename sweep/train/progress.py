@@ -25,9 +25,18 @@ class Quiet:
 
     @contextmanager
     def showing(
-        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+        self,
+        cohorts: Sequence[Cohort],
+        done: Mapping[str, Stand],
+        rows: Mapping[str, dict[str, Any]],
+        meshes: Sequence[str] = (),
     ) -> Iterator[None]:
-        """Around the training of `cohorts`; those of `done`, by hash, are trained. `rows`: the loss table by trial."""
+        """Around the training of `cohorts`; those of `done`, by hash, are trained.
+
+        Args:
+            rows: the loss table by trial.
+            meshes: of the cohorts that are left, (trial)x(data), where several processes train them.
+        """
         yield
 
     def prepared(self, run: CohortRun) -> None:
@@ -65,7 +74,11 @@ class Progress(Quiet):
 
     @contextmanager
     def showing(
-        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+        self,
+        cohorts: Sequence[Cohort],
+        done: Mapping[str, Stand],
+        rows: Mapping[str, dict[str, Any]],
+        meshes: Sequence[str] = (),
     ) -> Iterator[None]:
         for cohort in cohorts:
             before = done.get(cohort.hash)
@@ -78,7 +91,8 @@ class Progress(Quiet):
         note = f", {number(len(done), 'program')} done before" if done else ""
         trials = sum(len(c.trials) for c in todo)
         self.console.print(
-            f"training {number(trials, 'trial')} in {number(len(todo), 'compiled program')}{note}", soft_wrap=True
+            f"training {number(trials, 'trial')} in {number(len(todo), 'compiled program')}{note}{on(meshes)}",
+            soft_wrap=True,
         )
         if self.console.is_terminal:
             with Live(get_renderable=self.render, console=self.console, refresh_per_second=4, transient=True):
@@ -197,3 +211,11 @@ def clock(seconds: float) -> str:
 def number(n: int, noun: str) -> str:
     """'1 program', '3 programs'."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def on(meshes: Sequence[str]) -> str:
+    """', on meshes (trial x data) 1x64, 1x32', each once."""
+    if not meshes:
+        return ""
+    different = list(dict.fromkeys(meshes))
+    return f", on mesh{'es' * (len(different) > 1)} (trial x data) {', '.join(different)}"

@@ -29,7 +29,11 @@ class Telling(Quiet):
 
     @contextmanager
     def showing(
-        self, cohorts: Sequence[Cohort], done: Mapping[str, Stand], rows: Mapping[str, dict[str, Any]]
+        self,
+        cohorts: Sequence[Cohort],
+        done: Mapping[str, Stand],
+        rows: Mapping[str, dict[str, Any]],
+        meshes: Sequence[str] = (),
     ) -> Iterator[None]:
         with every(TELL, self.tell):
             yield

@@ -126,10 +126,10 @@ def test_what_is_compiled_and_for_how_long(monkeypatch):
 def test_lines_go_on_while_nothing_is_read_back(monkeypatch):
     monkeypatch.setattr(progress, "LINE_EVERY", 0.01)
     shown = console(terminal=False)
-    with Progress(shown).showing([COHORT], {}, {}):
+    with Progress(shown).showing([COHORT], {}, {}, ["2x1", "1x2", "2x1"]):
         time.sleep(0.2)
     lines = text(shown).splitlines()
-    assert lines[0] == "training 3 trials in 1 compiled program"
+    assert lines[0] == "training 3 trials in 1 compiled program, on meshes (trial x data) 2x1, 1x2"
     assert len(lines) > 3
 
 
