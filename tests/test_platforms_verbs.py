@@ -16,6 +16,7 @@ from sweep import cli, platforms
 from sweep.config import Sweep
 from sweep.design import table
 from sweep.train import store
+from tests.bundle.conftest import write_trained
 from tests.plan.test_suggest import families
 from tests.report.simulated import build
 from tests.train import corpora
@@ -110,6 +111,10 @@ def machine(tmp_path_factory) -> Machine:
     table.write([make_trial(steps=20)], folder / "begun" / "plan.parquet")
     (folder / "text").mkdir()
     (folder / "text" / "a.txt").write_text("".join(f"{i} is a number\n" for i in range(9000)))
+    write_trained(folder / "kept", corpora.write(folder / "kept tokens"))
+    (folder / "histories").mkdir()
+    for params in ("1e6", "2e6"):
+        (folder / "histories" / f"gpt-{params}.csv").write_text("step,tokens,loss\n1,1000000,5.0\n2,2000000,4.5\n")
     return Machine(folder)
 
 
@@ -141,6 +146,9 @@ SAFE = {  # a real call of every verb that leaves the accelerator alone, in an o
     "suggest": ["fit", "--target-compute", "1e22", "--spend", "1e20"],
     "laws": [],
     "report": ["simulated"],
+    "import": ["histories", "--named", "gpt-{params}", "--out", "imported"],
+    "bundle": ["kept", "--out", "bundle.tar.gz"],
+    "reproduce": ["bundle.tar.gz"],
     "doctor": [],
 }
 

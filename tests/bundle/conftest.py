@@ -24,8 +24,13 @@ def tokens(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, tokens: Path) -> Path:
-    """A run directory with its fit, as training would leave it; its losses follow a law. Nothing may write into it."""
-    out, sweep, corpus = tmp_path_factory.mktemp("bundle") / "tiny", corpora.sweep_on(str(tokens)), open_folder(tokens)
+    """A run directory with its fit. Nothing may write into it."""
+    return write_trained(tmp_path_factory.mktemp("bundle") / "tiny", tokens)
+
+
+def write_trained(out: Path, tokens: Path) -> Path:
+    """A run directory with its fit, as training on `tokens` would leave it; its losses follow a law."""
+    sweep, corpus = corpora.sweep_on(str(tokens)), open_folder(tokens)
     shape = {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
     trials = families.plan(sweep, **shape, platform="cpu").trials
     store.claim(out, sweep, as_dict(corpus.manifest))

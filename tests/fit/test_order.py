@@ -24,9 +24,9 @@ def table(name="rows_one_order"):
 
 
 def answers(value):
-    """A record without what names rows."""
+    """A record without what names rows or says how it was asked for."""
     if isinstance(value, dict):
-        return {key: answers(x) for key, x in value.items() if key not in OF_ROWS}
+        return {key: answers(x) for key, x in value.items() if key not in (*OF_ROWS, "request")}
     return [answers(x) for x in value] if isinstance(value, list) else value
 
 

@@ -7,6 +7,8 @@ answer 409, to lose answers after success, and to fail. `bucket://name/...` lies
 
 import datetime
 import itertools
+import os
+import uuid
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,8 +52,12 @@ class Bucket(AbstractFileSystem):
             Bucket.conflicts -= 1
             raise conflict()
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("xb" if mode == "create" else "wb") as sink:
-            sink.write(value)
+        whole = Bucket.root / f".{uuid.uuid4().hex}"  # an object appears with all that is in it
+        whole.write_bytes(value)
+        try:
+            (os.link if mode == "create" else os.replace)(whole, file)
+        finally:
+            whole.unlink(missing_ok=True)
         Bucket.born.setdefault(str(file), Bucket.seen)
         if Bucket.lost:
             Bucket.lost -= 1

@@ -119,7 +119,7 @@ def test_the_log_tells_the_story(together):
     (begun,) = [event for event in events if "begun" in event]
     assert begun["begun"] == 1
     compiled = [event["compiled"] for event in events if "compiled" in event]
-    assert compiled == ["training", "validation", "branching", "first weights"]
+    assert compiled == ["training", "validation", "batches", "branching", "first weights"]
     assert events.index(begun) == 2 * len(compiled)  # nothing is compiled later
     assert begun["left"] == together.cohort.flops
     left = [event["left"] for event in events if "chunk" in event and "left" in event]
@@ -280,7 +280,7 @@ def test_a_stop_while_a_later_program_is_compiled_saves_what_is_trained(train, t
     expected = losses(train(*trials, mode="vmap"))
     begun, release, stop = threading.Event(), threading.Event(), threading.Event()
     with monkeypatch.context() as patch:
-        patch.setattr(effort, "compile", slow_from(3, begun, release))
+        patch.setattr(effort, "compile", slow_from(4, begun, release))
         threading.Thread(target=lambda: begun.wait(60) and stop.set()).start()
         with pytest.raises(Partial):
             train(*trials, folder=tmp_path, stop=stop, mode="vmap")
