@@ -11,8 +11,9 @@ import io
 import re
 from typing import Any
 
-from sweep import config, files
+from sweep import config, fields, files
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.quantity import Reader
 from sweep.storage import Address, locate
 from sweep.storage.store import store_of
@@ -67,13 +68,13 @@ def check_paths(verb: str, words: list[str]) -> None:
 
 def check_names(words: list[str]) -> None:
     """Raise InputError for an override of a field that does not exist, with the nearest that does."""
-    known = config.field_names(config.Sweep)
+    known = fields.field_names(config.Sweep)
     for word in words:
         if word.startswith("--"):
             name = word[2:].split("=")[0].replace("-", "_")
             bare = re.sub(r"(^|\.)no_", r"\1", name)
             if name not in known and bare not in known:
-                raise InputError(f"unknown field {word.split('=')[0]!r}{config.nearest(name, known)}")
+                raise InputError(f"unknown field {word.split('=')[0]!r}{nearest(name, known)}")
 
 
 def in_numbers(cls: type, words: list[str]) -> list[str]:

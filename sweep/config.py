@@ -5,20 +5,15 @@ A config file is a Python file that sets `SWEEP = Sweep(...)`. Every field can b
 """
 
 import dataclasses
-import difflib
-import hashlib
 import json
 import math
 import operator
 import runpy
-import types
-import typing
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sweep import quantity
+from sweep import fields, quantity
 from sweep.errors import InputError
 from sweep.files import local
 from sweep.models.shape import Activation, Attention, Dtype
@@ -146,7 +141,7 @@ class Sweep:
     memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self):
-        check_types(self)
+        fields.check_types(self)
         object.__setattr__(self, "budgets", tuple(sorted(self.budgets)))
         validate(self)
 
@@ -251,7 +246,7 @@ def load(path: str) -> Sweep:
     except InputError:
         raise
     except TypeError as error:
-        raise InputError(f"{path}: {explain_unknown_field(error)}") from error
+        raise InputError(f"{path}: {fields.explain_unknown(error, Sweep)}") from error
     except Exception as error:  # the user's own code: whatever it raises is reported as theirs, in one line
         raise InputError(f"{path}: {type(error).__name__}: {error}") from error
     sweep = values.get("SWEEP")
@@ -270,86 +265,11 @@ def load_json(file: Location) -> Sweep:
         ) from error
 
 
-def explain_unknown_field(error: TypeError) -> str:
-    """One line for a keyword that no config class has, with the nearest name that exists."""
-    text = str(error)
-    if "unexpected keyword argument" not in text:
-        return f"TypeError: {text}"
-    unknown = text.split("'")[1]
-    return f"unknown field {unknown!r}{nearest(unknown, field_names(Sweep))}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' or nothing."""
-    known = list(known)
-    leaves = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
-    close = difflib.get_close_matches(name, known, 1, 0.6) or [
-        leaves[leaf] for leaf in difflib.get_close_matches(name.rsplit(".", 1)[-1], leaves, 1, 0.6)
-    ]
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def field_names(cls: type, prefix: str = "") -> list[str]:
-    """Dotted names of every field, nested ones included."""
-    names = []
-    for f in dataclasses.fields(cls):
-        names.append(prefix + f.name)
-        if dataclasses.is_dataclass(f.type):
-            names += field_names(typing.cast(type, f.type), f"{prefix}{f.name}.")
-    return names
-
-
 def to_dict(sweep: Sweep) -> dict[str, Any]:
     """Plain JSON types."""
     return json.loads(json.dumps(dataclasses.asdict(sweep)))
 
 
-def from_dict(values: dict[str, Any], cls: type = Sweep, where: str = "") -> Any:
-    """The object that `to_dict` described. Raises InputError for an unknown field or a wrong type."""
-    kinds = {f.name: f.type for f in dataclasses.fields(cls)}
-    known = {name: coerce(value, kinds[name], where + name) for name, value in values.items() if name in kinds}
-    try:
-        return cls(**{**values, **known})
-    except TypeError as error:
-        raise InputError(f"config: {explain_unknown_field(error)}") from error
-
-
-def check_types(part: Any, where: str = "") -> None:
-    """Check the type of every field, which Python does not, and make integers floats where floats are meant."""
-    for f in dataclasses.fields(part):
-        object.__setattr__(part, f.name, coerce(getattr(part, f.name), f.type, where + f.name))
-        if dataclasses.is_dataclass(f.type):
-            check_types(getattr(part, f.name), f"{where}{f.name}.")
-
-
-def coerce(value: Any, kind: Any, name: str) -> Any:
-    """`value` as a field of type `kind`, or an InputError naming the field."""
-    if isinstance(value, dict) and hasattr(kind, "__dataclass_fields__"):
-        return from_dict(value, kind, f"{name}.")
-    if typing.get_origin(kind) is tuple:
-        item = typing.get_args(kind)[0]
-        if not isinstance(value, list | tuple):
-            raise InputError(f"config: {name} is {value!r}; it must be a list")
-        return tuple(coerce(v, item, name) for v in value)
-    if typing.get_origin(kind) in (Literal, typing.Union, types.UnionType):
-        allowed = [
-            a for k in (kind, *typing.get_args(kind)) if typing.get_origin(k) is Literal for a in typing.get_args(k)
-        ]
-        if value not in allowed:
-            raise InputError(f"config: {name} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"config: {name} is {value!r}; it must be finite")
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise InputError(f"config: {name} is {value!r}; it must be of type {kind.__name__}")
-    return value
-
-
-def content_hash(value: Any) -> str:
-    """Twelve hex digits of the canonical JSON of `value` (a dataclass or plain data)."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def from_dict(values: dict[str, Any]) -> Sweep:
+    """The sweep that `to_dict` described. Raises InputError for an unknown field or a wrong type."""
+    return fields.build(values, Sweep)

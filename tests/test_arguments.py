@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sweep import arguments, cli, config
+from sweep import arguments, cli, config, fields
 from sweep.config import Sweep
 from sweep.verbs import (
     backtest,
@@ -69,7 +69,7 @@ def test_overrides_of_a_config():
 
 
 def test_every_quantity_of_a_config_is_a_field():
-    assert set(config.QUANTITIES) <= set(config.field_names(Sweep))
+    assert set(config.QUANTITIES) <= set(fields.field_names(Sweep))
     assert set(arguments.MANY) <= set(config.QUANTITIES)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from sweep import cli, config, laws
+from sweep import cli, config, fields, laws
 from sweep.fit import fit
 from sweep.fit.compare import compare
 from sweep.fit.multiverse import Axes, multiverse
@@ -63,7 +63,7 @@ def options(verb: str) -> set[str]:
     module = importlib.import_module(cli.VERBS[verb][0])
     kinds = {typed(f): f.type for f in dataclasses.fields(module.Args)}
     if getattr(module, "CONFIG", False):
-        kinds |= {name: kind_of(name) for name in config.field_names(config.Sweep)}
+        kinds |= {name: kind_of(name) for name in fields.field_names(config.Sweep)}
     names = {f"--{name}".replace("_", "-") for name in kinds}
     switches = {name for name, kind in kinds.items() if kind is bool}
     return names | {"--" + re.sub(r"([^.]+)$", r"no-\1", name).replace("_", "-") for name in switches}

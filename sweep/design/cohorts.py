@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from sweep.config import content_hash
 from sweep.design.trial import Trial
+from sweep.hashing import content_hash
 from sweep.models import counting
 from sweep.models.shape import Shape
 

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
-from sweep.config import content_hash
+from sweep.hashing import content_hash
 from sweep.models import counting
 from sweep.models.shape import Shape
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from sweep import laws
-from sweep.config import nearest
 from sweep.errors import InputError, Refusal
 from sweep.fit import bootstrap
 from sweep.fit.approach3 import Solution, fit_law, refit
@@ -27,6 +26,7 @@ from sweep.fit.objective import Objective, huber
 from sweep.fit.record import flops_per_param_token
 from sweep.fit.result import plain, warning
 from sweep.laws import Law
+from sweep.nearest import nearest
 from sweep.tables.judge import refusals
 from sweep.tables.load import Runs, load, read_source
 from sweep.tables.numbers import plain as column_of

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 
 KINDS = ("huber", "lad", "log_mse", "mse")
 LAD_DELTAS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)  # falling thresholds: at the last the sum is within n * 5e-8 of the LAD sum

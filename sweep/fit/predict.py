@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from sweep import laws, quantity
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.fit import bootstrap
 from sweep.fit.best import BY_COMPUTE, best_run
@@ -26,6 +25,7 @@ from sweep.fit.interval import Doubt, widened
 from sweep.laws import inputs
 from sweep.laws.held import held_text
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
+from sweep.nearest import nearest
 
 FAR = 10  # times the largest fitted compute, beyond which a prediction is warned about
 CONVENTION = 2  # times by which two ways of counting FLOPs may differ; beyond it they are of two runs

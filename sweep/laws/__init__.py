@@ -7,9 +7,9 @@ edit; `sweep fit`, `plan` and the others find it by its id, and its published co
 import importlib
 import pkgutil
 
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws.law import Law, Published
+from sweep.nearest import nearest
 
 
 def discover() -> dict[str, Law]:

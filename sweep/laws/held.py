@@ -8,11 +8,11 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws.form import build
 from sweep.laws.inputs import Input
 from sweep.laws.law import Law, namespace
+from sweep.nearest import nearest
 
 
 def hold(law: Law, values: Mapping[str, float | int]) -> Law:

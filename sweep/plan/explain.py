@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sweep import quantity
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.fit.result import Fit, plain
+from sweep.nearest import nearest
 from sweep.plan import optimum, sureness
 from sweep.plan.breakeven import load_of
 from sweep.plan.known import MODELS, Model

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep import storage
-from sweep.config import content_hash
 from sweep.errors import InputError
 from sweep.files import Growth, extend
+from sweep.hashing import content_hash
 from sweep.plan import chain, entries
 from sweep.plan.chain import Ledger, Record, kinds
 from sweep.storage import Location

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.config import Sweep, content_hash
+from sweep.config import Sweep
 from sweep.design.families import single_trial
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Refusal
 from sweep.fit import Fit
 from sweep.given import optional, real, takes, word
+from sweep.hashing import content_hash
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
 from sweep.plan.forecast import write_forecast
 from sweep.plan.match import NEAR, near

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from sweep import laws
-from sweep.config import nearest
 from sweep.errors import InputError, Refusal
 from sweep.fit.interval import Doubt, widened
 from sweep.fit.predict import backtest_widening, standing, title, warning
 from sweep.fit.result import USABLE, Fit
+from sweep.nearest import nearest
 from sweep.plan.known import EVIDENCE, Evidence, evidence_of
 from sweep.plan.surface import UNIQUE, Surface
 from sweep.storage import Location, locate

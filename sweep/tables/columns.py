@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.tables.expression import compute, names_in, select, spelled
 from sweep.tables.missing import missing
 from sweep.tables.numbers import parse, plain, problems_of

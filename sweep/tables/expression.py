@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.quantity import SUFFIX
 from sweep.tables.numbers import parse as parse_cells
 

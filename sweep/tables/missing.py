@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.tables.expression import spelled
 from sweep.tables.scales import KEYS, SCALES, WORDS, named
 from sweep.tables.wide import advice, listed

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sweep.config import nearest
 from sweep.errors import InputError, Refusal
+from sweep.nearest import nearest
 
 CODES = (
     "too_few_rows",

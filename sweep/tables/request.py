@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws import Law
+from sweep.nearest import nearest
 from sweep.tables import further, settings, usual
 from sweep.tables.missing import missing
 from sweep.tables.problem import Problem, check_codes

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws.hyperparameters import OUTPUTS
+from sweep.nearest import nearest
 from sweep.tables.choice import best, joined
 from sweep.tables.columns import numbers
 from sweep.tables.expression import names_in

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.tables.expression import spelled
 from sweep.tables.problem import Problem
 

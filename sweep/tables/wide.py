@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.tables.expression import spelled
 from sweep.tables.numbers import decoded, parse, texts
 

@@ -12,6 +12,7 @@ import jax
 from sweep import config, files, storage
 from sweep.config import Sweep
 from sweep.errors import InputError, Refusal
+from sweep.hashing import content_hash
 from sweep.storage import Address, Location
 from sweep.tables.cohorts import FOLDER
 from sweep.versions import installed as versions
@@ -33,7 +34,7 @@ READING = ("text_field", "allow_skips", "stage")  # of `data`: what they change 
 
 def identity(sweep: Sweep) -> str:
     """Hash of everything in a config that decides its results."""
-    return config.content_hash(decisive(config.to_dict(sweep)))
+    return content_hash(decisive(config.to_dict(sweep)))
 
 
 def decisive(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import numpy as np
 import tyro
 
 from sweep import laws
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.laws.law import GRADES, Law, Parameter
+from sweep.nearest import nearest
 from sweep.verbs.output import Output
 
 

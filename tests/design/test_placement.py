@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.config import content_hash, load
+from sweep.config import load
 from sweep.design import cost, families, mesh, placement
 from sweep.design.cohorts import Cohort, cohorts, spans
 from sweep.design.cost import Axes
 from sweep.design.trial import Trial
+from sweep.hashing import content_hash
 from sweep.models import counting
 from sweep.models.shape import Shape
 

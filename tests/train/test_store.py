@@ -9,6 +9,7 @@ import pytest
 
 from sweep import config, files
 from sweep.errors import InputError, Refusal
+from sweep.hashing import content_hash
 from sweep.storage import locate
 from sweep.train import store
 from sweep.versions import processor
@@ -49,7 +50,7 @@ def test_how_text_is_read_is_no_part_of_a_sweeps_identity():
     before = {name: value for name, value in config.to_dict(SWEEP).items() if name not in store.OPERATIONAL}
     before["data"] = {k: v for k, v in before["data"].items() if k not in store.READING}
     other = dataclasses.replace(SWEEP, data=dataclasses.replace(SWEEP.data, text_field="content", allow_skips=True))
-    assert config.content_hash(before) == store.identity(SWEEP) == store.identity(other)
+    assert content_hash(before) == store.identity(SWEEP) == store.identity(other)
     assert store.differences({"config": before}, other) == ""
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sweep import laws
-from sweep.config import nearest
 from sweep.errors import InputError
 from sweep.fit.objective import KINDS, Objective
 from sweep.laws import Law
+from sweep.nearest import nearest
 
 AXES: tuple[str, ...] = ("law", "objective", "subset", "count", "flops", "weights")
 WORDS = {

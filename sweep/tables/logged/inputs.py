@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from sweep.config import nearest
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.tables.columns import cells, is_expression
 from sweep.tables.expression import names_in
 from sweep.tables.logged.history import History

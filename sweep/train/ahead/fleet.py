@@ -4,10 +4,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from sweep.config import nearest
 from sweep.design.room import JAX_TAKES
 from sweep.devices import ALIASES, PARTS, Part
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.train.ahead.targets import HOST_GPUS, OLDER, SLICES, WHOLE_HOSTS, mem_fraction, sides_of, written
 
 A_TPU_HOST = 4  # chips

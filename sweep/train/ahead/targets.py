@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.config import nearest
 from sweep.design.room import JAX_TAKES
 from sweep.errors import InputError
+from sweep.nearest import nearest
 from sweep.train import devices
 from sweep.train.ahead.gpus import GPUS, pretend_cudnn
 from sweep.train.devices import Device, Kind

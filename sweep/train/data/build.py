@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from sweep import files
-from sweep.config import Data, content_hash
+from sweep.config import Data
 from sweep.errors import InputError, Refusal
+from sweep.hashing import content_hash
 from sweep.storage import Address, locate
 from sweep.train.data import inputs, overlap
 from sweep.train.data import tokenizer as tokenizers

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from sweep import storage
-from sweep.config import content_hash
 from sweep.devices import size_text
 from sweep.errors import InputError
+from sweep.hashing import content_hash
 from sweep.storage import Location
 from sweep.train.data.selection import Progress
 from sweep.train.data.shards import MANIFEST, SPLITS, Manifest, parse_manifest, whole_folder
