@@ -17,7 +17,7 @@ def build(values: dict[str, Any], cls: type, where: str = "") -> Any:
     try:
         return cls(**{**values, **known})
     except TypeError as error:
-        raise InputError(f"config: {explain_unknown(error, cls)}") from error
+        raise InputError(f"config: {explain_unknown(error, cls, where)}") from error
 
 
 def check_types(part: Any, where: str = "") -> None:
@@ -53,13 +53,13 @@ def coerce(value: Any, kind: Any, name: str) -> Any:
     return value
 
 
-def explain_unknown(error: TypeError, cls: type) -> str:
+def explain_unknown(error: TypeError, cls: type, where: str = "") -> str:
     """One line for a keyword that no config class has, with the nearest name that exists."""
     text = str(error)
     if "unexpected keyword argument" not in text:
         return f"TypeError: {text}"
     unknown = text.split("'")[1]
-    return f"unknown field {unknown!r}{nearest(unknown, field_names(cls))}"
+    return f"unknown field {unknown!r}{nearest(unknown, field_names(cls, where))}"
 
 
 def field_names(cls: type, prefix: str = "") -> list[str]:

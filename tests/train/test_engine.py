@@ -11,11 +11,10 @@ import jax
 import pytest
 
 from sweep import config, files
-from sweep.config import Memory
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
-from sweep.train import devices, engine, hold, launch, outcome, store
+from sweep.train import devices, engine, hold, outcome, store
 from sweep.train.claims import Claims, Folder
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
@@ -144,11 +143,7 @@ def test_a_cohort_that_another_trains_is_left_to_it(done, corpus, tmp_path, monk
     claims = Claims(Folder(outcome.folder_of(out, first)), 60.0)
     other = claims.take({"host": "tpu-3", "pid": 7, "since": "noon"})
     assert other is not None
-
-    def beat() -> None:
-        other.renew()
-
-    with every(0.2, beat), pytest.raises(Partial) as told:
+    with every(0.2, other.renew), pytest.raises(Partial) as told:
         train(out, corpus)
     assert str(told.value) == (
         "1 cohort is trained by process 7 on host tpu-3, since noon; repeat the command when that has ended"
@@ -353,17 +348,3 @@ def test_a_fault_of_ours_is_not_hidden(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(CohortRun, "run", broken)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         train(tmp_path / "run", corpus)
-
-
-def test_too_little_text_is_told_before_anything_is_trained(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(CohortRun, "run", no_training)
-    few = dataclasses.replace(corpus, train=corpus.train[:100])
-    with pytest.raises(InputError, match="less than a batch"):
-        train(tmp_path / "run", few)
-
-
-def test_micro_batches_that_do_not_divide_are_told_before_a_folder_is_written(corpus, tmp_path):
-    asked = dataclasses.replace(corpora.sweep_on("tokens"), memory=Memory(micro_batches=3))
-    with pytest.raises(InputError, match=r"memory\.micro_batches is 3; it must divide"):
-        launch.train_sweep(asked, corpus, tmp_path / "run")
-    assert not (tmp_path / "run").exists()

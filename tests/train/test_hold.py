@@ -69,11 +69,7 @@ def test_a_holder_learns_that_another_has_taken_over(tmp_path, log):
 def test_an_owner_that_beats_is_alive_and_one_that_is_silent_gives_way(tmp_path, log):
     other = Claims(Folder(tmp_path), hold.EXPIRY).take(ELSEWHERE)
     assert other is not None
-
-    def beat() -> None:
-        other.renew()
-
-    with every(0.3, beat):
+    with every(0.3, other.renew):
         time.sleep(0.5)
         assert settled(tmp_path, threading.Event()).state == "held"
     began = time.monotonic()

@@ -16,7 +16,7 @@ HEARD = 10.0  # seconds in which a leader that is alive answers
 
 
 @contextmanager
-def every(seconds: float, look: Callable[[], None]) -> Iterator[None]:
+def every(seconds: float, look: Callable[[], object]) -> Iterator[None]:
     """Call `look` again and again on a thread of its own, until the block or the coordination service ends."""
     ended = threading.Event()
 
