@@ -43,7 +43,7 @@ class Store:
             for wait in (*WAITS, None):
                 try:
                     return self.system.pipe_file(str(place), data)
-                except Exception as error:
+                except Exception as error:  # of whatever library; raised again unless another try may help
                     if wait is None or kind_of(error) not in AGAIN:
                         raise
                     time.sleep(wait)
@@ -61,7 +61,7 @@ class Store:
                 try:
                     self.system.pipe_file(str(place), data, **how)
                     return True
-                except Exception as error:
+                except Exception as error:  # as in `put`
                     with contextlib.suppress(Absent):
                         return self.fetch(place) == data
                     if wait is None or kind_of(error) not in (*AGAIN, "taken"):

@@ -166,7 +166,13 @@ def run(
                 log.write(given=len(group))
                 progress.turn(place.cohort)
             training = programs.take(place, group) if gang.alone else prepare(place, group, team)
-            train_to_end(training, Either(stop, hold.lost), hold.attempt)
+            try:
+                train_to_end(training, Either(stop, hold.lost), hold.attempt)
+            except Partial:
+                if not team.share(lambda: hold.lost.is_set() and not stop.is_set()):
+                    raise
+                elsewhere.add(place.cohort.hash)
+                return
             if team.leads:
                 finish(training, origin)
                 hold.finish()

@@ -74,11 +74,14 @@ def holding(folder: Location, log: Log, team: Team) -> Iterator[Hold | None]:
 
 def renew(claim: Claim, lost: threading.Event, over: threading.Event) -> None:
     """Be heard of until `over`. A store that is away for a while is asked again: training does not wait for it."""
-    while not over.wait(EXPIRY / BEATS):
-        with contextlib.suppress(InputError):
-            if not claim.renew():
-                lost.set()
-                return
+    try:
+        while not over.wait(EXPIRY / BEATS):
+            with contextlib.suppress(InputError):
+                if not claim.renew():
+                    return
+    finally:
+        if not over.is_set():  # also after a fault in here: nobody trains what he does not hold
+            lost.set()
 
 
 def older(log: Log) -> int:

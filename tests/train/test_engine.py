@@ -14,11 +14,9 @@ from sweep import config, files
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, Partial, Refusal
 from sweep.tables import io
-from sweep.train import devices, engine, hold, outcome, store
-from sweep.train.claims import Claims, Folder
+from sweep.train import devices, engine, outcome, store
 from sweep.train.cohort import CohortRun
 from sweep.train.data.shards import Corpus, as_dict, open_folder
-from sweep.train.gang.news import every
 from sweep.train.gang.watch import Times, Watch
 from sweep.train.progress import Quiet
 from tests.train import corpora
@@ -133,26 +131,6 @@ def test_what_is_left_meets_the_same_meshes_as_the_whole(corpus, tmp_path, monke
     with pytest.raises(Partial, match="not now"):
         train(tmp_path / "run", corpus)
     assert seen == {c.hash: whole[c.hash] for c in cohorts(TRIALS)[1:]}
-
-
-def test_a_cohort_that_another_trains_is_left_to_it(done, corpus, tmp_path, monkeypatch):
-    """The owner is named; what is free is trained; once it is released, the same command trains it."""
-    monkeypatch.setattr(hold, "LOOK", 0.05)
-    out, (first, second) = tmp_path / "run", cohorts(TRIALS)
-    store.claim(out, SWEEP, as_dict(corpus.manifest))
-    claims = Claims(Folder(outcome.folder_of(out, first)), 60.0)
-    other = claims.take({"host": "tpu-3", "pid": 7, "since": "noon"})
-    assert other is not None
-    with every(0.2, other.renew), pytest.raises(Partial) as told:
-        train(out, corpus)
-    assert str(told.value) == (
-        "1 cohort is trained by process 7 on host tpu-3, since noon; repeat the command when that has ended"
-    )
-    assert {key for key, row in by_trial(out).items()} == {t.id for t in second.trials}
-    other.release()
-    train(out, corpus)
-    assert losses(out) == losses(done)
-    assert by_trial(out)[first.trials[0].id]["attempts"] == 2
 
 
 class Kill(Quiet):
