@@ -1,6 +1,11 @@
-"""What a sweep spends outside the device program: compiling, planning, writing, and devices that wait."""
+"""What a sweep spends outside the device program: compiling, planning, writing, and devices that wait.
 
+python -m benchmarks.overhead [--out DIR]     a sweep of about five minutes on 2 CPU cores, without a compile cache
+"""
+
+import argparse
 import math
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +15,24 @@ from typing import Any
 
 import jax
 
-from sweep.config import Sweep
+from benchmarks import record
+from sweep.config import Architecture, Data, Prior, Recipe, Sweep
 from sweep.train.data.build import open_data
 from sweep.train.launch import train_sweep
 from sweep.train.log import Log
 
 COMPILING = "/jax/core/compile/backend_compile_duration"
+FIVE_MINUTES = Sweep(
+    name="five-minutes",
+    budgets=(4e11, 1.2e12, 3.6e12),
+    target_compute=1.2e13,
+    sizes=6,
+    span=3.0,
+    data=Data(path="python:stdlib", tokenizer="byte", allow_repeat=True),
+    architecture=Architecture(seq_len=128),
+    recipe=Recipe(width_step=4, aspect=32.0, min_depth=2, min_heads=2, head_dim=32, batch_tokens=256, lr=0.03),
+    prior=Prior(E=1.208, A=61.5, B=45.75, alpha=0.532, beta=0.354, noise=0.015, source="configs/laptop.py"),
+)
 
 
 @dataclass
@@ -79,3 +96,24 @@ def measure(sweep: Sweep, folder: Path) -> dict[str, Any]:
     with watching() as watch:
         losses = train_sweep(sweep, corpus, folder)
     return {"sweep": sweep.name, "trials": losses.num_rows, **of_run(folder, watch)}
+
+
+def main() -> None:
+    """Measure the sweep of five minutes, print its shares and write them down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=record.RESULTS)
+    args = parser.parse_args()
+    record.one_device_a_core()
+    jax.config.update("jax_enable_compilation_cache", False)
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure(FIVE_MINUTES, Path(folder) / "run")
+    record.write(args.out, "overhead-cpu", {"benchmark": "overhead", **record.environment(), **measured})
+    print(
+        f"{measured['trials']} trials, {measured['wall_s']:.0f} s on {measured['devices']} devices; "
+        f"outside the device program {measured['share_outside_device']:.1%}, "
+        f"of it without compiling {measured['share_outside_device_and_compiler']:.1%}"
+    )
+
+
+if __name__ == "__main__":
+    main()

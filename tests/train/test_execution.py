@@ -43,6 +43,7 @@ def trained(text, execution: Execution, *, data: int = 1, trial: int = 1, rows: 
         states = machine.init(hypers)
         states, report = machine.chunk(rows)(batches, states, machine.by_trial(hypers), until)
         found = machine.validation(rows)(machine.val, states.params, wanted)
+    machine.feeder.close()
     return np.asarray(report.train_loss), np.asarray(found.loss), jax.tree.map(np.asarray, states.params)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import sys
 import time
@@ -120,7 +121,7 @@ def test_all_others_end_when_one_is_frozen_and_it_ends_when_it_goes_on(victim: i
         assert code == 3
         assert len(lines) == 1, lines
         assert f"process {victim} of 3 (host " in lines[0]
-        assert "has not answered for 4 s" in lines[0]
+        assert re.search(r"has not answered for \d+ s", lines[0])
     assert ended[victim].code == 3
     assert len(lines_of(ended[victim])) == 1
 
@@ -142,7 +143,8 @@ def test_a_process_without_progress_is_named_not_the_one_that_waits_for_it():
         assert one.code == 3
         (line,) = lines_of(one)
         assert "process 1 of 2 (host " in line
-        assert "has made no progress for 4 s (reading the corpus)" in line
+        (seconds,) = re.findall(r"has made no progress for (\d+) s \(reading the corpus\)", line)
+        assert 4 <= int(seconds) <= 30  # when it is seen, a busy machine decides
 
 
 def fails(rank: int, kind: str) -> None:
