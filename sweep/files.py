@@ -18,8 +18,11 @@ from sweep.errors import InputError
 from sweep.storage import Address, Location, disk, locate
 
 
-def local(path: str | Path | Address) -> Path:
+def local(path: str | Path | Address, field: str = "") -> Path:
     """The path, which must lie on this machine: corpora, config files and what only a disk can do.
+
+    Args:
+        field: of a config, that gives the path.
 
     Raises:
         InputError: an address in a store.
@@ -27,8 +30,8 @@ def local(path: str | Path | Address) -> Path:
     place = locate(path)
     if isinstance(place, Address):
         raise InputError(
-            f"{place}: files at {place.scheme}:// cannot be read or written; give a path on this machine, and copy "
-            "what you need, or mount the store as a folder"
+            f"{f'{field} ' if field else ''}{place}: files at {place.scheme}:// cannot be read or written; give a path "
+            "on this machine, and copy what you need, or mount the store as a folder"
         )
     return place
 

@@ -16,6 +16,7 @@ from sweep.errors import InputError, Refusal
 from sweep.models import counting
 from sweep.verbs import memory_text, placement_text
 from sweep.verbs.output import Output
+from sweep.verbs.preview_corpus import corpus_of
 from sweep.verbs.preview_text import EPOCHS_LIKE_NEW, check_text, families_text, refused_text, short, totals_text
 
 CONFIG = True
@@ -90,7 +91,7 @@ def run(args: Args, sweep: Sweep) -> Output:
         return preview_topology.run(args, sweep)
     check_options(args)
     platform = target(args)
-    plan = families.plan(sweep, platform=platform, **corpus_of(args, sweep))
+    plan = families.plan(sweep, platform=platform, **corpus_of(sweep, args.assume_tokens, args.assume_vocab))
     speeds = []
     if args.probe:
         from sweep.train.probe import flops_per_second
@@ -125,20 +126,6 @@ def check_options(args: Args) -> None:
         raise InputError(f"--platform {args.platform}: the probe measures this machine; add --no-probe")
     if args.hours and not args.probe:
         raise InputError("--hours needs the probe, which measures the speed; leave out --no-probe")
-
-
-def corpus_of(args: Args, sweep: Sweep) -> dict:
-    """What the design needs to know of the corpus, built or assumed."""
-    if args.assume_tokens or args.assume_vocab:
-        from sweep.verbs.preview_compile import assumed
-
-        return assumed(args.assume_tokens, args.assume_vocab)
-    from sweep.train.data.build import open_data
-    from sweep.verbs.data import progress
-
-    with progress() as shown:
-        corpus = open_data(sweep.data, shown)
-    return {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
 
 
 def target(args: Args) -> str:

@@ -23,11 +23,9 @@ from sweep.train.rows import rows_of
 from sweep.verbs import placement_text
 from sweep.verbs.output import Output
 from sweep.verbs.preview_compile_text import before, table_text, target_text, time_text
+from sweep.verbs.preview_corpus import corpus_of
 from sweep.verbs.preview_text import short
 
-ASSUMED = "assumed"  # fingerprint of a corpus that does not exist yet
-LARGEST_VOCAB = 2**31  # ids are int32 in the program
-LARGEST_CORPUS = 1e15  # tokens
 PACKAGES = ("jax", "jaxlib", "libtpu", "jax-cuda12-plugin", "jax-cuda13-plugin")
 Say = Callable[[str], None]
 
@@ -108,31 +106,7 @@ def tell(line: str) -> None:
 def plan_of(sweep: Sweep, platform: str, tokens: float, vocab: int) -> families.Plan:
     """The sweep on its corpus, or on the one that is assumed; whether it repeats text is `run`'s to refuse."""
     sweep = dataclasses.replace(sweep, data=dataclasses.replace(sweep.data, allow_repeat=True))
-    corpus = assumed(tokens, vocab) if tokens or vocab else corpus_of(sweep)
-    return families.plan(sweep, platform=platform, **corpus)
-
-
-def assumed(tokens: float, vocab: int) -> dict[str, Any]:
-    """What the design needs to know of a corpus that does not exist yet. Raises InputError where that is no corpus."""
-    if not (1 <= tokens <= LARGEST_CORPUS and 2 <= vocab <= LARGEST_VOCAB):
-        raise InputError(
-            f"--assume-tokens {tokens:g} --assume-vocab {vocab}: both stand for a corpus, such as "
-            "--assume-tokens 6e10 --assume-vocab 32768"
-        )
-    return {"vocab": vocab, "data": ASSUMED, "unique_tokens": int(tokens)}
-
-
-def corpus_of(sweep: Sweep) -> dict[str, Any]:
-    """What the design needs to know of the corpus. Raises InputError, with the way round it, where there is none."""
-    from sweep.train.data.build import open_data
-    from sweep.verbs.data import progress
-
-    try:
-        with progress() as shown:
-            corpus = open_data(sweep.data, shown)
-    except InputError as error:
-        raise InputError(f"{error}; or, not built yet, --assume-tokens 6e10 --assume-vocab 32768") from error
-    return {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
+    return families.plan(sweep, platform=platform, **corpus_of(sweep, tokens, vocab))
 
 
 # One cohort

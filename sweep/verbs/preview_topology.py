@@ -17,6 +17,7 @@ from sweep.train.ahead.fleet import Fleet, fleet
 from sweep.train.machine import CHUNK_SECONDS, CHUNK_STEPS
 from sweep.verbs import preview
 from sweep.verbs.output import Output
+from sweep.verbs.preview_corpus import corpus_of
 from sweep.verbs.preview_text import clock
 
 
@@ -44,7 +45,7 @@ def run(args: preview.Args, sweep: Sweep) -> Output:
         raise InputError("--devices and --platform do not go with --topology, which names its own devices")
     check_rates(args.mfu, args.price)
     to = fleet(args.topology, args.hosts)
-    plan = families.plan(sweep, platform=to.platform, **preview.corpus_of(args, sweep))
+    plan = families.plan(sweep, platform=to.platform, **corpus_of(sweep, args.assume_tokens, args.assume_vocab))
     found = away(sweep, plan, to, args.mfu, args.price)
     more = [
         f"{hosts_text(found)}\n{time_text(found, args.price)}",

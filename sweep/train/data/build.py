@@ -239,7 +239,7 @@ def open_data(config: Data, progress: Progress = silent) -> Corpus:
     if isinstance(place, Address) or not (embedded or holds_text(place)):
         if not config.stage:
             return open_folder(files.local(config.path))
-        return open_folder(staged(place, files.local(config.stage), progress))
+        return open_folder(staged(place, files.local(config.stage, "data.stage"), progress))
     if config.stage:
         raise InputError(
             f"data.stage {config.stage}: {config.path} is text, whose tokens lie in the cache (SWEEP_CACHE), which is "

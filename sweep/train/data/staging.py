@@ -61,7 +61,7 @@ def size_of(source: Location, name: str, manifest: Manifest | None) -> int:
     size = storage.size(source / name)
     if size is None:
         raise InputError(
-            f"{source}: no {name}; make token shards with `sweep data build`, and put the whole folder there"
+            f"data.path {source}: no {name}; make token shards with `sweep data build`, and put the whole folder there"
         )
     if manifest:
         tokens = (manifest.train if name == "train.bin" else manifest.val).tokens
