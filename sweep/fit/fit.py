@@ -14,6 +14,7 @@ from sweep import config, interrupt, laws
 from sweep.errors import InputError
 from sweep.fit import approach1, approach2, approach3, bootstrap, interpolation
 from sweep.fit.conditioning import unidentified
+from sweep.fit.dependence import Shared, regrouped
 from sweep.fit.diagnostics import Fitted, diagnose, diagnosis
 from sweep.fit.effort import Effort, announce
 from sweep.fit.interval import Doubt
@@ -63,6 +64,7 @@ def fit(
     despite: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     diagnostics: bool = True,
+    independent: bool = False,
 ) -> Fit:
     """Fit a law to a table of finished runs, by all three approaches, with resampled intervals.
 
@@ -88,6 +90,8 @@ def fit(
         progress: called with (fits done, fits) now and then. An interrupt (Ctrl-C) after the law itself is found ends
             the resampling, or the diagnostics: the answer then holds what is finished, with the warning `partial`.
         diagnostics: ask how far the fit can be trusted (sweep.fit.diagnostics); adds less than a second.
+        independent: take runs as independent but for the groups that the table names, as published bootstraps do;
+            else noise that runs share is looked for, and they are resampled by it (sweep.fit.dependence).
 
     Raises:
         InputError: a table that cannot be read or has bad values, a law of what may be negative, or a target compute
@@ -122,12 +126,15 @@ def fit(
     if not overridden(judged):  # else the answer is stamped already
         judged += filter(None, [unidentified(form, runs, solution)])
         enforce(judged, despite)
-    begun = Begun(form, runs, goal, solution, tuple(judged), (began, read))
+    shared = None
+    if not independent:
+        runs, shared = regrouped(Fitted(form, runs, goal, solution, target, 6.0, level), seed)
+    begun = Begun(form, runs, goal, solution, tuple(judged), (began, read), shared)
     found = finished(begun, settings | {"despite": overridden(judged)}, despite, progress, diagnostics)
     asked = {"law": law, "objective": objective, "delta": delta, "where": where, "columns": columns,
              "bootstrap": bootstrap, "seed": seed, "level": level, "target_compute": target_compute, "units": units,
              "bytes_per_token": bytes_per_token, "best_of": best_of, "fix": fix, "despite": despite,
-             "diagnostics": diagnostics}  # fmt: skip
+             "diagnostics": diagnostics, "independent": independent}  # fmt: skip
     found.record["request"], found.record["versions"] = plain(asked | file_of(source)), installed()
     if count < bootstrap:
         text = f"{count} resamples, not {bootstrap}: {len(runs)} rows fill the memory"
@@ -144,7 +151,14 @@ def file_of(source: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Begun:
-    """A table whose law is solved; `judged` are its remarks and overridden refusals, `clock` its first two times."""
+    """A table whose law is solved.
+
+    Attributes:
+        runs: in the groups that are resampled.
+        judged: remarks of the table, and overridden refusals.
+        clock: its first two times.
+        shared: what runs share beyond the groups of the table; None where it was not asked.
+    """
 
     law: Law
     runs: Runs
@@ -152,6 +166,7 @@ class Begun:
     solution: approach3.Solution
     judged: tuple[Problem, ...]
     clock: tuple[float, float]
+    shared: Shared | None = None
 
 
 @interrupt.held()
@@ -170,6 +185,7 @@ def finished(
     found = answer(begun, settings["bootstrap"], settings["seed"], progress, diagnostics)
     record = record_of(law, runs, begun.objective, found, settings)
     record["target"]["approach3"] = at_target(law, found, record)
+    record["dependence"] = begun.shared.record(runs.group) if begun.shared else None
     interrupted = []
     if diagnostics:
         k, level = record["flops_per_param_token"], settings["level"]

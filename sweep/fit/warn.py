@@ -24,6 +24,7 @@ CURES = {
     "interval_withheld": "add budgets and sizes until most resamples have an optimum; do not plan on this one",
     "wide": "add budgets; repeat runs with other seeds",
     "few_groups": "more sizes and budgets",
+    "shared_noise": "tune the cells that stand out; repeat runs with other seeds; name the trunk of each run",
     "families_without_minimum": "widen the families toward the side of the least loss",
     "suspects_matter": "look at these rows; leave out with --where those that have a cause, and say so",
     "objective_matters": "look for suspects and patterns first; report the range, not one objective",
@@ -100,6 +101,7 @@ def about_diagnostics(d: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
 
 
 AXES = {"flops": "compute", "params": "size", "tokens_per_param": "tokens per parameter"}
+SHARED = {"size": "size", "trajectory": "size", "budget": "budget"}
 PATTERNS = {"slope": "trend", "bend": "bend"}
 
 
@@ -126,11 +128,27 @@ def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:
         message = f"interrupted: {lanes['not_run']} of {total} resamples were not finished and are not in the intervals"
         found.append(warning("partial", message))
     groups = len(np.unique(runs.group))
+    if (block := record.get("dependence")) and block["by"]:
+        found.append(warning("shared_noise", about_shared(block)))
     if groups < FEW_GROUPS:
         found.append(
             warning("few_groups", f"{groups} independent groups of runs: intervals are rough, likely too narrow")
         )
     return found
+
+
+def about_shared(block: Mapping[str, Any]) -> str:
+    """One line about runs that share noise."""
+    column = SHARED.get(block["by"], block["by"])
+    line = block["by"] == "trajectory"
+    look = "; they look like points of one training run, without a trunk column" if line else ""
+    way = f"resampled together, {block['groups']} groups"
+    if not block["resampled"]:
+        way = "the table's own groups lie across them and are resampled, so that intervals are too narrow"
+    return (
+        f"runs of one {column} miss the law alike, {block['share']:.0%} of the variance of residuals "
+        f"(p {block['p']:.2g}){look}: shared noise, or a bend that the law does not have; {way}"
+    )
 
 
 def about_answers(record: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -17,6 +17,9 @@ from sweep.tables.source import Source, read_curves
 from sweep.tables.units import Units
 from sweep.tables.values import Values, unit_given
 
+LABELLED = 2_000  # rows; of more, nothing that reads labels is asked
+MOSTLY = 0.7  # values a row at most; with more, a column names hardly any runs alike
+
 
 def assemble(
     source: Source, names: Names, request: Request, values: Values, how: str, group: np.ndarray,
@@ -48,10 +51,29 @@ def assemble(
         remarks=tuple(problems),
         further=values.further,
         weight=relative(base["weight"]) if "weight" in base else None,
+        labels=labels(source.table, rows, set(names.column.values())),
     )
     if "run" in request.columns and not points:
         return finals(runs, plain(source.table[request.columns["run"]])[rows])
     return runs
+
+
+def labels(table: pa.Table, rows: np.ndarray, read: set[str]) -> dict[str, np.ndarray]:
+    """Columns that name several of the chosen rows alike, by number of their value; none of a large table.
+
+    Args:
+        read: names of the columns that hold what the fit reads.
+    """
+    if len(rows) > LABELLED:
+        return {}
+    found = {}
+    for column in table.column_names:
+        if column in read or pa.types.is_nested(table[column].type):
+            continue
+        number = slips.codes(table[column], rows)
+        if 1 < number.max() + 1 <= MOSTLY * len(rows):
+            found[column] = number
+    return found
 
 
 def relative(weight: np.ndarray) -> np.ndarray:
@@ -104,6 +126,7 @@ def finals(points: Runs, run: np.ndarray) -> Runs:
         points,
         **kept,
         further={name: values[..., last] for name, values in points.further.items()},
+        labels={name: values[last] for name, values in points.labels.items()},
         weight=None if points.weight is None else points.weight[last],
         group=np.unique(points.group[last], return_inverse=True)[1],
         trial=found.names,

@@ -36,6 +36,8 @@ class Runs:
             where the table shows no settings.
         weight: how much each run counts in the objective of a fit, 1 on average; None for all alike.
         choice: what the runs were chosen from, where only the best setting of each configuration was kept.
+        labels: columns that the fit does not read and that name several runs alike, such as a seed: number of the value
+            of each run, by column [n].
     """
 
     params: np.ndarray
@@ -56,6 +58,7 @@ class Runs:
     setting: np.ndarray | None = None
     weight: np.ndarray | None = None
     choice: Choice | None = None
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -65,9 +68,12 @@ class Runs:
         arrays = ("params", "tokens", "flops", "loss", "budget", "group", "row")
         kept = {name: getattr(self, name)[rows] for name in arrays}
         further = {name: x[..., rows] for name, x in self.further.items()}
+        labels = {name: x[rows] for name, x in self.labels.items()}
         trial = None if self.trial is None else [self.trial[i] for i in rows]
         setting, weight = (None if x is None else x[rows] for x in (self.setting, self.weight))
-        return replace(self, **kept, further=further, trial=trial, setting=setting, weight=weight, curves=None)
+        return replace(
+            self, **kept, further=further, labels=labels, trial=trial, setting=setting, weight=weight, curves=None
+        )
 
     @property
     def weights(self) -> np.ndarray:

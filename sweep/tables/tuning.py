@@ -41,9 +41,10 @@ def tuned(source: Source, names: Names, request: Request, runs: Runs) -> Runs:
         kept, choice = best(losses, cell, levels(source.table, columns, rows), columns)
         remarks = [p for p in runs.remarks if p.code != "several_settings"]
         remarks.append(Problem("best_of", f"{source.name}: {choice.statement}", None, columns[0]))
-        runs = replace(
-            runs.with_curves(kept), group=joined(runs.group[kept], cell[kept]), choice=choice, remarks=tuple(remarks)
-        )
+        runs = runs.with_curves(kept)
+        labels = {name: number for name, number in runs.labels.items() if name not in columns}
+        group = joined(runs.group, cell[kept])
+        runs = replace(runs, group=group, choice=choice, remarks=tuple(remarks), labels=labels)
         losses, rows, cell = losses[kept], rows[kept], cell[kept]
     if request.target != "loss":
         return runs

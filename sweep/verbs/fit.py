@@ -42,7 +42,10 @@ class Args(FittingArgs):
     fix: tuple[str, ...] = ()
     """Coefficients held at a value, such as E=1.6: the others are fitted, and every output says so."""
     bootstrap: int = 1000
-    """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together."""
+    """Resamples of runs for the intervals; 0 for none. Runs of one trunk are drawn together, and runs that turn out to
+    share noise."""
+    independent: bool = False
+    """Take runs as independent but for the trunks that the table names, as published bootstraps do."""
     seed: int = 0
     """Of the resampling."""
     level: float = 0.9
@@ -92,6 +95,7 @@ def run(args: Args) -> Output:
             despite=args.despite,
             fix=parse_fixed(args.fix),
             diagnostics=args.diagnostics,
+            independent=args.independent,
             progress=meter,
             **args.reading,
         )

@@ -40,7 +40,7 @@ def test_runs_of_one_trunk_are_one_run(datasets):
     table = pyarrow.csv.read_csv(datasets / "gemstone_hot.csv").select(["params", "tokens", "flops", "loss", "run"])
     options = {"bootstrap": 100, "diagnostics": False}
     together = fit(table, columns={"trunk": "run"}, **options)
-    apart = fit(table.drop_columns("run"), **options)
+    apart = fit(table.drop_columns("run"), independent=True, **options)
     assert (together.record["groups"], apart.record["groups"]) == (22, 220)
 
     def width(pair):

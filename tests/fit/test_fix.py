@@ -32,7 +32,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def saved(table, tmp_path_factory):
-    found = fit(table, fix={"E": 1.7}, bootstrap=60, diagnostics=False)
+    found = fit(table, fix={"E": 1.7}, bootstrap=60, diagnostics=False, independent=True)
     out = tmp_path_factory.mktemp("fixed")
     found.save(out)
     return str(out), found
