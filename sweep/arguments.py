@@ -62,7 +62,7 @@ def check_paths(verb: str, words: list[str]) -> None:
         if not isinstance(place, Address):
             continue
         if verb in LOCAL_VERBS or option in LOCAL or place.suffix == ".py":
-            files.local(place, option[2:] if option in LOCAL else "")
+            files.local(place, option if option in LOCAL else "")
         store_of(place)
 
 

@@ -2,10 +2,10 @@
 
 Verbs live in sweep.verbs, one module each, with a dataclass `Args` (its docstrings are the help) and `run`, which
 returns an Output. A module with `CONFIG = True` also receives the resolved sweep; one with `device(args)` says which
-accelerator it may start (sweep.platforms), all others run on the CPU; one with `together(args, tell)` may be one of
-several processes that work together (sweep.train.gang.start), and `run` receives the gang. Every problem ends here, as
-one line and an exit code: 0 done, 1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of ours
-(sweep.fault).
+accelerator it may start (sweep.platforms), all others run on the CPU; one with `without_jax(args)` may ask that JAX is
+not even loaded; one with `together(args, tell)` may be one of several processes that work together
+(sweep.train.gang.start), and `run` receives the gang. Every problem ends here, as one line and an exit code: 0 done,
+1 wrong input, 2 refused by a check, 3 finished in part, 70 a fault of ours (sweep.fault).
 """
 
 import difflib
@@ -26,6 +26,7 @@ VERBS = {
     "demo": ("sweep.verbs.demo", "the main job on an embedded corpus, in minutes on a laptop CPU"),
     "preview": ("sweep.verbs.preview", "dry run: families, trials, cost, hours, and what the design can tell"),
     "run": ("sweep.verbs.run", "train a sweep; safe to stop and to repeat"),
+    "worker": ("sweep.verbs.worker", "train what is left of a sweep, beside any number of other workers"),
     "status": ("sweep.verbs.status", "how far a sweep is, trial by trial"),
     "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
     "import": ("sweep.verbs.import_runs", "runs of TensorBoard or W&B to a loss table with its curves"),
@@ -153,7 +154,8 @@ def call(verb: str, rest: list[str], tell: Callable[[SweepError], int]) -> Any:
     asked_help = [w for w in rest if w in ("-h", "--help")]
     if not getattr(module, "CONFIG", False):
         args = parse(module.Args, rest, verb)
-        prepare_jax(device_of(module, args))
+        if not (hasattr(module, "without_jax") and module.without_jax(args)):
+            prepare_jax(device_of(module, args))
         return module.run(args)
     plain = [w for w in rest if w not in asked_help]
     if asked_help and not plain:

@@ -1,6 +1,7 @@
 """What a result was made with: versions of the packages that decide its digits, and the processor."""
 
 import functools
+import hashlib
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -19,6 +20,16 @@ def installed() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
             continue
     return found
+
+
+@functools.cache
+def code() -> str:
+    """Hash of this package's modules: a checkout changes without a new version."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def processor() -> str:

@@ -1,7 +1,7 @@
 """A trial of a bundle trained again, in the compiled program and on the mesh that it had, and its loss compared.
 
 The trials of its shape are one program, and how many rows a program has decides last bits: they are trained with it,
-and compared too. The other cohorts are marked as trained, so that every mesh is that of the whole plan.
+and compared too. The other cohorts are left alone: every mesh is that of the whole plan.
 """
 
 import dataclasses
@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep import config, files
+from sweep import config
 from sweep.bundle.contents import Record
-from sweep.design import families, table
+from sweep.design import table
 from sweep.design.cohorts import Cohort, cohorts
 from sweep.design.trial import Trial
 from sweep.errors import InputError
 from sweep.tables import io
-from sweep.train import engine, outcome, store
+from sweep.train import engine, store
 from sweep.train.data.shards import Corpus, as_dict
 from sweep.train.devices import platform
+from sweep.train.launch import trials_of
 from sweep.train.progress import Quiet
 from sweep.versions import differing, installed, processor
 
@@ -77,13 +78,13 @@ def retrain(folder: Path, record: Record, name: str, corpus: Corpus, out: Path, 
     sweep = config.from_dict(record["config"])
     rows = {row["trial"]: row for row in io.parquet(folder / io.LOSSES_FILE).to_pylist()}
     place = row_of(name, rows)
-    known = design(sweep, corpus, record["device"]["platform"])
+    known = trials_of(sweep, corpus, record["device"]["platform"])
     if place not in (ids := [t.id for t in known]):
         raise InputError(
             f"trial {place}: this version designs other trials from the config of the bundle; install the version that "
             f"trained it: pip install isoflop=={record['code']}"
         )
-    trials = design(sweep, corpus, platform())
+    trials = trials_of(sweep, corpus, platform())
     mine = trials[ids.index(place)]
     cohort = next(c for c in cohorts(trials) if mine.id in [t.id for t in c.trials])
     train(sweep, trials, cohort, corpus, out, progress)
@@ -106,22 +107,13 @@ def row_of(name: str, rows: dict[str, Record]) -> str:
     return fitting[0]
 
 
-def design(sweep: config.Sweep, corpus: Corpus, on: str) -> list[Trial]:
-    """The trials of a sweep as they are planned for a platform."""
-    shape = {"vocab": corpus.vocab, "data": corpus.fingerprint, "unique_tokens": corpus.unique_tokens}
-    return families.plan(sweep, **shape, platform=on).trials
-
-
 def train(sweep: config.Sweep, trials: list[Trial], cohort: Cohort, corpus: Corpus, out: Path, progress: Quiet) -> None:
-    """Train one cohort of a plan; the others are marked as trained."""
+    """Train one cohort of a plan."""
     sweep = dataclasses.replace(sweep, tensorboard=False, wandb="")
     engine.check(sweep, trials)
     store.claim(out, sweep, as_dict(corpus.manifest))
     table.write(trials, out / "plan.parquet")
-    for other in cohorts(trials):
-        if other.hash != cohort.hash:
-            files.write_text(outcome.folder_of(out, other) / outcome.DONE, "")
-    engine.run(sweep, trials, out, corpus, progress)
+    engine.run(sweep, trials, out, corpus, progress, but=[c.hash for c in cohorts(trials) if c.hash != cohort.hash])
 
 
 def noise_of(rows: list[Record], record: Record) -> tuple[float, str]:

@@ -72,12 +72,13 @@ class Shared:
             group: of each run [n], as they are resampled.
         """
         together = self.block is not None and len(np.unique(np.stack([group, self.block]), axis=1).T)
+        blocks = 0 if self.block is None else len(np.unique(self.block))
         return {
             "by": self.by,
             "p": self.p,
             "share": self.share,
             "groups": len(np.unique(group)),
-            "resampled": together == len(np.unique(self.block)),
+            "resampled": self.block is not None and together == blocks,
             "tested": dict(self.tested),
         }
 

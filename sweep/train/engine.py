@@ -8,6 +8,7 @@ command: what is done is kept, what was under way continues from its last checkp
 import dataclasses
 import threading
 import uuid
+from collections.abc import Collection
 from functools import partial
 
 import jax
@@ -22,7 +23,6 @@ from sweep.design.trial import Trial
 from sweep.errors import InputError, Partial, Refusal, SweepError, as_values, of_values
 from sweep.storage import Location
 from sweep.tables import io
-from sweep.tables.cohorts import write_index
 from sweep.train import devices, results, store
 from sweep.train.board import Board
 from sweep.train.capacity import is_out_of_memory
@@ -39,12 +39,12 @@ from sweep.train.log import LOG, Log
 from sweep.train.outcome import (
     finish,
     folder_of,
+    lay_out,
     left_of,
     open_attempt,
     publish,
     record_failure,
     trained_before,
-    write_spec,
 )
 from sweep.train.precompile import Precompiled
 from sweep.train.progress import Quiet
@@ -63,6 +63,7 @@ def run(
     corpus: Corpus,
     progress: Quiet | None = None,
     gang: Team = ALONE,
+    but: Collection[str] = (),
 ) -> pa.Table:
     """Train `trials` into the run directory `out`; returns the merged loss table.
 
@@ -70,6 +71,7 @@ def run(
         out: already claimed for this sweep (store.claim).
         progress: what to show while it goes on.
         gang: the processes that train it; all make this call.
+        but: hashes of cohorts that are left alone. Meshes are those of the whole plan.
 
     Raises:
         Partial: stopped by a signal, or some cohorts failed; everything finished is in the table.
@@ -85,7 +87,7 @@ def run(
     if sweep.wandb:
         progress = Tracker(sweep, out, progress)
     schedule, group = schedule_of(trials, gang), devices_of(gang)
-    everything = [p.cohort for p in schedule.places]
+    everything = [p.cohort for p in schedule.places if p.cohort.hash not in but]
     turns = shared(schedule, lambda: left_of(out, everything), gang)
     for waiting in turns.places:
         require_windows(corpus, waiting.cohort.shape.seq_len, waiting.cohort.shape.batch)
@@ -186,9 +188,7 @@ def run(
             in_turn(dataclasses.replace(turns, places=places), gang, group, guarded, teams)
 
     if gang.leads:
-        write_index(out, [c.hash for c in everything])
-        for waiting in turns.places:
-            write_spec(folder_of(out, waiting.cohort), waiting.cohort)
+        lay_out(out, everything, [place.cohort for place in turns.places])
     todo = {place.cohort.hash for place in turns.places}
     ended = [c for c in everything if c.hash not in todo] if gang.leads else []
     stands = storage.each(lambda c: trained_before(out, c), ended, out)

@@ -8,7 +8,7 @@ from sweep import files, storage
 from sweep.design.cohorts import Cohort
 from sweep.storage import Address, Location
 from sweep.tables import io
-from sweep.tables.cohorts import DONE, FOLDER, name_of
+from sweep.tables.cohorts import DONE, FOLDER, name_of, write_index
 from sweep.tables.schema import CURVES, table_of
 from sweep.train import results
 from sweep.train.cohort import CohortRun
@@ -31,10 +31,17 @@ def done_of(out: Location, cohorts: Sequence[Cohort]) -> set[str]:
 
 
 def write_spec(folder: Location, cohort: Cohort) -> None:
-    """What the cohort is, for `status` and for people."""
+    """What the cohort is, for `status`, workers and people."""
     trials = [results.planned(t) | {"steps": t.steps} for t in cohort.trials]
     spec = {"hash": cohort.hash, "flops": cohort.flops, "trials": trials}
     files.write_text(folder / "spec.json", json.dumps(spec, indent=1))
+
+
+def lay_out(out: Location, every: Sequence[Cohort], waiting: Sequence[Cohort]) -> None:
+    """Name every cohort of a run directory, and say of those that are not done what they are."""
+    write_index(out, [cohort.hash for cohort in every])
+    for cohort in waiting:
+        write_spec(folder_of(out, cohort), cohort)
 
 
 def trained_before(out: Location, cohort: Cohort) -> Stand:

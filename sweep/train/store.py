@@ -15,6 +15,7 @@ from sweep.errors import InputError, Refusal
 from sweep.hashing import content_hash
 from sweep.storage import Address, Location
 from sweep.tables.cohorts import FOLDER
+from sweep.versions import code as source
 from sweep.versions import installed as versions
 from sweep.versions import processor
 
@@ -96,8 +97,11 @@ def checkpoints_of(out: Location, sweep: Sweep, cohort: str) -> str:
     return str(home / FOLDER / cohort / "checkpoints")
 
 
-def claim(out: Location, sweep: Sweep, data: dict[str, Any]) -> None:
+def claim(out: Location, sweep: Sweep, data: dict[str, Any], platform: str = "") -> None:
     """Make `out` the run directory of `sweep`, or find that it already is. Of several that try, one makes it.
+
+    Args:
+        platform: that it is planned for, where that is not this machine's.
 
     Raises:
         Refusal: `another_sweep`, the directory holds a sweep of another configuration or of other data, or
@@ -107,7 +111,7 @@ def claim(out: Location, sweep: Sweep, data: dict[str, Any]) -> None:
     there = known(out)
     if there is None:
         refuse_filled(out)
-        text = json.dumps(record_of(sweep, data), indent=1)
+        text = json.dumps(record_of(sweep, data, platform), indent=1)
         storage.create(out / RECORD_FILE, text.encode())
         there = read(out)  # ours, or that of whoever was first
     refuse_another(out, there, sweep)
@@ -143,22 +147,28 @@ def claim_checkpoints(folder: Path, out: Location, record: dict[str, Any]) -> No
         )
 
 
-def record_of(sweep: Sweep, data: dict[str, Any]) -> dict[str, Any]:
-    """What `sweep.json` says."""
-    device = jax.devices()[0]
+def record_of(sweep: Sweep, data: dict[str, Any], platform: str = "") -> dict[str, Any]:
+    """What `sweep.json` says. Devices are those of this machine, unless it is planned for others."""
     return {
         "config": config.to_dict(sweep),
         "hash": identity(sweep),
         "code": versions().get("isoflop", "unknown"),
+        "source": source(),
         "versions": versions(),
-        "device": {
-            "platform": device.platform,
-            "kind": device.device_kind,
-            "count": jax.device_count(),
-            "processor": processor(),
-        },
+        "device": {"platform": platform} if platform else devices(),
         "data": data,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def devices() -> dict[str, Any]:
+    """The devices that JAX finds."""
+    first = jax.devices()[0]
+    return {
+        "platform": first.platform,
+        "kind": first.device_kind,
+        "count": jax.device_count(),
+        "processor": processor(),
     }
 
 
@@ -185,7 +195,7 @@ def known(out: Location) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(text)
-        return {name: record[name] for name in RECORD}
+        return {name: record[name] for name in RECORD} | {"source": record.get("source")}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file}: damaged, not the record of a sweep; restore it, or choose another --out") from error
 

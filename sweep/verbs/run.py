@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import tyro
@@ -12,14 +12,15 @@ from rich.console import Console
 
 from sweep import platforms
 from sweep.config import Sweep
-from sweep.errors import SweepError
+from sweep.design.cohorts import cohorts
+from sweep.errors import InputError, SweepError
 from sweep.storage import Location, locate
 from sweep.train import store
 from sweep.train.data.build import open_data
 from sweep.train.data.shards import Corpus
 from sweep.train.gang import agreement, start
 from sweep.train.gang.team import Team
-from sweep.train.launch import train_sweep
+from sweep.train.launch import plan_sweep, train_sweep
 from sweep.train.progress import Progress, Quiet
 from sweep.verbs.data import progress
 from sweep.verbs.output import Output
@@ -41,6 +42,10 @@ class Args:
     """A config file that sets SWEEP = Sweep(...): one of configs/, or your own."""
     out: str = ""
     """Run directory; runs/NAME by default. The same directory continues the same sweep."""
+    engine: Literal["local", "none"] = "local"
+    """local: train, here and now. none: lay the run directory out for `sweep worker`, which trains it anywhere."""
+    platform: Literal["here", "cpu", "gpu", "tpu"] = "here"
+    """With --engine none: what the workers train on, which decides the compute dtype and the attention."""
     coordinator: str = ""
     """HOST:PORT of process 0, where several hosts train together and no scheduler says so. The same command on each."""
     processes: int = 0
@@ -50,18 +55,24 @@ class Args:
 
 
 def device(args: Args) -> platforms.Device:
-    """It trains: on whatever JAX finds."""
-    return "any"
+    """It trains: on whatever JAX finds. It lays out on the CPU, and leaves accelerators alone."""
+    return "any" if args.engine == "local" else "cpu"
 
 
 def together(args: Args, tell: Callable[[SweepError], int]) -> AbstractContextManager[Team]:
     """The processes that run this command, on this host or on several."""
+    if args.engine == "none":
+        return start.gang(None)
     return start.gang(start.seat_of(args.coordinator, args.processes, args.process), tell=tell)
 
 
 def run(args: Args, sweep: Sweep, gang: Team) -> Output:
     """Train, merge the tables, and say what came out, read back from the files. Process 0 speaks for all."""
     out = locate(args.out or f"runs/{sweep.name}")
+    if args.engine == "none":
+        return laid_out(args, sweep, out, gang)
+    if args.platform != "here":
+        raise InputError(f"--platform {args.platform} goes with --engine none: a run trains on what is here")
     agreement.same_config(gang, sweep)
     agreement.same_devices(gang)
     gang.share(lambda: store.ready(out, sweep))
@@ -70,6 +81,16 @@ def run(args: Args, sweep: Sweep, gang: Team) -> Output:
         train_sweep(sweep, corpus, out, Quiet(), gang)
         return Output({}, "")
     return summary(out, train_sweep(sweep, corpus, out, Progress(Console(stderr=True)), gang))
+
+
+def laid_out(args: Args, sweep: Sweep, out: Location, gang: Team) -> Output:
+    """Plan, and say how to train it."""
+    store.ready(out, sweep)
+    on = platforms.here() if args.platform == "here" else args.platform
+    trials = plan_sweep(sweep, opened(sweep, gang), out, on)
+    number = len(cohorts(trials))
+    text = f"{out}: {len(trials)} trials in {number} cohorts, laid out for {on}\nnext: sweep worker {out}"
+    return Output({"dir": str(out), "trials": len(trials), "cohorts": number, "platform": on}, text)
 
 
 def opened(sweep: Sweep, gang: Team) -> Corpus:

@@ -9,7 +9,6 @@ have come to its end.
 """
 
 import contextlib
-import hashlib
 import importlib.metadata
 import math
 import os
@@ -18,11 +17,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import jax
 
-import sweep
 from sweep import platforms
 from sweep.errors import Fault, InputError, Partial, SweepError
 from sweep.train.gang import cluster
@@ -34,6 +31,7 @@ from sweep.train.gang.service import service
 from sweep.train.gang.team import ALONE, Team, everyone
 from sweep.train.gang.watch import Times, Watch
 from sweep.train.watch import left_behind
+from sweep.versions import code
 
 PACKAGES = ("isoflop", "jax", "jaxlib", "orbax-checkpoint")
 
@@ -152,15 +150,6 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # run from a checkout that is not installed
             found[package] = importlib.metadata.version(package)
     return found
-
-
-def code() -> str:
-    """Hash of this package's modules: a checkout changes without a new version."""
-    root = Path(sweep.__file__).parent
-    digest = hashlib.sha256()
-    for file in sorted(root.rglob("*.py")):
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def initialize(seat: Seat, times: Times) -> None:
