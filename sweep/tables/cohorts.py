@@ -6,6 +6,7 @@ instead, which also finds what was written before there were such names. Another
 count are of a run that was taken for dead, and are not read.
 """
 
+import contextlib
 import io
 import json
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,10 @@ from sweep.storage import Location
 
 INDEX, FOLDER, DONE = "cohorts.json", "cohorts", "DONE"
 BATCH = 8  # names that are asked for at a time; an attempt that ended before its files were written leaves a gap
+
+
+class Damaged(InputError):
+    """The index cannot be read."""
 
 
 class Part(NamedTuple):
@@ -38,8 +43,13 @@ def is_folder(place: Location) -> bool:
 
 
 def write_index(directory: Location, cohorts: Iterable[str]) -> None:
-    """Name the cohorts of a run directory, by their hashes; those that are named already stay."""
-    names = sorted({*cohorts, *named(directory)})
+    """Name the cohorts of a run directory, by their hashes; those that are named already stay, unless the index is
+    damaged: then it is written anew.
+    """
+    there: list[str] = []
+    with contextlib.suppress(Damaged):
+        there = named(directory)
+    names = sorted({*cohorts, *there})
     files.write_text(directory / INDEX, json.dumps({"cohorts": names}, indent=1))
 
 
@@ -49,7 +59,7 @@ def named(directory: Location) -> list[str]:
     try:
         return [str(name) for name in json.loads(text)["cohorts"]] if text is not None else []
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{directory / INDEX}: damaged; repeat `sweep run`, which writes it anew") from error
+        raise Damaged(f"{directory / INDEX}: damaged; repeat `sweep run`, which writes it anew") from error
 
 
 def folders(directory: Location) -> list[Location]:

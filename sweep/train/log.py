@@ -5,12 +5,13 @@ On a disk it is one file that is appended to. A store has no appending: there a 
 """
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 from sweep import storage
-from sweep.storage import Location
+from sweep.storage import Location, disk
 from sweep.train import parts
 
 LOG = "log.jsonl"  # in the folder of a cohort
@@ -40,8 +41,7 @@ class Log:
         line = json.dumps({"time": round(time.time(), 3), **event})
         if isinstance(self.path, Path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a") as file:
-                file.write(line + "\n")
+            append(self.path, line)
             return
         writer = parts.writer_of(self.path.parent)
         writer.add(line, soon=any(name in event for name in AT_ONCE))
@@ -68,6 +68,19 @@ class Log:
 
     def has(self, name: str) -> bool:
         return self.count(name) > 0
+
+
+def append(file: Path, line: str) -> None:
+    """Add a line, on a line of its own also where the last one was cut short by a crash or a full disk.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    with disk.written(file), file.open("a+b") as log:
+        if log.seek(0, os.SEEK_END):
+            log.seek(-1, os.SEEK_END)
+            line = line if log.read(1) == b"\n" else "\n" + line
+        log.write(line.encode() + b"\n")
 
 
 def parsed(text: str) -> list[dict[str, Any]]:
