@@ -18,7 +18,7 @@ from sweep.quantity import Reader
 from sweep.storage import Address, locate
 from sweep.storage.store import store_of
 
-NAMES = ("--trial", "--name")  # options whose value may be the address of a run
+NAMES = ("--trial", "--name", "--address")  # options whose value may be the address of a run
 LATER = ("--data.path",)  # and one that the config refuses, or the library of its store is asked for when it is read
 LOCAL_VERBS = ("data build", "doctor", "import", "reproduce")  # what they read and write lies on this machine
 LOCAL = ("--data.stage", "--data.tokenizer", "--checkpoint.folder", "--write", "--recipe")  # and what these name

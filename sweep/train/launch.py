@@ -13,6 +13,7 @@ from sweep.design.cohorts import cohorts
 from sweep.design.trial import Trial
 from sweep.errors import Refusal
 from sweep.storage import Location
+from sweep.tables.cohorts import named
 from sweep.train import engine, outcome, store
 from sweep.train.data.build import open_data
 from sweep.train.data.selection import Progress as Moves
@@ -91,12 +92,17 @@ def plan_sweep(sweep: Sweep, corpus: Corpus, out: Location, on: str) -> list[Tri
 
 
 def train_planned(
-    out: Location, progress: Quiet | None = None, but: Collection[str] = (), moves: Moves = silent
+    out: Location,
+    progress: Quiet | None = None,
+    but: Collection[str] = (),
+    only: Collection[str] = (),
+    moves: Moves = silent,
 ) -> pa.Table:
     """Train what is left of a run directory that was laid out or begun before; returns the loss table.
 
     Args:
         but: hashes of cohorts that are left alone.
+        only: hashes of those that are not; none: all others.
         moves: called while the corpus is read.
 
     Raises:
@@ -115,6 +121,7 @@ def train_planned(
             f"--engine none --platform {here}",
         )
     sweep = config.from_dict(record["config"])
+    but = {*but, *(name for name in named(out) if only and name not in only)}
     return train_sweep(sweep, open_data(sweep.data, moves), out, progress, but=but)
 
 

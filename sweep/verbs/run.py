@@ -1,5 +1,6 @@
 """`sweep run`: train a sweep into its directory."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,12 +16,14 @@ from sweep.config import Sweep
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, SweepError
 from sweep.storage import Location, locate
+from sweep.tables import io
 from sweep.train import store
 from sweep.train.data.build import open_data
 from sweep.train.data.shards import Corpus
 from sweep.train.gang import agreement, start
 from sweep.train.gang.team import Team
 from sweep.train.launch import plan_sweep, train_sweep
+from sweep.train.outcome import done_of
 from sweep.train.progress import Progress, Quiet
 from sweep.verbs.data import progress
 from sweep.verbs.output import Output
@@ -42,10 +45,13 @@ class Args:
     """A config file that sets SWEEP = Sweep(...): one of configs/, or your own."""
     out: str = ""
     """Run directory; runs/NAME by default. The same directory continues the same sweep."""
-    engine: Literal["local", "none"] = "local"
-    """local: train, here and now. none: lay the run directory out for `sweep worker`, which trains it anywhere."""
+    engine: Literal["local", "ray", "none"] = "local"
+    """local: train, here and now. ray: one task of a Ray cluster for each cohort. none: lay the run directory out for
+    `sweep worker`, which trains it anywhere."""
+    address: str = ""
+    """With --engine ray: HOST:6379 of a cluster, or auto on one of its nodes. By default a cluster of this machine."""
     platform: Literal["here", "cpu", "gpu", "tpu"] = "here"
-    """With --engine none: what the workers train on, which decides the compute dtype and the attention."""
+    """With --engine none or ray: what the workers train on, which decides the compute dtype and the attention."""
     coordinator: str = ""
     """HOST:PORT of process 0, where several hosts train together and no scheduler says so. The same command on each."""
     processes: int = 0
@@ -61,7 +67,7 @@ def device(args: Args) -> platforms.Device:
 
 def together(args: Args, tell: Callable[[SweepError], int]) -> AbstractContextManager[Team]:
     """The processes that run this command, on this host or on several."""
-    if args.engine == "none":
+    if args.engine != "local":
         return start.gang(None)
     return start.gang(start.seat_of(args.coordinator, args.processes, args.process), tell=tell)
 
@@ -69,10 +75,14 @@ def together(args: Args, tell: Callable[[SweepError], int]) -> AbstractContextMa
 def run(args: Args, sweep: Sweep, gang: Team) -> Output:
     """Train, merge the tables, and say what came out, read back from the files. Process 0 speaks for all."""
     out = locate(args.out or f"runs/{sweep.name}")
+    if args.address and args.engine != "ray":
+        raise InputError(f"--address {args.address} goes with --engine ray")
+    if args.engine == "ray":
+        return on_ray(args, sweep, out, gang)
     if args.engine == "none":
         return laid_out(args, sweep, out, gang)
     if args.platform != "here":
-        raise InputError(f"--platform {args.platform} goes with --engine none: a run trains on what is here")
+        raise InputError(f"--platform {args.platform} goes with --engine none or ray: a run trains on what is here")
     agreement.same_config(gang, sweep)
     agreement.same_devices(gang)
     gang.share(lambda: store.ready(out, sweep))
@@ -91,6 +101,25 @@ def laid_out(args: Args, sweep: Sweep, out: Location, gang: Team) -> Output:
     number = len(cohorts(trials))
     text = f"{out}: {len(trials)} trials in {number} cohorts, laid out for {on}\nnext: sweep worker {out}"
     return Output({"dir": str(out), "trials": len(trials), "cohorts": number, "platform": on}, text)
+
+
+def on_ray(args: Args, sweep: Sweep, out: Location, gang: Team) -> Output:
+    """Plan, let a Ray cluster train, and say what came out."""
+    from sweep.worker import ray_cluster
+
+    ray_cluster.require()
+    store.ready(out, sweep)
+    corpus = opened(sweep, gang)
+    with ray_cluster.Ray(args.address) as cluster:
+        on = ray_cluster.platform_of(cluster.nodes()) if args.platform == "here" else args.platform
+        every = cohorts(plan_sweep(sweep, corpus, out, on))
+        done = done_of(out, every)
+        try:
+            left = [cohort for cohort in every if cohort.hash not in done]
+            ray_cluster.drive(cluster, out, left, on, lambda line: print(line, file=sys.stderr, flush=True))
+        finally:
+            losses = io.merge(out)
+    return summary(out, losses)
 
 
 def opened(sweep: Sweep, gang: Team) -> Corpus:

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from sweep import platforms
-from sweep.errors import Refusal
+from sweep.errors import InputError, Refusal
 from sweep.storage import Location, locate
 from sweep.verbs.output import Output
 from sweep.worker.supervisor import Supervisor, tell
@@ -36,6 +36,8 @@ class Args:
     """Train in a process of its own, which is started anew when it dies. --no-supervise trains in this one."""
     but: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Hash of a cohort to leave alone; repeatable."""
+    only: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """With --no-supervise: hash of a cohort to train, and no other; repeatable."""
 
 
 def without_jax(args: Args) -> bool:
@@ -56,9 +58,11 @@ def run(args: Args) -> Output:
     """
     out = locate(args.dir)
     if not args.supervise:
-        return train(out, args.but)
+        return train(out, args)
     words = [sys.executable, "-m", "sweep", "worker", args.dir, "--no-supervise"]
-    code = Supervisor(out, [*words, *(w for name in args.but for w in ("--but", name))], tell).work()
+    if args.only:
+        raise InputError("--only goes with --no-supervise: a worker trains all that is left")
+    code = Supervisor(out, words, tell, but=args.but).work()
     if code:
         return Output({"dir": str(out)}, "", code)
     from sweep.tables import io  # it loads JAX, which nothing needs any more
@@ -71,7 +75,7 @@ def run(args: Args) -> Output:
     return Output({"dir": str(out), "statuses": statuses}, f"{out}: {counted}\nnext: sweep fit {out}")
 
 
-def train(out: Location, but: tuple[str, ...]) -> Output:
+def train(out: Location, args: Args) -> Output:
     """Train what is free in this process."""
     from rich.console import Console
 
@@ -82,7 +86,7 @@ def train(out: Location, but: tuple[str, ...]) -> Output:
     end_with_parent()
     own_devices()
     with progress() as shown:
-        train_planned(out, Progress(Console(stderr=True)), but, shown)
+        train_planned(out, Progress(Console(stderr=True)), args.but, args.only, shown)
     return Output({"dir": str(out)}, "")
 
 

@@ -39,19 +39,21 @@ class Supervisor:
     """One worker.
 
     Attributes:
-        command: of the process that trains; `--but HASH` is added for cohorts that are given up.
+        command: of the process that trains; `--but HASH` is added for cohorts that are left alone.
         say: tells the user one line.
+        but: cohorts that are left alone from the start.
     """
 
     out: Location
     command: Sequence[str]
     say: Callable[[str], None]
     times: Times = Times()
+    but: Sequence[str] = ()
 
     def __post_init__(self):
         self.process = 0  # number of the last one that trained
         self.tries: Counter[str] = Counter()
-        self.given_up: set[str] = set()
+        self.given_up = set(self.but)
         self.waiting = False
 
     def work(self) -> int:
@@ -122,14 +124,15 @@ class Supervisor:
             and stand.owner.get("pid") == self.process
             and (name not in before.stands or stand.attempt > before.stands[name].attempt)
         ]
+        idle = not began and set(now.stands) == set(before.stands) and bool(set(now.free) - self.given_up)
         crashed = code not in (DONE, PART)
         if crashed:
             self.say(f"process {self.process} ended {ending(code)}" + (f" in cohort {' '.join(began)}" * bool(began)))
-        for name in began or ["start"] * crashed:
+        for name in began or ["start"] * (crashed or idle):
             self.tries[name] += 1
             if self.tries[name] >= TRIES:
                 self.give_up(name)
-        return bool(began) or crashed
+        return bool(began) or crashed or idle
 
     def give_up(self, name: str) -> None:
         """Leave a cohort to others; a process that cannot even start ends the worker."""

@@ -123,6 +123,18 @@ def test_a_damaged_claim_is_named_and_the_others_are_trained(out, said):
     assert starts(out) == ["start --but c"]
 
 
+def test_a_process_that_does_nothing_does_not_run_for_ever(out, said):
+    with pytest.raises(Partial, match=f"ended {TRIES} times before it began a cohort"):
+        Supervisor(out, [sys.executable, "-c", ""], said.append, QUICK).work()
+
+
+def test_cohorts_that_are_left_alone_from_the_start(out, said):
+    alone = supervisor(out, said, "claim.finish()")
+    with pytest.raises(Partial, match="1 of 3 cohorts are left that this worker could not train: b"):
+        Supervisor(out, alone.command, said.append, QUICK, but=["b"]).work()
+    assert starts(out) == ["start --but b"]
+
+
 def test_no_sweep_is_told_in_one_line(tmp_path, said):
     with pytest.raises(InputError, match="holds no sweep; lay one out with"):
         supervisor(tmp_path, said, "pass").work()
