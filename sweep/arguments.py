@@ -20,7 +20,7 @@ from sweep.storage.store import store_of
 
 NAMES = ("--trial", "--name", "--address")  # options whose value may be the address of a run
 LATER = ("--data.path",)  # and one that the config refuses, or the library of its store is asked for when it is read
-LOCAL_VERBS = ("data build", "doctor", "import", "reproduce")  # what they read and write lies on this machine
+LOCAL_VERBS = ("data build", "doctor", "import", "reproduce", "verify-resume")  # all of theirs lies on this machine
 LOCAL = ("--data.stage", "--data.tokenizer", "--checkpoint.folder", "--write", "--recipe")  # and what these name
 MANY = ("budgets", "params")  # fields of a config that take several words
 

@@ -27,6 +27,7 @@ VERBS = {
     "preview": ("sweep.verbs.preview", "dry run: families, trials, cost, hours, and what the design can tell"),
     "run": ("sweep.verbs.run", "train a sweep; safe to stop and to repeat"),
     "worker": ("sweep.verbs.worker", "train what is left of a sweep, beside any number of other workers"),
+    "verify-resume": ("sweep.verbs.verify_resume", "kill a small sweep at random: does it end as if never killed"),
     "status": ("sweep.verbs.status", "how far a sweep is, trial by trial"),
     "data build": ("sweep.verbs.data", "text to token shards with a manifest"),
     "import": ("sweep.verbs.import_runs", "runs of TensorBoard or W&B to a loss table with its curves"),
@@ -154,8 +155,7 @@ def call(verb: str, rest: list[str], tell: Callable[[SweepError], int]) -> Any:
     asked_help = [w for w in rest if w in ("-h", "--help")]
     if not getattr(module, "CONFIG", False):
         args = parse(module.Args, rest, verb)
-        if not (hasattr(module, "without_jax") and module.without_jax(args)):
-            prepare_jax(device_of(module, args))
+        prepare(module, args)
         return module.run(args)
     plain = [w for w in rest if w not in asked_help]
     if asked_help and not plain:
@@ -169,7 +169,7 @@ def call(verb: str, rest: list[str], tell: Callable[[SweepError], int]) -> Any:
 
     if asked_help or not hasattr(module, "together"):
         sweep = configured()
-        prepare_jax(device_of(module, args))
+        prepare(module, args)
         return module.run(args, sweep)
     prepare_jax(device_of(module, args))
     with module.together(args, tell) as gang:  # first, so that a config that is wrong on one host ends all
@@ -182,6 +182,12 @@ def loaded(name: str) -> Any:
     module = importlib.import_module(name)
     interrupt.check()
     return module
+
+
+def prepare(module: Any, args: Any) -> None:
+    """What a verb needs before it runs. Raises as `prepare_jax`."""
+    if not (hasattr(module, "without_jax") and module.without_jax(args)):
+        prepare_jax(device_of(module, args))
 
 
 def device_of(module: Any, args: Any) -> platforms.Device:
