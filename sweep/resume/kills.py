@@ -48,7 +48,7 @@ def plan(count: int, seed: int, seconds: float) -> list[list[Kill]]:
     random_ = random.Random(f"kills {seed}")
     rounds = -(-count // A_ROUND)
     sizes = [count // rounds + (i < count % rounds) for i in range(rounds)]
-    hows = [HOW[i % len(HOW)] for i in range(count)]
+    hows: list[How] = [HOW[i % len(HOW)] for i in range(count)]
     random_.shuffle(hows)
     numbers = iter(range(count))
     return [[one(next(numbers), hows, (i, size), random_, seconds) for i in range(size)] for size in sizes]
