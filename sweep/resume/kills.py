@@ -105,7 +105,7 @@ def unfinished(directory: Path) -> set[Path]:
     """Folders of checkpoints that are not marked as whole."""
     found = set()
     for folder in directory.glob(f"{FOLDER}/*/checkpoints/*"):
-        if folder.name.partition("-")[0].isdecimal() and not (folder / COMMITTED).exists():
+        if folder.name.replace("-", "", 1).isdecimal() and not (folder / COMMITTED).exists():
             found.add(folder)
     return found
 
