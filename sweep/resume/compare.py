@@ -42,6 +42,7 @@ class Comparison:
     Attributes:
         exactly: bits must be equal; else losses within TOLERANCE.
         meshes: that its cohorts were trained on.
+        moves: of checkpoints from one mesh to another.
         trials, points, steps: how many were compared: rows of the table, points of curves, steps of all rows.
         equal: whether all of it is bit-equal.
         largest: relative difference of a loss.
@@ -51,6 +52,7 @@ class Comparison:
     name: str
     exactly: bool
     meshes: list[str]
+    moves: list[str]
     trials: int
     points: int
     steps: int
@@ -77,8 +79,8 @@ def compared(name: str, directory: Path, reference: Path, *, exactly: bool) -> C
     steps = sum(journal.lineage(journal.events(directory, c)).steps for c in journal.cohorts(directory))
     equal = not found and largest == 0.0
     points = sum(1 for _ in paired(curves, wanted, exactly))
-    meshes = journal.meshes(directory)
-    return Comparison(name, exactly, meshes, len(losses), points, steps, equal, largest, first_of(found))
+    meshes, moves = journal.meshes(directory), journal.moves(directory)
+    return Comparison(name, exactly, meshes, moves, len(losses), points, steps, equal, largest, first_of(found))
 
 
 def gaps(directory: Path, reference: Path, exactly: bool) -> list[Difference]:

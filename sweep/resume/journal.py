@@ -34,10 +34,16 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The chunks of a cohort that count, in order. `missing`: chunks that a checkpoint holds and no log tells of."""
+    """The chunks of a cohort that count, in order.
+
+    Attributes:
+        missing: chunks that a checkpoint holds and no log tells of.
+        ignored: attempts that began before what was saved: (chunks that were saved, chunks that it began with).
+    """
 
     chunks: tuple[Chunk, ...]
     missing: int = 0
+    ignored: tuple[tuple[int, int], ...] = ()
 
     @property
     def steps(self) -> int:
@@ -53,14 +59,20 @@ class Lineage:
 def lineage(events: Sequence[Event]) -> Lineage:
     """What counts after these events of one cohort."""
     chunks: list[Chunk] = []
-    missing = 0
+    ignored: list[tuple[int, int]] = []
+    missing = saved = 0
     for event in events:
+        if "saved" in event:
+            saved = event["saved"]
         if "begun" in event:
             missing += max(0, event["chunk"] - len(chunks))
+            if event["chunk"] < saved:
+                ignored.append((saved, event["chunk"]))
+            saved = event["chunk"]
             del chunks[event["chunk"] :]
         elif "rows" in event and "steps" in event:
             chunks.append(Chunk(event["rows"], event["steps"], event.get("seconds", 0.0)))
-    return Lineage(tuple(chunks), missing)
+    return Lineage(tuple(chunks), missing, tuple(ignored))
 
 
 def cohorts(directory: Path) -> list[str]:
@@ -80,8 +92,23 @@ def done(directory: Path, cohort: str) -> bool:
 
 def meshes(directory: Path) -> list[str]:
     """The meshes (trial x data) that cohorts were trained on, as `2x1`."""
-    begun = [event for cohort in cohorts(directory) for event in events(directory, cohort) if "begun" in event]
-    return sorted({"x".join(str(size) for size in event["mesh"].values()) for event in begun})
+    return sorted({mesh for cohort in cohorts(directory) for mesh, _ in attempts(events(directory, cohort))})
+
+
+def moves(directory: Path) -> list[str]:
+    """How checkpoints went from one mesh to another, as `1x1 to 2x1`."""
+    found = set()
+    for cohort in cohorts(directory):
+        for (before, _), (now, chunk) in itertools.pairwise(attempts(events(directory, cohort))):
+            if chunk and now != before:
+                found.add(f"{before} to {now}")
+    return sorted(found)
+
+
+def attempts(events: Sequence[Event]) -> list[tuple[str, int]]:
+    """Of each attempt at a cohort its mesh and the chunks that its checkpoint held."""
+    begun = [event for event in events if "begun" in event]
+    return [("x".join(str(size) for size in event["mesh"].values()), event["chunk"]) for event in begun]
 
 
 @dataclass(frozen=True)
@@ -105,6 +132,8 @@ def gaps(cohort: str, mine: Lineage, reference: Lineage, *, exactly: bool) -> li
     found = []
     if mine.missing:
         found.append(Gap(cohort, "", 0, f"{mine.missing} chunks in its checkpoints are in no log"))
+    for saved, begun in mine.ignored:
+        found.append(Gap(cohort, "", 0, f"chunk {saved} was saved, and an attempt after it began with chunk {begun}"))
     found += [Gap(cohort, *gap) for gap in uneven(mine)]
     ends, expected = reached(mine), reached(reference)
     for row in sorted(ends.keys() | expected.keys()):

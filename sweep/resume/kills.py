@@ -27,11 +27,13 @@ class Kill:
     Attributes:
         progress: share of the sweep after which it comes, with the next chunk of the process.
         after: seconds from the start of the process instead.
+        saved: not before the process has saved a cohort that is still to be trained further.
     """
 
     how: How
     progress: float = 0.0
     after: float | None = None
+    saved: bool = False
 
     @property
     def when(self) -> str:
@@ -73,6 +75,7 @@ class Progress:
     directory: Path
     flops: Mapping[str, float]
     left: dict[str, float] = field(default_factory=dict)
+    saved: bool = False  # a checkpoint of a cohort that has chunks to go, since `saved` was set to False
     read: dict[str, int] = field(default_factory=dict)  # bytes of each log
 
     def look(self) -> list[str]:
@@ -90,6 +93,7 @@ class Progress:
             events = parsed(new.decode(errors="replace"))
             if lefts := [event["left"] for event in events if "left" in event]:
                 self.left[cohort] = lefts[-1]
+            self.saved |= any("saved" in event for event in events) and self.left.get(cohort, 1.0) > 0
             if any("rows" in event for event in events):
                 moved.append(cohort)
         return moved
@@ -114,4 +118,4 @@ def due(kill: Kill, began: float, progress: Progress, moved: Sequence[str]) -> b
     """Whether it is time, for a process that was started at `began` (seconds of the monotonic clock)."""
     if kill.after is not None:
         return time.monotonic() - began >= kill.after
-    return bool(moved) and progress.share >= kill.progress
+    return bool(moved) and progress.share >= kill.progress and (progress.saved or not kill.saved)

@@ -24,6 +24,8 @@ ENDED = {  # exit codes after a signal; 0: it was done before
     "SIGTERM": (0, 3, -signal.SIGTERM),  # saved and stopped, or was not listening yet
     "SIGKILL": (0, -signal.SIGKILL),
 }
+CHOOSE = -1
+MOST_DEVICES = 32  # of a CPU that are made for the other mesh
 MISSES = 8  # children of one round that may end before their kill comes: such a kill is made in another round
 
 Tell = Callable[[str], None]
@@ -163,9 +165,26 @@ class Prover:
         self.struck += [struck for struck, _ in mine]
         return compare.compared(name, directory.path, self.reference.path, exactly=exactly)
 
+    def elsewhere(self, name: str, team: Team) -> Comparison:
+        """Killed after a save, gone on as another team, killed so again, ended as before. Raises as `round`."""
+        random_ = random.Random(f"{name} {self.seed}")
+        early, late = (Kill("SIGKILL", random_.uniform(*span), saved=True) for span in ((0.1, 0.4), (0.5, 0.8)))
+        return self.round(name, [(early, Team()), (late, team)], Team(), exactly=False)
+
+    def other_devices(self) -> int:
+        """A number of devices that gives other meshes, 0 where none is known. A CPU may have any number.
+
+        With at most as many devices as cohorts each cohort has one device; then with more.
+        """
+        if self.platform != "cpu":
+            return 0
+        alone = journal.meshes(self.reference.path) == ["1x1"]
+        return min(2 * len(self.flops), MOST_DEVICES) if alone else 1
+
     def strike(self, child: Child, kill: Kill, team: Team, progress: Progress, part: str) -> Struck | None:
         """Kill a child when it is time; None where it ended before. Raises as `round`."""
         progress.look()
+        progress.saved = False
         before, moved = kills.unfinished(progress.directory), []
         rank = random.Random(f"rank {self.seed} {part} {kill.progress}").randrange(team.processes)
         while not child.ended:
@@ -270,14 +289,14 @@ def told(kill: Struck) -> str:
 
 
 def prove(
-    sweep: Sweep, folder: Path, count: int, seed: int, *, devices: int | None, processes: int, platform: str, tell: Tell
+    sweep: Sweep, folder: Path, count: int, seed: int, *, devices: int, processes: int, platform: str, tell: Tell
 ) -> Proof:
     """Train, kill, resume, compare.
 
     Args:
         folder: empty; keeps every run directory.
         count: kills on the same mesh.
-        devices: of the other mesh; None: none is tried.
+        devices: of the other mesh; 0: none is tried; CHOOSE: on a CPU so many that it is another.
         processes: of the gang; below 2: none is tried.
 
     Raises:
@@ -287,27 +306,24 @@ def prove(
     prover = Prover(sweep, folder, seed, platform, tell)
     prover.train_whole(min(count, kills.A_ROUND))
     found: list[Comparison] = []
+    missing = count
     for attempt in range(count + MISSES):
-        missing = count - len(prover.struck)
-        if missing <= 0:
-            break
         planned = kills.plan(missing, seed + attempt * 1000, prover.seconds)[0]
         name = f"killed-{attempt + 1}"
         found.append(prover.round(name, [(kill, Team()) for kill in planned], Team(), exactly=True))
-    skipped = []
-    random_ = random.Random(f"elsewhere {seed}")
-    early, late = Kill("SIGKILL", random_.uniform(0.1, 0.4)), Kill("SIGKILL", random_.uniform(0.5, 0.8))
-    if devices is None:
-        skipped.append("another mesh: this host has no second number of devices to offer")
+        missing = count - len(prover.struck)
+        if missing <= 0:
+            break
+    skipped = [f"{missing} kills: the sweep ends before they come; take a longer one"] if missing > 0 else []
+    other = prover.other_devices() if devices == CHOOSE else devices
+    if not other:
+        skipped.append("another mesh: --devices says how many devices it has")
     else:
-        planned = [(early, Team()), (late, Team(devices=devices))]
-        found.append(prover.round("other-devices", planned, Team(), exactly=False))
-        if found[-1].meshes == journal.meshes(prover.reference.path):
-            meshes = ", ".join(found[-1].meshes)
-            skipped.append(f"another mesh: {devices} devices give the meshes {meshes}, too; choose other --devices")
+        found.append(prover.elsewhere("other-devices", Team(devices=other)))
+        if not found[-1].moves:
+            skipped.append(f"another mesh: with {other} devices no checkpoint went to one; choose other --devices")
     if processes < 2:
-        skipped.append("another process count: give --processes where processes can share this host's devices")
+        skipped.append("other processes: --processes says how many share the devices of this host")
     else:
-        planned = [(early, Team()), (late, Team(processes))]
-        found.append(prover.round("other-processes", planned, Team(), exactly=False))
+        found.append(prover.elsewhere("other-processes", Team(processes)))
     return Proof(prover.struck, found, skipped, prover.interval * 60)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import shutil
 import sys
 import tempfile
@@ -43,9 +42,9 @@ class Args:
     """When and how it is killed follows from it, as far as processes keep to their pace."""
     out: str = ""
     """A new folder that keeps every run directory; without it they are removed, unless something differs."""
-    devices: int = -1
-    """Devices of the other mesh; default: on a CPU twice the cores, one of several GPUs. 0: do not try one."""
-    processes: int = -1
+    devices: int = prove.CHOOSE
+    """Devices of the other mesh; default: one of several GPUs, on a CPU as many as change it. 0: do not try one."""
+    processes: int = prove.CHOOSE
     """Processes that train together; default: 2 on a CPU, none elsewhere. 0: do not try them."""
 
 
@@ -97,17 +96,17 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def others(args: Args, platform: str) -> tuple[int | None, int]:
-    """Devices of the other mesh, None for no other mesh, and processes of the gang."""
+def others(args: Args, platform: str) -> tuple[int, int]:
+    """Devices of the other mesh and processes of the gang, with what is tried where nothing is said."""
     for name in ("devices", "processes"):
-        if getattr(args, name) < -1:
+        if getattr(args, name) < prove.CHOOSE:
             raise InputError(f"--{name} {getattr(args, name)}: it must be 0 or more")
-    here = len(os.sched_getaffinity(0))
-    gpus = len(platforms.nodes()["cuda"])
-    default = 2 * here if platform == "cpu" else 1 if platform == "gpu" and gpus > 1 else 0
-    devices = default if args.devices == -1 else args.devices
-    processes = (2 if platform == "cpu" else 0) if args.processes == -1 else args.processes
-    return devices or None, processes
+    devices, processes = args.devices, args.processes
+    if devices == prove.CHOOSE and platform == "gpu" and len(platforms.nodes()["cuda"]) > 2:  # beside nvidiactl
+        devices = 1
+    if processes == prove.CHOOSE:
+        processes = 2 if platform == "cpu" else 0
+    return devices, processes
 
 
 def new_folder(out: str) -> Path:

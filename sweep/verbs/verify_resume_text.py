@@ -46,7 +46,7 @@ def run_row(one: Comparison) -> tuple[str, ...]:
     losses = "bit-equal" if one.largest == 0 else f"within {one.largest:.1e}"
     must = "bit-equal" if one.exactly else f"within {TOLERANCE:g}"
     verdict = "" if not one.differences else f"   {len(one.differences)} DIFFER"
-    meshes = ", ".join(one.meshes)
+    meshes = ", ".join(one.moves or one.meshes)
     return one.name, meshes, str(one.trials), str(one.points), f"{one.steps:,}", losses, must + verdict
 
 

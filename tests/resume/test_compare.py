@@ -50,7 +50,7 @@ def test_times_and_attempts_may_differ(reference, tmp_path):
     other = write(tmp_path / "other", ROW | {"attempts": 5, "wall_s": 9.0, "mfu": 0.1, "tokens_per_s": 4.0})
     one = compared("it", other, reference, exactly=True)
     assert (one.equal, one.largest, one.trials, one.points, one.steps) == (True, 0.0, 1, 3, 12)
-    assert one.meshes == ["1x1"]
+    assert (one.meshes, one.moves) == (["1x1"], [])
 
 
 def test_the_last_bit_of_a_loss_counts_on_the_same_mesh(reference, tmp_path):

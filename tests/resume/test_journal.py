@@ -1,13 +1,14 @@
 """What counts of a log with kills, and the steps that it shows to be missing or taken twice."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.resume.journal import gaps, lineage
+from sweep.resume.journal import gaps, lineage, meshes, moves
 
 Event = dict[str, Any]
 
@@ -34,16 +35,14 @@ def test_what_is_trained_again_counts_once():
 
 
 @given(st.lists(st.integers(0, 3), max_size=6))
-def test_any_sequence_of_kills_ends_as_the_whole(backs):
-    """Each attempt goes on from some checkpoint of before, and is killed after a chunk."""
-    events, reached = [begun(0)], 0
-    for back in backs:
-        if reached < 3:
-            events.append(WHOLE[1 + reached])
-            reached += 1
-        reached = max(0, reached - back)
-        events.append(begun(reached))
-    assert found([*events, *WHOLE[1 + reached :]]) == []
+def test_any_sequence_of_kills_ends_as_the_whole(trained):
+    """Each attempt trains some chunks and is killed; the next begins with half of them."""
+    events, saved = [begun(0)], 0
+    for chunks in trained:
+        events += WHOLE[1 + saved :][:chunks]
+        saved += min(chunks, 3 - saved) // 2
+        events.append(begun(saved))
+    assert found([*events, *WHOLE[1 + saved :]]) == []
 
 
 @pytest.mark.parametrize(
@@ -53,6 +52,7 @@ def test_any_sequence_of_kills_ends_as_the_whole(backs):
         ([*WHOLE[:3], begun(2), chunk(14, a=16, b=22)], "followed by step 16"),  # a row that stands still
         ([*WHOLE[:2], begun(2), *WHOLE[3:]], "no log"),  # a checkpoint of chunks that nobody trained
         ([*WHOLE[:3], begun(1), *WHOLE[3:]], "22 steps count, uninterrupted 38"),  # goes on after what was lost
+        ([*WHOLE[:3], {"saved": 2}, begun(0), *WHOLE[1:]], "chunk 2 was saved"),  # the checkpoint was not read
         (WHOLE[:3], "it ends at step 16, uninterrupted at 20"),
         ([*WHOLE[:3], chunk(15, a=20, b=23)], "uninterrupted at 22"),
     ],
@@ -66,6 +66,17 @@ def test_chunks_of_another_length_count_where_chunks_may_differ():
     finer = [begun(0), chunk(4, a=4), chunk(4, a=8), chunk(20, a=16, b=16), chunk(10, a=20, b=22)]
     assert found(finer, exactly=False) == []
     assert found(finer) == ["chunk 1 is not that of the uninterrupted run"]
+
+
+def test_checkpoints_that_went_to_another_mesh(tmp_path):
+    log = tmp_path / "cohorts" / "c" / "log.jsonl"
+    log.parent.mkdir(parents=True)
+    (log.parent / "spec.json").write_text("{}")
+    begins = [(0, 1), (0, 2), (3, 1), (3, 1), (4, 4)]  # chunks, devices along `trial`; the first move has no checkpoint
+    lines = [{"begun": 1, "chunk": chunk, "mesh": {"trial": trial, "data": 1}} for chunk, trial in begins]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert meshes(tmp_path) == ["1x1", "2x1", "4x1"]
+    assert moves(tmp_path) == ["1x1 to 4x1", "2x1 to 1x1"]
 
 
 def test_a_frozen_row_stays_where_it_is():

@@ -46,6 +46,11 @@ def test_progress_is_that_of_the_logs(tmp_path: Path):
         file.write('{"begun": 2, "left": 20.0}\n')  # what was lost is to do again
     assert progress.look() == []
     assert progress.share == 0.25
+    assert not progress.saved
+    with log.open("a") as file:
+        file.write('{"saved": 2}\n')
+    progress.look()
+    assert progress.saved
 
 
 def test_a_checkpoint_without_its_mark_is_unfinished(tmp_path: Path):

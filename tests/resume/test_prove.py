@@ -76,7 +76,7 @@ def verify(*words: str, path: Path | None = None) -> tuple[int, str, str]:
 @pytest.mark.slow
 def test_twenty_kills_change_nothing(config, tmp_path):
     out = tmp_path / "proof"
-    code, text, err = verify(str(config), "--kills", "20", "--out", str(out), "--devices", "4", "--json")
+    code, text, err = verify(str(config), "--kills", "20", "--out", str(out), "--json")
     assert code == 0, text + err
     found = json.loads(text)
     assert found["same"]
@@ -88,7 +88,7 @@ def test_twenty_kills_change_nothing(config, tmp_path):
     assert any(kill["broken"] for kill in kills)  # between the write of a checkpoint and its mark
     assert any("went on from chunk" in kill["outcome"] for kill in kills)
     by_part = {one["name"]: one for one in found["comparisons"]}
-    assert set(by_part["other-devices"]["meshes"]) > {"1x1"}
+    assert by_part["other-devices"]["moves"]
     assert sum(kill["part"] == "other-processes" for kill in found["kills"]) == 2
     # and by a comparison of our own
     whole = table(out / "uninterrupted")
