@@ -62,6 +62,7 @@ ON_THIS_MACHINE = [
     ("data", "build", "corpus", "--out", "gs://bucket/data"),
     ("doctor", "--out", "gs://bucket/x"),
     ("reproduce", "gs://bucket/x.tar.gz"),
+    ("verify-resume", "configs/smoke.py", "--out", "gs://bucket/x"),
     ("import", "gs://bucket/logs", "--out", "imported"),
     ("plan", "fit", "--compute", "1e21", "--write", "gs://bucket/x.py"),
 ]

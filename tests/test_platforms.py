@@ -203,7 +203,7 @@ def test_a_device_that_this_process_really_holds_is_seen(monkeypatch, tmp_path):
 def test_verbs_say_what_they_may_start():
     modules = {name: importlib.import_module(path) for name, (path, _) in cli.VERBS.items()}
     saying = {name for name, module in modules.items() if hasattr(module, "device")}
-    assert saying == {"run", "demo", "preview", "fit", "multiverse", "doctor", "reproduce"}
+    assert saying == {"run", "worker", "demo", "preview", "fit", "multiverse", "doctor", "reproduce"}
     assert cli.device_of(modules["status"], modules["status"].Args("runs/x")) == "cpu"
     for verb in ("fit", "multiverse"):
         args = modules[verb].Args

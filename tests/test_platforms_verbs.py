@@ -159,7 +159,7 @@ def safe(machine) -> dict:
 
 
 def test_every_verb_is_tried():
-    assert set(SAFE) | {"run", "worker", "demo"} == set(cli.VERBS)
+    assert set(SAFE) | {"run", "worker", "demo", "verify-resume"} == set(cli.VERBS)
 
 
 @pytest.mark.slow
