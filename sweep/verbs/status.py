@@ -56,6 +56,7 @@ class Seen:
     trunk: int = 0  # step of its trunk
     attempts: int = 0
     compiling: Event = field(default_factory=dict)  # the last event, while it compiles
+    host: str | None = None  # of the process that trained it last
 
 
 def run(args: Args) -> Output:
@@ -101,12 +102,14 @@ def standing(found: Sequence[Cohort], now: float) -> tuple[dict[str, Seen], list
     stands: list[Stand] | None = []
     for spec, events, done, heard in found:
         steps = {key: abs(step) for event in events for key, step in event.get("rows", {}).items()}
-        attempts = max((event["begun"] for event in events if "begun" in event), default=0)
+        begun = [event for event in events if "begun" in event]
+        attempts = max((event["begun"] for event in begun), default=0)
+        host = begun[-1].get("owner", {}).get("host") if begun else None
         what = phase(events, now, heard)
         compiled = events[-1] if what == "compiling" else {}
         for trial in spec["trials"]:
             own, trunk = steps.get(trial["trial"]), steps.get(trial["trunk"] or "", 0)
-            seen[trial["trial"]] = Seen(what, own, trunk, attempts, compiled)
+            seen[trial["trial"]] = Seen(what, own, trunk, attempts, compiled, host)
         if stands is not None:
             stand = stand_of(events, spec["flops"], done=done, now=now, heard=heard) if "flops" in spec else None
             stands = None if stand is None else [*stands, stand]
@@ -134,7 +137,13 @@ def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: Seen, 
     again = row is not None and row["status"] == "failed" and seen.phase in ("training", "compiling")
     if row is not None and not again:
         keep = ("status", "reason", "loss", "tokens_per_s", "mfu", "attempts", "wall_s")
-        return {**base, "state": row["status"], "step": row["steps"] or 0, **{k: row[k] for k in keep}}
+        return {
+            **base,
+            "state": row["status"],
+            "step": row["steps"] or 0,
+            "host": seen.host,
+            **{k: row[k] for k in keep},
+        }
     step = min(seen.trunk, trial["steps"] - trial["cooldown"]) if seen.step is None else seen.step
     state = seen.phase if step or seen.phase != "stopped" else "pending"
     reason = None
@@ -143,7 +152,7 @@ def trial_status(trial: dict[str, Any], row: dict[str, Any] | None, seen: Seen, 
     elif what := seen.compiling.get("compiling"):
         reason = f"{what}, for {clock(now - seen.compiling['time'])}"
     status = "partial" if state in ("training", "stopped") else "pending"
-    more = {"status": status, "reason": reason, "loss": None, "attempts": seen.attempts}
+    more = {"status": status, "reason": reason, "loss": None, "attempts": seen.attempts, "host": seen.host}
     return {**base, "state": state, "step": min(step, trial["steps"]), **more}
 
 
@@ -177,4 +186,5 @@ def describe(t: dict[str, Any]) -> str:
     speed = f"  {t['tokens_per_s']:,.0f} tokens/s" if t.get("tokens_per_s") else ""
     reason = f"  {t['reason']}" if t["reason"] else ""
     size = f"{t['params_with_head']:>11,} params"
-    return f"  {t['trial']}  {t['budget']:.1e}  {size}  {t['state']:9s} {loss}{speed}{reason}"
+    where = f"  on {t['host']}" if t["host"] and t["state"] in ("training", "compiling") else ""
+    return f"  {t['trial']}  {t['budget']:.1e}  {size}  {t['state']:9s} {loss}{speed}{where}{reason}"

@@ -87,6 +87,14 @@ def test_half_way(out):
     assert "training  step 16/24" in output.text
 
 
+def test_who_trains_is_told(out):
+    trial = TRIALS[0].id
+    log(out, {"given": 1}, {"begun": 2, "owner": {"host": "node-7", "pid": 41}}, {"chunk": 1, "rows": {trial: 5}})
+    seen = by_trial(out)[trial]
+    assert (seen["host"], seen["attempts"], seen["step"]) == ("node-7", 2, 5)
+    assert "  on node-7" in status.run(status.Args(str(out))).text
+
+
 def test_compiling(out):
     log(out, {"given": 1}, {"compiling": "training"}, age=200.0)
     found = by_trial(out)[ALONE.id]
