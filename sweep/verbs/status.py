@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import tyro
 
 from sweep import storage
@@ -81,11 +82,11 @@ def picture(out: Location, memory: Memory) -> Output:
     each = storage.each(lambda folder: memory.cohort(folder.name, partial(look, folder)), cohorts.folders(out), out)
     found = [one for one in each if one is not None]
     grown = [(spec["hash"], len(events), done) for spec, events, done, _ in found]
-    rows = memory.rows_at(grown, lambda: {row["trial"]: row for row in io.merged(out).to_pylist()})
+    rows = memory.rows_at(grown, lambda: io.merged(out))
     seen, stands = standing(found, now)
     trials = [trial_status(t, rows.get(t["trial"]), seen.get(t["trial"], Seen()), now) for t in plan]
     left = eta(stands)
-    law = memory.law_of(lambda: law_so_far(out))
+    law = memory.law_of(lambda: law_so_far(memory.table))
     lines = [
         f"{out}: sweep {record['config']['name']}, {counted(trials)}" + (f", about {clock(left)} left" if left else "")
     ]
@@ -163,11 +164,11 @@ def eta(stands: list[Stand] | None) -> float | None:
     return seconds_left(stands)
 
 
-def law_so_far(out: Location) -> dict[str, Any]:
+def law_so_far(losses: pa.Table) -> dict[str, Any]:
     """The law on the trials that are done, or why there is none yet."""
     try:
         # the table, not the folder: fitting a folder writes its merged tables
-        found = fit(io.merged(out), best_of=["lr"], bootstrap=0, diagnostics=False)
+        found = fit(losses, best_of=["lr"], bootstrap=0, diagnostics=False)
     except SweepError as error:
         return {"params": None, "text": f"law so far: none ({error})"}
     terms = ", ".join(f"{name} {value:.4g}" for name, value in found.params.items())

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
+from sweep.tables.schema import SCHEMA
 from sweep.train.history import Event
 
 AGAIN = 30.0  # seconds after which the rows are read even if no log has grown
@@ -19,7 +22,8 @@ class Memory:
     done: dict[str, Cohort] = field(default_factory=dict)
     state: Any = None  # of the logs at the last reading of the rows
     read: float = -AGAIN  # when that was, seconds of the monotonic clock
-    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    table: pa.Table = field(default_factory=SCHEMA.empty_table)  # the losses at that time
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # the same by trial
     trained: int = -1  # trials of the law
     law: dict[str, Any] = field(default_factory=dict)
 
@@ -32,11 +36,12 @@ class Memory:
             self.done[name] = found
         return found
 
-    def rows_at(self, state: Any, read: Callable[[], dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    def rows_at(self, state: Any, read: Callable[[], pa.Table]) -> dict[str, dict[str, Any]]:
         """The rows by trial, read anew where the logs are in another `state` than before, or after a while."""
         now = time.monotonic()
         if state != self.state or now - self.read >= AGAIN:
-            self.rows, self.state, self.read = read(), state, now
+            self.table, self.state, self.read = read(), state, now
+            self.rows = {row["trial"]: row for row in self.table.to_pylist()}
         return self.rows
 
     def law_of(self, fit: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from sweep.design.trial import Trial, trunk_key
+from sweep.design.trial import Trial, plain, trunk_key
 from sweep.models.shape import Shape
 
 SHAPE = Shape(vocab=256, width=16, depth=2, heads=1, kv_heads=1, head_dim=16, ffn=44, seq_len=128, batch=8)
@@ -27,3 +27,8 @@ def test_a_trunk_is_shared_over_horizons_and_nothing_else():
     assert trunk_key(longer) == trunk_key(TRIAL)
     assert trunk_key(dataclasses.replace(TRIAL, warmup=26)) != trunk_key(TRIAL)
     assert trunk_key(dataclasses.replace(TRIAL, seed=1)) != trunk_key(TRIAL)
+
+
+def test_the_plain_fields_are_those_of_the_dataclass_and_the_identity_is_that_of_earlier_tables():
+    assert plain(TRIAL) == dataclasses.asdict(TRIAL)
+    assert TRIAL.id == "9ec1f4692b18"

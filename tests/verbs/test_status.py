@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep import storage
 from sweep.config import Sweep
 from sweep.design import table
 from sweep.design.cohorts import cohorts
@@ -213,3 +214,15 @@ def test_no_run_and_no_plan_are_one_line(out, tmp_path):
     (out / "plan.parquet").unlink()
     with pytest.raises(InputError, match="no plan"):
         status.run(status.Args(str(out)))
+
+
+def test_the_files_of_a_cohort_are_read_a_few_times_and_its_rows_once(out, monkeypatch):
+    rows(out, *(row(trial, 3.0) for trial in TRIALS))
+    read, merged = [], []
+    whole = io.merged
+    monkeypatch.setattr(status.io, "merged", lambda place: merged.append(place) or whole(place))
+    ask = storage.read_many
+    monkeypatch.setattr(status.storage, "read_many", lambda places: read.extend(places) or ask(places))
+    assert [t["loss"] for t in status.run(status.Args(str(out))).data["trials"]] == [3.0] * 3
+    assert merged == [out]
+    assert 2 <= len(read) <= 10
