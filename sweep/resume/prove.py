@@ -5,7 +5,7 @@ import json
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sweep.resume import children, compare, journal, kills
 from sweep.resume.children import Child, Team
 from sweep.resume.compare import Comparison, Difference
 from sweep.resume.kills import Kill, Progress
+from sweep.resume.struck import Struck, counts, settle, told
 
 POLL, CLOSE = 0.005, 0.0005  # seconds between looks at the logs, and at the folder of a checkpoint that is written
 SAVES = 3  # checkpoints that are to be written between two kills
@@ -26,42 +27,10 @@ ENDED = {  # exit codes after a signal; 0: it was done before
 }
 CHOOSE = -1
 MOST_DEVICES = 32  # of a CPU that are made for the other mesh
+PATIENCE = 10.0  # times as long as the run without interruption and a minute may one take that goes on
 MISSES = 8  # children of one round that may end before their kill comes: such a kill is made in another round
 
 Tell = Callable[[str], None]
-
-
-@dataclass
-class Struck:
-    """A kill as it was, and what became of it.
-
-    Attributes:
-        part: the run directory that it was in.
-        when: what was planned, in words.
-        how: the signal.
-        done: share of the sweep that was trained, as the logs had it.
-        cohort, step: that trained a chunk last before it, and the steps that it had taken, all rows together.
-        total: steps of that cohort.
-        lost: steps that were trained again, of all cohorts; None: not known yet.
-        lost_s: seconds of device time that they had taken.
-        code: exit code.
-        broken: checkpoint that it left without its mark, "" for none.
-        outcome: in words.
-    """
-
-    part: str
-    when: str
-    how: str
-    done: float
-    cohort: str
-    step: int
-    total: int
-    code: int
-    broken: str
-    team: str
-    lost: int = 0
-    lost_s: float = 0.0
-    outcome: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +103,11 @@ class Prover:
         trained = sum(line.seconds for line in whole.values())
         self.interval = max(LEAST, min(self.sweep.checkpoint.minutes, trained / 60 / (SAVES * max(1, count))))
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a process that goes on counts as stuck."""
+        return PATIENCE * (self.seconds + 60)
+
     def directory(self, name: str) -> Directory:
         """A run directory that is killed."""
         return Directory(self.folder / name, self.config, self.interval, self.platform)
@@ -159,9 +133,11 @@ class Prover:
                 mine.append((struck, counts(directory.path)))
                 self.tell(f"{name}: {told(struck)}")
         with directory.start(last, len(planned)) as child:
-            child.wait()
+            if not child.wait(self.patience):
+                why = f"did not end in {self.patience:.0f} s, the uninterrupted one took {self.seconds:.0f} s"
+                raise Refusal("resume_failed", f"{directory.path}: the process that was to end it {why}")
             self.refuse_unresumed(child, name)
-        self.settle(directory.path, mine)
+        settle(directory.path, mine)
         self.struck += [struck for struck, _ in mine]
         return compare.compared(name, directory.path, self.reference.path, exactly=exactly)
 
@@ -193,9 +169,15 @@ class Prover:
                 break
             time.sleep(POLL)
         broken, how = "", "SIGKILL" if kill.how == "uncommitted" else kill.how
-        if kill.how == "uncommitted" and team.processes == 1:
+        if child.ended:  # before its kill: each of its processes must have ended well
+            if not child.wait(children.GRACE):
+                child.stop()
+            for each in range(team.processes):
+                self.refuse_unresumed(child, part, each)
+            return None
+        if kill.how == "uncommitted":
             broken = between(child, progress.directory, before)
-        elif not child.ended:
+        else:
             child.send(signal.Signals[how], rank)
         if not child.wait(children.GRACE if team.processes > 1 else None):
             child.stop()
@@ -211,29 +193,6 @@ class Prover:
         broken = broken if any(folder.name == broken for folder in left) else ""
         total = self.totals.get(cohort, 0)
         return Struck(part, kill.when, how, progress.share, cohort, step, total, code, broken, str(team))
-
-    def settle(self, path: Path, struck: Sequence[tuple[Struck, Mapping[str, int]]]) -> None:
-        """What each kill cost, by what the attempts after it began with.
-
-        Args:
-            struck: kills in order, with the number of events that the log of each cohort had.
-        """
-        for cohort in self.flops:
-            events = journal.events(path, cohort)
-            before = 0
-            for kill, ends in struck:
-                end = ends.get(cohort, 0)
-                begun = next((event for event in events[end:] if "begun" in event), None)
-                trained = any("rows" in event for event in events[before:end])
-                if begun is not None and trained:
-                    chunks = journal.lineage(events[:end]).chunks[begun["chunk"] :]
-                    kill.lost += sum(chunk.steps for chunk in chunks)
-                    kill.lost_s += sum(chunk.seconds for chunk in chunks)
-                    if cohort == kill.cohort:
-                        kill.outcome = f"went on from chunk {begun['chunk']}" if begun["chunk"] else "began anew"
-                before = end
-        for kill, _ in struck:
-            kill.outcome = kill.outcome or ("its cohort had ended" if kill.cohort else "had trained nothing yet")
 
     def refuse_unresumed(self, child: Child, part: str, rank: int = 0) -> None:
         """Refuse to call it the same where a process that should go on, or end by our signal, ended otherwise."""
@@ -258,11 +217,6 @@ def refuse_failed(child: Child) -> None:
         raise InputError(f"the run without interruption ended with exit code {code}: {said}")
 
 
-def counts(path: Path) -> dict[str, int]:
-    """Events in the log of each cohort."""
-    return {cohort: len(journal.events(path, cohort)) for cohort in journal.cohorts(path)}
-
-
 def between(child: Child, directory: Path, before: set[Path]) -> str:
     """Kill a process between the write of a checkpoint and its mark; the checkpoint's name, "" where it ended before.
 
@@ -279,13 +233,6 @@ def between(child: Child, directory: Path, before: set[Path]) -> str:
             return still[0].name
         child.send(signal.SIGCONT)
     return ""
-
-
-def told(kill: Struck) -> str:
-    """A kill in a line."""
-    where = f"cohort {kill.cohort} at {kill.step:,} of {kill.total:,} steps" if kill.cohort else "before any chunk"
-    between = f", checkpoint {kill.broken} written and not committed" if kill.broken else ""
-    return f"{kill.how} at {kill.done:.0%}: {where}{between}"
 
 
 def prove(

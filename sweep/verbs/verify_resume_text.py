@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sweep.resume.compare import TOLERANCE, Comparison
-from sweep.resume.prove import Proof, Struck
+from sweep.resume.prove import Proof
+from sweep.resume.struck import Struck
 
 KILLS = ("", "run", "when", "signal", "cohort", "step", "lost", "exit", "outcome")
 RUNS = ("run", "meshes", "trials", "points", "steps", "losses", "must be")
