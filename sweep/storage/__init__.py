@@ -8,6 +8,7 @@ store is asked for by its known name.
 
 from sweep.storage.address import Address, Location, locate
 from sweep.storage.room import blocks, create, each, listed, put, read, read_many, readable, remove, size, written
+from sweep.storage.trouble import passing
 
 __all__ = [
     "Address",
@@ -17,6 +18,7 @@ __all__ = [
     "each",
     "listed",
     "locate",
+    "passing",
     "put",
     "read",
     "read_many",

@@ -5,6 +5,7 @@ Python that some of them are, the HTTP status that they carry, and their names.
 """
 
 import errno
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -20,6 +21,9 @@ STATUS: dict[int, Kind] = {
 ERRNO: dict[int, Kind] = {
     errno.ENOENT: "absent", errno.EEXIST: "taken", errno.EACCES: "denied", errno.EPERM: "denied",
     errno.EROFS: "denied", errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EBUSY: "busy", errno.EREMOTEIO: "busy",
+    errno.EIO: "unreachable", errno.ESTALE: "unreachable", errno.ETIMEDOUT: "unreachable",
+    errno.ENOTCONN: "unreachable", errno.EHOSTDOWN: "unreachable", errno.EHOSTUNREACH: "unreachable",
+    errno.ENETDOWN: "unreachable", errno.ENETUNREACH: "unreachable",
 }  # fmt: skip
 NAMES: dict[str, Kind] = {
     "NoCredentialsError": "credentials", "PartialCredentialsError": "credentials", "ProfileNotFound": "credentials",
@@ -41,6 +45,8 @@ FAMILIES: dict[type[BaseException], Kind] = {
     ConnectionError: "unreachable",
 }  # fmt: skip
 AGAIN: tuple[Kind, ...] = ("conflict", "busy", "unreachable")  # what a later try may not meet
+OS_ERROR = re.compile(r"\[OS error (\d+)")  # in what the array store of checkpoints raises
+GRPC: dict[str, Kind] = {"UNAVAILABLE": "unreachable", "DEADLINE_EXCEEDED": "unreachable"}  # how it begins
 LOGIN = {
     "gs": "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
     "gcs": "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
@@ -55,6 +61,13 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     while seen is not None:
         yield seen
         seen = seen.__cause__
+
+
+def passing(error: BaseException) -> bool:
+    """Whether it may pass by itself, so that a run waits for it: no answer, too many requests, a network mount that is
+    away (EIO, ESTALE, ETIMEDOUT). A full disk, a missing right or a name that is refused wait for a person.
+    """
+    return kind_of(error) in AGAIN
 
 
 def kind_of(error: BaseException) -> Kind:
@@ -86,6 +99,10 @@ def own_kind(error: BaseException) -> Kind:
         if str(error).startswith("Forbidden:"):  # gcsfs
             return "denied"
         return ERRNO.get(error.errno or 0, "unknown")
+    if isinstance(error, ValueError) and (number := OS_ERROR.search(str(error))):
+        return ERRNO.get(int(number[1]), "unknown")
+    if isinstance(error, ValueError) and (kind := GRPC.get(str(error).partition(":")[0])):
+        return kind
     return "name" if isinstance(error, ValueError) and str(error).startswith("Bad Request:") else "unknown"
 
 

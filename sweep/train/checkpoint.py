@@ -118,7 +118,7 @@ class Checkpoints:
             raise Refusal(
                 "checkpoint_missing",
                 f"{self.folder}: a checkpoint was saved here and none can be read; "
-                "restore the folder, or delete the cohort's folder to start it again",
+                "restore the folder, or, while no worker trains it, delete the cohort's folder to start it again",
             )
         return None
 
@@ -145,6 +145,10 @@ class Checkpoints:
             self.there.append(self.under_way)
             self.under_way = None
             self.thin()
+
+    def forget(self) -> None:
+        """A save that failed: another may be begun."""
+        self.failed = self.under_way = self.last = None
 
     def thin(self) -> None:
         """Keep the newest that are good."""

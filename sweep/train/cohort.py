@@ -17,9 +17,11 @@ import jax
 import numpy as np
 
 from sweep.design.cohorts import Cohort
-from sweep.errors import Partial, Refusal
+from sweep.errors import InputError, Partial, Refusal
 from sweep.models import counting
+from sweep.storage import passing
 from sweep.train import program, state
+from sweep.train.away import Away
 from sweep.train.checkpoint import Checkpoints
 from sweep.train.cursor import Cursor, Work, absorb, next_work
 from sweep.train.devices import Device
@@ -73,6 +75,7 @@ class CohortRun(Setup):
         self.cursor = Cursor.start(self.rows)
         self.on_begin: Callable[[CohortRun], None] = lambda run: None
         self.on_chunk: Callable[[CohortRun], None] = lambda run: None
+        self.away = Away()
         self.attempt = 1
         self.vote = GO  # of the chunks that were read back since the last save
         self.unconfirmed: int | None = None  # number of a save that may still be under way
@@ -135,7 +138,7 @@ class CohortRun(Setup):
             if asked := wish if self.team.alone else self.vote:
                 self.drain(pending)
                 pending, asked = None, max(asked, self.vote)
-                self.save(checkpoints, states, wait=asked == STOP)
+                self.save(checkpoints, states, stop, wait=asked == STOP)
                 if asked == STOP:
                     raise Partial(STOPPED)
             ahead, work = self.next()
@@ -150,7 +153,7 @@ class CohortRun(Setup):
                 continue
             self.cursor = ahead
             if work is None and pending is None:
-                self.save(checkpoints, states, wait=True)  # the trained models, for whoever wants them
+                self.save(checkpoints, states, stop, wait=True)  # the trained models, for whoever wants them
                 return
             sent = None
             if work is not None:  # before the last chunk is read, so that the device never waits for the host
@@ -199,7 +202,7 @@ class CohortRun(Setup):
                 raise Refusal(
                     "checkpoint_missing",
                     f"{checkpoints.folder}: written by another version, its rows are in another order; go on with that "
-                    "version, or delete the cohort's folder to start it again",
+                    "version, or, while no worker trains it, delete the cohort's folder to start it again",
                 )
         else:
             pad = [self.rows[0].hyper] * (self.slots - len(self.rows))
@@ -264,13 +267,29 @@ class CohortRun(Setup):
         active = work.active.tolist()
         return {self.rows[r].key: int(work.end[r]) if cursor.alive(r) else -cursor.diverged[r] for r in active}
 
-    def save(self, checkpoints: Checkpoints, states: State, *, wait: bool) -> None:
-        self.confirm(checkpoints)
-        checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())
-        self.unconfirmed = self.cursor.chunks
+    def save(self, checkpoints: Checkpoints, states: State, stop: threading.Event, *, wait: bool) -> None:
+        """Begin a save. Where the store is away it is left for the next time, or with `wait` tried until it works."""
+
+        def once() -> None:
+            try:
+                self.confirm(checkpoints)
+                checkpoints.save(self.cursor.chunks, states, self.cursor.as_dict())
+                self.unconfirmed = self.cursor.chunks
+                if wait:
+                    self.confirm(checkpoints)
+            except (InputError, OSError, ValueError) as error:
+                if self.team.alone and passing(error):
+                    checkpoints.forget()
+                    self.unconfirmed = None
+                raise
+
+        if not self.team.alone:  # its members cannot tell one another within a save that it failed: the gang ends
+            once()
+        elif wait:
+            self.away.until("checkpoints", once, stop)
+        else:
+            self.away.kept("checkpoints", once)
         self.saved, self.vote = time.monotonic(), GO
-        if wait:
-            self.confirm(checkpoints)
 
     def confirm(self, checkpoints: Checkpoints) -> None:
         """Log the last save once it is on disk: what the log calls saved must exist when the run is resumed."""

@@ -24,6 +24,7 @@ from sweep.errors import InputError, Partial, Refusal, SweepError, as_values, of
 from sweep.storage import Location
 from sweep.tables import io
 from sweep.train import devices, results, store
+from sweep.train.away import Away
 from sweep.train.board import Board
 from sweep.train.capacity import is_out_of_memory
 from sweep.train.cohort import COMPILING, CohortRun, Settings
@@ -96,6 +97,7 @@ def run(
     origin = results.Origin(sweep.name, code, len(corpus.train), corpus.bytes_per_token)
     limit = None if gang.alone else least_memory(gang)
     problems: list[BaseException] = []
+    away = Away(progress.note)
     trained: set[str] = set()
     teams: dict[str, Team] = {}
     elsewhere: set[str] = set()  # others train them, or have trained them meanwhile
@@ -106,21 +108,21 @@ def run(
         settings = Settings(folder, sweep.curve_points, *keeping, sweep.memory, limit=limit, checkpoints=where)
         made = CohortRun(place.cohort, group, place.axes.trial, (corpus.train, windows), settings, team)
         made.machine.watch.stop = stop
-        made.on_chunk = each_chunk
+        made.on_chunk, made.away = each_chunk, away
         if team.leads:
             made.on_begin = begun
             progress.prepared(made)
         return made
 
     def begun(training: CohortRun) -> None:
-        open_attempt(training, origin)
+        away.until("rows", partial(open_attempt, training, origin), stop)
         progress.begun(training)
 
     def each_chunk(training: CohortRun) -> None:
         patience = max(gang.watch.times.stuck, SLOWER * training.longest)
         gang.watch.doing(f"training cohort {training.cohort.hash}", patience)
         if training.team.leads:
-            publish(training, origin)
+            away.kept("rows", partial(publish, training, origin))
             progress.update(training)
 
     ahead = turns.places if gang.alone and devices.platform() != "cpu" else []
@@ -129,7 +131,10 @@ def run(
     def guarded(place: Place, group: list[Device], team: Team = ALONE) -> None:
         """Train, and keep what goes wrong for later: one cohort's failure does not stop the others."""
         try:
-            one(place, group, team)
+            if team.alone:  # again, from what was saved, where the store was away as the cohort was claimed or read
+                away.until("cohort", partial(one, place, group, team), stop)
+            else:
+                one(place, group, team)
         except SweepError as error:
             too_large = isinstance(error, Refusal) and error.code == "too_large"
             if not (team.alone or too_large or isinstance(error, Partial)):
@@ -164,6 +169,7 @@ def run(
             if hold is None:
                 elsewhere.add(place.cohort.hash)
                 return
+            away.back("cohort")
             if team.leads:
                 log.write(given=len(group))
                 progress.turn(place.cohort)
@@ -176,8 +182,8 @@ def run(
                 elsewhere.add(place.cohort.hash)
                 return
             if team.leads:
-                finish(training, origin)
-                hold.finish()
+                away.until("rows", partial(finish, training, origin), stop)
+                away.until("rows", hold.finish, stop)
                 progress.done(training)
         trained.add(place.cohort.hash)
 
@@ -195,25 +201,25 @@ def run(
     done = {c.hash: stand for c, stand in zip(ended, stands, strict=True)}
     rows = {row["trial"]: row for row in io.merged(out).to_pylist()} if gang.leads else {}
     meshes = [] if gang.alone else [str(place.axes) for place in turns.places]
-    with (
-        interruptible() as stop,
-        stopping_together(gang, stop),
-        programs,
-        progress.showing(everything, done, rows, meshes),
-        hearing(gang, progress),
-    ):
-        waiting = turns.places
-        while waiting:
-            elsewhere.clear()
-            train_each(waiting)
-            free, held = gang.share(partial(sorted_out, out, gang.gather(sorted(elsewhere)), stop))
-            waiting = tuple(place for place in turns.places if place.cohort.hash in free)
-            problems += [Partial(held)] if held and not waiting else []
-        if gang.alone and stop.is_set() and trained < todo and not problems:
-            problems.append(Partial(STOPPED))
-        if not gang.alone:
-            problems = of_everybody(problems, gang)
-    return concluded(out, gang, problems)
+    with interruptible() as stop:  # also while the tables are merged
+        with (
+            stopping_together(gang, stop),
+            programs,
+            progress.showing(everything, done, rows, meshes),
+            hearing(gang, progress),
+        ):
+            waiting = turns.places
+            while waiting:
+                elsewhere.clear()
+                train_each(waiting)
+                free, held = gang.share(partial(sorted_out, out, gang.gather(sorted(elsewhere)), stop))
+                waiting = tuple(place for place in turns.places if place.cohort.hash in free)
+                problems += [Partial(held)] if held and not waiting else []
+            if gang.alone and stop.is_set() and trained < todo and not problems:
+                problems.append(Partial(STOPPED))
+            if not gang.alone:
+                problems = of_everybody(problems, gang)
+        return concluded(out, gang, problems, away, stop)
 
 
 def train_to_end(training: CohortRun, stop: threading.Event, attempt: int) -> None:
@@ -242,10 +248,12 @@ def of_everybody(problems: list[BaseException], gang: Team) -> list[BaseExceptio
     return [of_values(values) for mine in told for values in mine]
 
 
-def concluded(out: Location, gang: Team, problems: list[BaseException]) -> pa.Table:
+def concluded(
+    out: Location, gang: Team, problems: list[BaseException], away: Away, stop: threading.Event
+) -> pa.Table:
     """The merged loss table; raises the gravest of the problems, the same one in all processes."""
     made: list[pa.Table] = []
-    gang.share(lambda: made.append(io.merge(out)))
+    gang.share(lambda: away.until("tables", lambda: made.append(io.merge(out)), stop))
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem
     return made[0] if made else io.read(out / "losses.parquet")

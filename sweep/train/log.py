@@ -6,17 +6,22 @@ On a disk it is one file that is appended to. A store has no appending: there a 
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from sweep import storage
+from sweep.errors import InputError
 from sweep.storage import Location, disk
 from sweep.train import parts
 
 LOG = "log.jsonl"  # in the folder of a cohort
 AT_ONCE = ("given", "begun", "saved", "stopped", "warning")  # events that a reader sees without delay
 WAITED_FOR = ("begun", "out_of_memory")  # the number of an attempt must be taken; after the other the gang ends
+
+BACKLOG: dict[Path, list[str]] = {}  # lines of this process that a disk which is away has not taken
+TURN = threading.Lock()
 
 
 class Log:
@@ -40,18 +45,39 @@ class Log:
         """Add an event. In a store it waits for the answer only where it must be there before anything else is."""
         line = json.dumps({"time": round(time.time(), 3), **event})
         if isinstance(self.path, Path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            append(self.path, line)
+            with TURN:
+                BACKLOG.setdefault(self.path, []).append(line)
+            self.flush(self.path)
             return
         writer = parts.writer_of(self.path.parent)
         writer.add(line, soon=any(name in event for name in AT_ONCE))
         if any(name in event for name in WAITED_FOR):
-            writer.flush()
+            try:
+                writer.flush()
+            except InputError as error:
+                if not storage.passing(error):
+                    raise
 
     def close(self) -> None:
         """Write what is not written yet, and let go of the thread that writes. Raises InputError."""
-        if not isinstance(self.path, Path):
+        if isinstance(self.path, Path):
+            self.flush(self.path)
+        else:
             parts.close(self.path.parent)
+
+    def flush(self, file: Path) -> None:
+        """Add the lines that wait. They go on waiting while the disk is away, as a network mount may be."""
+        with TURN:
+            lines = BACKLOG.get(file, [])
+            try:
+                if lines:
+                    append(file, "\n".join(lines))
+            except InputError as error:
+                if not storage.passing(error):
+                    BACKLOG.pop(file, None)
+                    raise
+                return
+            BACKLOG.pop(file, None)
 
     def events(self) -> list[dict[str, Any]]:
         """Every whole line; a last line cut short by a crash is left out."""
@@ -76,6 +102,8 @@ def append(file: Path, line: str) -> None:
     Raises:
         InputError: the place cannot be written.
     """
+    with disk.written(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
     with disk.written(file), file.open("a+b") as log:
         if log.seek(0, os.SEEK_END):
             log.seek(-1, os.SEEK_END)

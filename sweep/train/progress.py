@@ -57,6 +57,9 @@ class Quiet:
     def failed(self, cohort: Cohort, reason: str) -> None:
         """It cannot be trained."""
 
+    def note(self, text: str) -> None:
+        """Something that its user should know of at once."""
+
     def heard(self, name: str, news: Mapping[str, Any]) -> None:
         """How the cohort with this hash stands, which another process trains: `Track.news`."""
 
@@ -141,6 +144,9 @@ class Progress(Quiet):
         with self.lock:
             self.tracks[cohort.hash].ends(failure=reason)
         self.console.print(f"cohort {cohort.hash} (width {cohort.shape.width}) failed: {reason}")
+
+    def note(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def heard(self, name: str, news: Mapping[str, Any]) -> None:
         with self.lock:
