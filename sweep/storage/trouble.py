@@ -23,6 +23,7 @@ ERRNO: dict[int, Kind] = {
     errno.EROFS: "denied", errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EBUSY: "busy", errno.EREMOTEIO: "busy",
     errno.EIO: "unreachable", errno.ESTALE: "unreachable", errno.ETIMEDOUT: "unreachable",
     errno.ENOTCONN: "unreachable", errno.EHOSTDOWN: "unreachable", errno.EHOSTUNREACH: "unreachable",
+    errno.ECONNRESET: "unreachable", errno.ECONNREFUSED: "unreachable", errno.ECONNABORTED: "unreachable",
     errno.ENETDOWN: "unreachable", errno.ENETUNREACH: "unreachable",
 }  # fmt: skip
 NAMES: dict[str, Kind] = {

@@ -62,7 +62,9 @@ class Away:
             if first:
                 self.since, self.why = self.tried, cause(error)
         if first:
-            self.say(f"the store is away ({self.why}); training goes on, what it keeps is written when the store is back")
+            self.say(
+                f"the store is away ({self.why}); training goes on, what it keeps is written when the store is back"
+            )
 
     def back(self, name: str) -> None:
         """What failed works."""

@@ -248,12 +248,13 @@ def of_everybody(problems: list[BaseException], gang: Team) -> list[BaseExceptio
     return [of_values(values) for mine in told for values in mine]
 
 
-def concluded(
-    out: Location, gang: Team, problems: list[BaseException], away: Away, stop: threading.Event
-) -> pa.Table:
+def concluded(out: Location, gang: Team, problems: list[BaseException], away: Away, stop: threading.Event) -> pa.Table:
     """The merged loss table; raises the gravest of the problems, the same one in all processes."""
     made: list[pa.Table] = []
-    gang.share(lambda: away.until("tables", lambda: made.append(io.merge(out)), stop))
+    try:
+        gang.share(lambda: away.until("tables", lambda: made.append(io.merge(out)), stop))
+    except Partial as error:
+        problems = [*problems, error]
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem
     return made[0] if made else io.read(out / "losses.parquet")
