@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from sweep import parquet
 from sweep.design.trial import Trial
 from sweep.errors import InputError
 from sweep.files import whole
@@ -78,16 +78,16 @@ def table(trials: Iterable[Trial]) -> pa.Table:
 def write(trials: Iterable[Trial], path: Location) -> None:
     """Write the table whole or not at all. Raises InputError where the file cannot be written."""
     with whole(path) as sink:
-        pq.write_table(table(trials), sink)
+        parquet.write(table(trials), sink)
 
 
 def read(path: Location) -> pa.Table:
     """The table of a written plan. Raises InputError where there is none or the file is not one."""
     try:
-        found = pq.read_table(readable(path))
+        found = parquet.read(readable(path))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no plan here; `sweep run CONFIG --out DIR` writes one") from error
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file; run the sweep again to write it anew") from error
     if missing := [name for name in TYPES if name not in found.column_names]:
         raise InputError(f"{path}: not a plan, it has no column {missing[0]!r}; run the sweep again to write it anew")

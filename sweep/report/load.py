@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sweep import laws
+from sweep import laws, parquet
 from sweep.errors import InputError
 from sweep.plan import chain, forecast
 from sweep.storage import Location, locate, readable
@@ -154,7 +153,7 @@ def read_parquet(path: Location) -> list[Row]:
     if not path.exists():
         return []
     try:
-        return [finite(row) for row in pq.read_table(readable(path)).to_pylist()]
+        return [finite(row) for row in parquet.read(readable(path)).to_pylist()]
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a readable Parquet file ({reason}); write the file again") from error

@@ -88,10 +88,19 @@ def parts(directory: Location, kind: Literal["rows", "curves"]) -> list[Part]:
 
 
 def listed(folder: Path, kind: str) -> list[Part]:
-    """The tables of one cohort on a disk: that of the attempt that ended it, else those of all attempts."""
+    """The tables of one cohort on a disk: that of the attempt that ended it, else those of all attempts.
+
+    Raises:
+        InputError: it is done and its table is missing.
+    """
     files = sorted(folder.glob(f"{kind}-*.parquet"))
-    ended = attempt(folder, storage.read(folder / DONE)) if len(files) > 1 else None
+    ended = attempt(folder, storage.read(folder / DONE)) if len(files) != 1 else None
     counts = [file for file in files if ended is not None and file.name == name_of(kind, ended)]
+    if ended and not counts:
+        raise InputError(
+            f"{folder / name_of(kind, ended)}: missing, though the cohort is done; restore it, or delete {DONE} beside "
+            "it and repeat `sweep run`, which writes both anew from the last checkpoint"
+        )
     return [Part(folder.name, file.name, file) for file in counts or files]
 
 

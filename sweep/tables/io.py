@@ -1,14 +1,16 @@
 """Tables in files: write CSV or Parquet whole or not at all, merge the rows of a run directory."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 
+import sweep.parquet
+from sweep.errors import InputError
 from sweep.files import whole
 from sweep.storage import Location, locate, readable
-from sweep.tables.cohorts import Part, parts
+from sweep.tables.cohorts import DONE, FOLDER, Part, parts
 from sweep.tables.read import read
 from sweep.tables.schema import CURVES, SCHEMA
 
@@ -21,7 +23,7 @@ def write(table: pa.Table, path: str | Location) -> None:
     """CSV or Parquet, by the ending; whole or not at all. Raises InputError where it cannot be written."""
     with whole(path) as sink:
         if locate(path).suffix == ".parquet":
-            pyarrow.parquet.write_table(table, sink)
+            sweep.parquet.write(table, sink)
         else:
             pyarrow.csv.write_csv(table, sink)
 
@@ -54,20 +56,32 @@ def merged_curves(directory: str | Location) -> pa.Table:
 
 def parquet(place: Location) -> pa.Table:
     """A Parquet file that this program wrote. Raises FileNotFoundError, OSError or pyarrow's errors."""
-    return pyarrow.parquet.ParquetFile(readable(place)).read()
+    return sweep.parquet.read(readable(place))
 
 
 def gather(found: Sequence[Part], schema: pa.Schema) -> list[pa.Table]:
     """The tables of cohorts' files, in the order of file names, as `schema`."""
     tables = []
     for one in sorted(found, key=lambda one: (one.name, one.cohort)):
-        part = pyarrow.parquet.ParquetFile(one.content).read()
+        part = read_part(one)
         missing = [pa.nulls(part.num_rows, f.type) for f in schema if f.name not in part.column_names]
         names = [f.name for f in schema if f.name not in part.column_names]
         for name, column in zip(names, missing, strict=True):
             part = part.append_column(name, column)
         tables.append(part.select(schema.names).cast(schema))
     return tables
+
+
+def read_part(part: Part) -> pa.Table:
+    """The table of a cohort's file. Raises InputError where it is damaged."""
+    try:
+        return sweep.parquet.read(part.content)
+    except (OSError, pa.ArrowException) as error:
+        where = part.content if isinstance(part.content, Path) else f"{FOLDER}/{part.cohort}/{part.name}"
+        raise InputError(
+            f"{where}: damaged ({str(error).splitlines()[0]}); restore it, or delete it and, if it is there, {DONE} in "
+            "its folder, then repeat `sweep run`, which writes it anew from the last checkpoint"
+        ) from error
 
 
 def last_curves(parts: list[pa.Table]) -> pa.Table:

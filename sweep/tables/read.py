@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
+from sweep import parquet
 from sweep.errors import InputError
 from sweep.storage import Address, Location, locate
 from sweep.tables.delimited import EMPTY, read_csv
@@ -92,11 +92,11 @@ def parsed(file: Location, content: Path | pa.Buffer) -> tuple[pa.Table, int]:
     with pa.input_stream(source, compression=None) as stream:
         if stream.read(4) == b"PAR1" or file.suffix == ".parquet":
             whole = content if isinstance(content, Path) else pa.BufferReader(content)
-            return flat(pyarrow.parquet.ParquetFile(whole).read()), 0
+            return flat(parquet.read(whole)), 0
     with pa.input_stream(source, compression=None) as stream:
         text = unpack(stream.read(), str(file))
     if text.data[:4] == b"PAR1":
-        return flat(pyarrow.parquet.ParquetFile(pa.BufferReader(text.data)).read()), 0
+        return flat(parquet.read(pa.BufferReader(text.data))), 0
     ending = Path(file.stem).suffix if file.suffix in PACKED else file.suffix
     if looks_like_json(text, ending):
         return read_json(text), 0

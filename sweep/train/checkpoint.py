@@ -6,7 +6,9 @@ any mesh: the arrays are read into the sharding asked for.
 """
 
 import contextlib
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,10 +16,12 @@ from etils import epath
 
 from sweep.errors import Refusal
 from sweep.storage import Location
+from sweep.train import sums
 from sweep.train.gang.team import ALONE, Team
 from sweep.train.saver import Saver, place, whole
 
 TEMPORARY = ".orbax-checkpoint-tmp"  # in names of what Orbax has not finished
+OTHER_NUMBERS = "other numbers than were saved"
 
 
 class Saved(NamedTuple):
@@ -90,7 +94,8 @@ class Checkpoints:
         self.wait()
         name = Saved(max([number, *(taken.number + 1 for taken in self.there)]), self.mine)
         arrays = dict(enumerate_leaves(state))
-        self.saver.save(self.at(name), arrays, {"cursor": cursor, "shapes": shapes(arrays)})
+        note = {"cursor": cursor, "shapes": shapes(arrays), "sums": self.sums(arrays)}
+        self.saver.save(self.at(name), arrays, note | {"digest": digest(note)})
         self.under_way, self.last = name, cursor
 
     def restore(self, like: Any, *, expected: bool, warn: Callable[[str], None]) -> tuple[Any, dict[str, Any]] | None:
@@ -105,10 +110,12 @@ class Checkpoints:
         """
         wanted = dict(enumerate_leaves(like))
         for saved in reversed(self.there):
-            state, cursor, trouble = self.tried(saved, wanted)
+            state, note, trouble = self.tried(saved, wanted)
             troubles = self.team.gather(trouble)
+            if not any(troubles) and "sums" in note and not sums.agree(note["sums"], self.sums(state)):
+                troubles = [OTHER_NUMBERS] * len(troubles)
             if not any(troubles):
-                return jax.tree.unflatten(jax.tree.structure(like), [state[name] for name in wanted]), cursor
+                return jax.tree.unflatten(jax.tree.structure(like), [state[name] for name in wanted]), note["cursor"]
             del state  # before the next is read
             self.bad.add(saved)
             if self.team.leads:
@@ -123,14 +130,22 @@ class Checkpoints:
         return None
 
     def tried(self, saved: Saved, wanted: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str | None]:
-        """(arrays, cursor, None), or what kind of trouble there was."""
+        """(arrays, note, None), or what kind of trouble there was."""
         try:
             note = self.saver.read_note(self.at(saved))
+            if note.get("digest") not in (None, digest({k: v for k, v in note.items() if k != "digest"})):
+                return {}, {}, OTHER_NUMBERS
             if note.get("shapes", shapes(wanted)) != shapes(wanted):
                 raise ValueError("other shapes")  # the array store would cut or fill them without a word
-            return self.saver.read(self.at(saved), wanted), note["cursor"], None
-        except (OSError, ValueError, KeyError) as error:
+            return self.saver.read(self.at(saved), wanted), {**note, "cursor": note["cursor"]}, None
+        except (jax.errors.JaxRuntimeError, MemoryError):  # no fault of the files
+            raise
+        except Exception as error:  # whatever the array store, its codecs and Orbax raise over a damaged file
             return {}, {}, type(error).__name__
+
+    def sums(self, arrays: dict[str, Any]) -> list[int]:
+        """Of the bits of each row (sweep.train.sums), of all members."""
+        return sums.together(self.team.gather(sums.of_shards(arrays)))
 
     def wait(self) -> None:
         """Block until the last save is on disk, then delete the oldest. Raises each time what went wrong."""
@@ -163,10 +178,15 @@ class Checkpoints:
         self.saver.close(self.folder)
 
 
-def told(team: Team, troubles: list[str | None]) -> list[str]:
+def told(team: Team, troubles: Sequence[str | None]) -> list[str]:
     """The kind of each member's trouble; with its number where there are several members."""
     both = zip(team.members, troubles, strict=True)
     return [kind if team.alone else f"{kind} on process {member}" for member, kind in both if kind]
+
+
+def digest(note: dict[str, Any]) -> str:
+    """SHA-256 of a note as JSON, which may hold NaN."""
+    return hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()
 
 
 def shapes(arrays: dict[str, Any]) -> dict[str, list[int]]:
