@@ -58,6 +58,9 @@ class Follower(Quiet):
     def failed(self, cohort: Cohort, reason: str) -> None:
         self.shown.failed(cohort, reason)
 
+    def note(self, text: str) -> None:
+        self.shown.note(text)
+
     def heard(self, name: str, news: Mapping[str, Any]) -> None:
         self.shown.heard(name, news)
 
