@@ -9,6 +9,7 @@ from sweep.design.families import single_trial
 from sweep.design.trial import Trial
 from sweep.errors import InputError, Refusal
 from sweep.fit import Fit
+from sweep.fit.auto import AUTO, Auto, Mixed
 from sweep.given import optional, real, takes, word
 from sweep.hashing import content_hash
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
@@ -96,6 +97,21 @@ def refuse_baseless(fitted: Fit, where: str, optimum: float | int = 1) -> None:
         raise Refusal("no_forecast", f"{where}: the fit {why}; train more families before a forecast")
 
 
+def mixture_of(predicted: Any) -> dict[str, Any]:
+    """Weights of the laws behind a prediction and how far they differ; nothing of one law's."""
+    if not isinstance(predicted, Mixed):
+        return {}
+    return {"weights": predicted.weights, "disagreement": predicted.disagreement}
+
+
+def identity(fitted: Fit) -> dict[str, Any]:
+    """What a fit's forecasts follow from; of a mixture all its laws."""
+    own = {key: fitted.record.get(key) for key in IDENTITY}
+    if not isinstance(fitted, Auto):
+        return own
+    return {AUTO: fitted.weights, **{id: identity(member) for id, member in fitted.members.items()}}
+
+
 def prediction_of(
     fitted: Fit,
     params: float | int | None,
@@ -113,9 +129,14 @@ def prediction_of(
         "loss": predicted.loss,
         "interval": predicted.interval,
         "level": level or record["level"],
-        "law": record["law"],
+        "law": AUTO if isinstance(predicted, Mixed) else record["law"],
         **({"fixed_coefficients": held} if (held := record.get("fixed_coefficients")) else {}),
-        "fit": content_hash({key: record.get(key) for key in IDENTITY}),
+        "fit": content_hash(identity(fitted)),
+        **(
+            {"weights": predicted.weights, "disagreement": predicted.disagreement}
+            if isinstance(predicted, Mixed)
+            else {}
+        ),
         "reach": where,
         "repeats": again,
         "extrapolation": predicted.extrapolation,

@@ -9,6 +9,7 @@ import numpy as np
 
 from sweep import laws
 from sweep.errors import InputError, Refusal
+from sweep.fit import auto
 from sweep.fit.interval import Doubt, widened
 from sweep.fit.predict import backtest_widening, standing, title, warning
 from sweep.fit.result import USABLE, Fit
@@ -118,7 +119,9 @@ def source_of(
             if str(law) in (*laws.LAWS, *laws.CALLED):
                 laws.published(str(law))  # says which sets of coefficients the law has
             raise InputError(f"{law}: no such fit, and no published coefficients of that id{nearest(str(law), names)}")
-        law = Fit.load(law)
+        law = auto.load(law)
+    if isinstance(law, auto.Auto):
+        return of_mixture(law, dict(given or {}), level, overridden)
     return of_fit(law, dict(given or {}), level, overridden)
 
 
@@ -158,6 +161,13 @@ def of_fit(found: Fit, given: dict[str, float], level: float | None, overridden:
         tuple(standing(record)),
         tuple(refused),
     )
+
+
+def of_mixture(found: auto.Auto, given: dict[str, float], level: float | None, overridden: Sequence[str]) -> Source:
+    """Several laws together, as resamples of the coupled law: of each law as many as its weight says."""
+    named = ", ".join(f"{id} {weight:.2f}" for id, weight in found.weights.items())
+    source = of_fit(found.coupled(), given, level, overridden)
+    return dataclasses.replace(source, name=f"auto ({named}) fitted to {found.record['source']}")
 
 
 def check_law(law: laws.Law, given: Mapping[str, float]) -> None:

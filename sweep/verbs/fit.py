@@ -8,7 +8,8 @@ from rich.console import Console
 
 from sweep import interrupt, platforms, quantity
 from sweep.errors import InputError, Partial
-from sweep.fit import Fit, fit
+from sweep.fit import Fit, fit, fit_auto
+from sweep.fit.auto import AUTO, statement
 from sweep.fit.result import FIT_FILE
 from sweep.storage import locate
 from sweep.tables.cohorts import is_folder
@@ -36,7 +37,8 @@ class Args(FittingArgs):
     """
 
     law: str = "additive"
-    """Form of the law; what it predicts is what is fitted, see `sweep laws`."""
+    """Form of the law; what it predicts is what is fitted, see `sweep laws`. auto: the additive, the tied and the
+    coupled law together, weighed by what each foretold; predictions and plans of that fit are of all three."""
     despite: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Code of a refusal to override, such as collinear; repeatable. Every output that follows says so."""
     fix: tuple[str, ...] = ()
@@ -83,9 +85,10 @@ def device(args: Args) -> platforms.Device:
 def run(args: Args) -> Output:
     """Fit, save and describe; an interrupt from when there is an answer on does not take it away."""
     with Meter(Console(stderr=True)) as meter:
-        found = fit(
+        chosen = {} if args.law == AUTO else {"law": args.law}
+        found = (fit_auto if args.law == AUTO else fit)(
             args.source,
-            law=args.law,
+            **chosen,
             objective=args.objective,
             delta=args.delta,
             bootstrap=args.bootstrap,
@@ -108,6 +111,8 @@ def kept(args: Args, found: Fit) -> Output:
     own = found.law.target == "loss" and is_folder(locate(args.table))  # where reports and plans look for such a fit
     out = args.out or (str(locate(args.table) / "fit") if own else None)
     text = describe(found)
+    if AUTO in found.record:
+        text += "\n\n" + statement(found.record)
     if out:
         found.save(out)
         text += f"\n\nsaved {locate(out) / FIT_FILE}"

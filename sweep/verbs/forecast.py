@@ -8,6 +8,7 @@ import tyro
 
 from sweep import quantity
 from sweep.errors import InputError, Refusal
+from sweep.fit import auto
 from sweep.fit.best import of_compute
 from sweep.fit.result import Fit, record_at
 from sweep.laws.held import held_text
@@ -57,7 +58,7 @@ class Args:
 
 def run(args: Args) -> Output:
     """Predict, and append to the ledger."""
-    fitted, home = Fit.load(args.fit), ledger_home(args.fit)
+    fitted, home = auto.load(args.fit), ledger_home(args.fit)
     asked = question(args, fitted)
     line = foretell_run(fitted, home, name=args.trial, level=args.level, **asked)
     if any(line[key] != value for key, value in asked.items()):

@@ -8,8 +8,8 @@ import tyro
 
 from sweep import laws, quantity
 from sweep.errors import InputError, Refusal
+from sweep.fit import auto
 from sweep.fit.predict import Prediction, about_reach, asked, reach, times, title, warning
-from sweep.fit.result import Fit
 from sweep.laws import inputs as laws_inputs
 from sweep.plan.known import EVIDENCE
 from sweep.storage import locate
@@ -50,6 +50,8 @@ class Args:
     """Further inputs of the law, such as unique_tokens=25e9 width=4096."""
     level: float | None = None
     """Of the interval; default: the fit's."""
+    law: str | None = None
+    """Of a fit by several laws: auto, all of them together (the default), or one of them."""
 
 
 def run(args: Args) -> Output:
@@ -59,14 +61,18 @@ def run(args: Args) -> Output:
         further |= {"flops": args.compute}
     if args.fit not in published() or Path(args.fit).exists():
         check_source(args.fit)
-        found = Fit.load(args.fit)
+        found = auto.load(args.fit, args.law)
         check_compute(args, found.law)
         answer = found.predict(args.params, args.tokens, args.level, **further)
         law, level = found.law, args.level or found.record["level"]
-        name = title(found.record)
+        mixed = answer if isinstance(answer, auto.Mixed) else None
+        name = auto.AUTO if mixed else title(found.record)
         extrapolation: dict[str, Any] = answer.extrapolation
         unit = unit_of(found.record)
     else:
+        if args.law is not None:
+            raise InputError(f"--law {args.law}: {args.fit} is a published point of one law; leave --law out")
+        mixed = None
         check_compute(args, published()[args.fit][0])
         answer = of_published(args.fit, {"params": args.params, "tokens": args.tokens, **further})
         (law, entry), level = published()[args.fit], None
@@ -83,6 +89,7 @@ def run(args: Args) -> Output:
         "law": name,
         "output": law.output,
         "unit": unit if law.target == "loss" else None,
+        **({"weights": mixed.weights, "by_law": mixed.by_law, "disagreement": mixed.disagreement} if mixed else {}),
         law.target: answer.value,  # the last: a law of tokens answers by that name
     }
     return Output(data, describe(data, law.target))
@@ -154,6 +161,9 @@ def describe(data: dict[str, Any], target: str) -> str:
         f"{data['law']}: {', '.join([' on '.join(sizes)] * bool(sizes) + further)}",
         f"{target} {data[target]:{digits}} {unit}{between}",
     ]
+    if "weights" in data:
+        each = ", ".join(f"{id} {data['by_law'][id]:.4f} (weight {w:.2f})" for id, w in data["weights"].items())
+        lines.append(f"by law: {each}; they differ by {data['disagreement']:.2%} (weighted sd)")
     if any(x is not None for x in data["extrapolation"].values()):
         lines.append(where(data["extrapolation"]))
     return "\n".join([*lines, *(f"warning {w['code']}: {w['message']}" for w in data["warnings"])])

@@ -69,7 +69,11 @@ def origins(fitted: Fitted) -> np.ndarray:
     runs = fitted.runs
     if np.isnan(runs.flops).any():
         return np.zeros((0, len(runs)), bool)
-    level = np.where(np.isfinite(runs.budget), runs.budget, runs.flops)
+    return below(fitted, np.where(np.isfinite(runs.budget), runs.budget, runs.flops))
+
+
+def below(fitted: Fitted, level: np.ndarray) -> np.ndarray:
+    """[origins, n], the runs to fit, from the most to the least: those up to an edge of `level` [n]; as `origins`."""
     edges, first = [], np.inf
     for c in np.unique(level)[::-1]:  # from above, so that the largest budget is whole
         if c * WITHIN < first:
