@@ -88,7 +88,7 @@ def test_optimum_spends_the_budget_and_the_plan_agrees(found):
     assert one.optimum(1e21).params == pytest.approx(best.params, rel=0.3)
     assert one.optimum(1e21).loss == pytest.approx(best.loss, rel=0.02)
     answer = plan(found, compute=1e21)
-    assert answer.law.startswith("auto (additive")
+    assert answer.source.name.startswith("auto (additive")
 
 
 def test_members_are_cases_of_the_coupled_law(found):
