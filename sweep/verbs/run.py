@@ -1,10 +1,13 @@
 """`sweep run`: train a sweep into its directory."""
 
-import sys
+import math
+import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -16,17 +19,17 @@ from sweep.config import Sweep
 from sweep.design.cohorts import cohorts
 from sweep.errors import InputError, SweepError
 from sweep.storage import Location, locate
-from sweep.tables import io
 from sweep.train import store
 from sweep.train.data.build import open_data
 from sweep.train.data.shards import Corpus
 from sweep.train.gang import agreement, start
 from sweep.train.gang.team import Team
 from sweep.train.launch import plan_sweep, train_sweep
-from sweep.train.outcome import done_of
 from sweep.train.progress import Progress, Quiet
+from sweep.verbs import status, status_watch
 from sweep.verbs.data import progress
 from sweep.verbs.output import Output
+from sweep.verbs.status_memory import Memory
 
 CONFIG = True
 
@@ -45,13 +48,19 @@ class Args:
     """A config file that sets SWEEP = Sweep(...): one of configs/, or your own."""
     out: str = ""
     """Run directory; runs/NAME by default. The same directory continues the same sweep."""
-    engine: Literal["local", "ray", "none"] = "local"
-    """local: train, here and now. ray: one task of a Ray cluster for each cohort. none: lay the run directory out for
-    `sweep worker`, which trains it anywhere."""
-    address: str = ""
-    """With --engine ray: HOST:6379 of a cluster, or auto on one of its nodes. By default a cluster of this machine."""
+    engine: Literal["local", "none", "ray"] = "local"
+    """local: train, here and now. none: lay the run directory out for `sweep worker`, which trains it anywhere. ray:
+    train on a Ray cluster, a task for each cohort."""
     platform: Literal["here", "cpu", "gpu", "tpu"] = "here"
-    """With --engine none or ray: what the workers train on, which decides the compute dtype and the attention."""
+    """With --engine none or ray: what trains, which decides the compute dtype and the attention. here: what this
+    machine has, or the best that the Ray cluster has."""
+    address: str = ""
+    """With --engine ray: HOST:PORT of the cluster's head, or auto for the one this node is in. Without it RAY_ADDRESS
+    counts, and else a Ray of this machine alone is started and ended."""
+    devices: int = 0
+    """With --engine ray: CPU cores, GPUs or TPU chips of one node for each cohort. 0: the least that it fits on."""
+    patience: float = 30.0
+    """With --engine ray: seconds in which a node must join that has them; raise it where an autoscaler starts nodes."""
     coordinator: str = ""
     """HOST:PORT of process 0, where several hosts train together and no scheduler says so. The same command on each."""
     processes: int = 0
@@ -75,8 +84,9 @@ def together(args: Args, tell: Callable[[SweepError], int]) -> AbstractContextMa
 def run(args: Args, sweep: Sweep, gang: Team) -> Output:
     """Train, merge the tables, and say what came out, read back from the files. Process 0 speaks for all."""
     out = locate(args.out or f"runs/{sweep.name}")
-    if args.address and args.engine != "ray":
-        raise InputError(f"--address {args.address} goes with --engine ray")
+    for name in ("address", "devices"):
+        if (value := getattr(args, name)) and args.engine != "ray":
+            raise InputError(f"--{name} {value} goes with --engine ray")
     if args.engine == "ray":
         return on_ray(args, sweep, out, gang)
     if args.engine == "none":
@@ -104,21 +114,35 @@ def laid_out(args: Args, sweep: Sweep, out: Location, gang: Team) -> Output:
 
 
 def on_ray(args: Args, sweep: Sweep, out: Location, gang: Team) -> Output:
-    """Plan, let a Ray cluster train, and say what came out."""
-    from sweep.worker import ray_cluster
+    """Train on a Ray cluster, whose tasks this process only starts and watches."""
+    from sweep.rayengine import cluster  # Ray takes a second to load
+    from sweep.rayengine.launch import train_on_ray
 
-    ray_cluster.require()
+    if args.devices < 0 or not 0 <= args.patience < math.inf:
+        raise InputError("--devices and --patience: numbers that are not negative")
+    cluster.require()
+    address = args.address or os.environ.get("RAY_ADDRESS", "")
+    cluster.refuse_address(address)
+    out = out.absolute() if isinstance(out, Path) else out
     store.ready(out, sweep)
-    corpus = opened(sweep, gang)
-    with ray_cluster.Ray(args.address) as cluster:
-        on = ray_cluster.platform_of(cluster.nodes()) if args.platform == "here" else args.platform
-        every = cohorts(plan_sweep(sweep, corpus, out, on))
-        done = done_of(out, every)
-        try:
-            left = [cohort for cohort in every if cohort.hash not in done]
-            ray_cluster.drive(cluster, out, left, on, lambda line: print(line, file=sys.stderr, flush=True))
-        finally:
-            losses = io.merge(out)
+    corpus, memory = opened(sweep, gang), Memory()
+    platform = None if args.platform == "here" else args.platform
+    console = Console(stderr=True)
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def shown(states: dict[str, str]) -> None:
+        now = status.picture(out, memory, law=False)
+        after = {t["trial"]: t["state"] for t in now.data["trials"]}
+        if after != states:
+            say(status_watch.heading(now))
+            states.update(after)
+
+    with cluster.connected(address):
+        losses = train_on_ray(
+            sweep, corpus, out, platform, args.devices, args.patience if address else 0.0, partial(shown, {}), say
+        )
     return summary(out, losses)
 
 

@@ -74,8 +74,12 @@ def run(args: Args) -> Output:
     return watch(lambda: picture(out, memory), describe, args.every)
 
 
-def picture(out: Location, memory: Memory) -> Output:
-    """The sweep now."""
+def picture(out: Location, memory: Memory, *, law: bool = True) -> Output:
+    """The sweep now.
+
+    Args:
+        law: whether to fit it.
+    """
     record = store.read(out)
     plan = table.read(out / "plan.parquet").to_pylist()
     now = time.time()
@@ -86,12 +90,12 @@ def picture(out: Location, memory: Memory) -> Output:
     seen, stands = standing(found, now)
     trials = [trial_status(t, rows.get(t["trial"]), seen.get(t["trial"], Seen()), now) for t in plan]
     left = eta(stands)
-    law = memory.law_of(lambda: law_so_far(memory.table))
+    fitted = memory.law_of(lambda: law_so_far(memory.table)) if law else {"params": None, "text": ""}
     lines = [
         f"{out}: sweep {record['config']['name']}, {counted(trials)}" + (f", about {clock(left)} left" if left else "")
     ]
-    lines += [describe(t) for t in trials] + [law["text"]]
-    data = {"dir": str(out), "hash": record["hash"], "trials": trials, "eta_s": left, "law": law}
+    lines += [describe(t) for t in trials] + [fitted["text"]]
+    data = {"dir": str(out), "hash": record["hash"], "trials": trials, "eta_s": left, "law": fitted}
     return Output(data, "\n".join(lines))
 
 
