@@ -54,6 +54,17 @@ def left_of(out: Location) -> Left:
     return Left(len(names), stands, {name: why for name, why in pairs if isinstance(why, str)})
 
 
+def crashes_of(out: Location, name: str, attempts: int) -> int:
+    """How many attempts at a cohort ended with the process that trained it, as supervisors have written down."""
+    marks = [out / FOLDER / name / crash(attempt) for attempt in range(1, attempts + 1)]
+    return sum(mark is not None for mark in storage.read_many(marks))
+
+
+def crash(attempt: int) -> str:
+    """The file that says how the process of an attempt ended."""
+    return f"crash-{attempt:04d}"
+
+
 def stand_of(out: Location, name: str) -> Standing | str:
     """Whose a cohort is, or what is wrong with its claims."""
     try:

@@ -6,7 +6,9 @@ after a minute without a sign of life on any other.
 """
 
 import contextlib
+import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,10 +17,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from sweep import storage
 from sweep.errors import InputError, Partial
 from sweep.storage import Location
+from sweep.tables.cohorts import FOLDER
 from sweep.train.stop import interruptible
-from sweep.worker.left import Left, left_of
+from sweep.worker.left import Left, crash, crashes_of, left_of
 
 TRIES = 3  # of this worker at a cohort that its process did not survive, or could not train
 DONE, INPUT, REFUSED, PART = 0, 1, 2, 3
@@ -69,6 +73,7 @@ class Supervisor:
             while True:
                 left = self.look(stop)
                 self.leave_damaged(left)
+                self.leave_killers(left)
                 if not left.stands and not left.damaged:
                     return DONE
                 able = [name for name in left.stands if name not in self.given_up]
@@ -128,6 +133,10 @@ class Supervisor:
         crashed = code not in (DONE, PART)
         if crashed:
             self.say(f"process {self.process} ended {ending(code)}" + (f" in cohort {' '.join(began)}" * bool(began)))
+        for name in began:
+            if crashed:
+                text = json.dumps({"host": socket.gethostname(), "process": self.process, "ended": ending(code)})
+                storage.create(self.out / FOLDER / name / crash(now.stands[name].attempt), text.encode())
         for name in began or ["start"] * (crashed or idle):
             self.tries[name] += 1
             if self.tries[name] >= TRIES:
@@ -148,6 +157,17 @@ class Supervisor:
         for name in left.damaged.keys() - self.given_up:
             self.given_up.add(name)
             self.say(left.damaged[name])
+
+    def leave_killers(self, left: Left) -> None:
+        """Say once of each cohort that has ended enough processes, of whatever worker, that it is left alone."""
+        for name in left.free:
+            attempts = left.stands[name].attempt
+            if name not in self.given_up and attempts >= TRIES and crashes_of(self.out, name, attempts) >= TRIES:
+                self.given_up.add(name)
+                self.say(
+                    f"cohort {name} has ended {TRIES} processes and is left alone; its folder's crash-* say how; "
+                    "delete these to try again"
+                )
 
     def wait_for_others(self, left: Left) -> None:
         """Say once that others have the rest."""

@@ -87,6 +87,17 @@ def test_a_cohort_that_kills_its_process_is_given_up_and_others_are_trained(out,
     assert left_of(out).free == ["b"]
     assert f"cohort b was begun {TRIES} times and not ended; this worker leaves it alone" in said
 
+    said.clear()  # another worker need not lose processes of its own
+    with pytest.raises(Partial, match="1 of 3 cohorts are left that this worker could not train: b"):
+        supervisor(out, said, body).work()
+    (line,) = said
+    assert line.startswith(f"cohort b has ended {TRIES} processes and is left alone; its folder's crash-* say how")
+    assert len(starts(out)) == TRIES + 1
+    assert json.loads((out / "cohorts" / "b" / "crash-0001").read_text())["ended"] == "by SIGSEGV"
+    for mark in (out / "cohorts" / "b").glob("crash-*"):
+        mark.unlink()
+    assert supervisor(out, said, "claim.finish()").work() == 0
+
 
 def test_a_process_that_never_begins_ends_the_worker(out, said):
     failing = Supervisor(out, [sys.executable, "-c", "raise SystemExit(70)"], said.append, QUICK)
