@@ -35,7 +35,7 @@ def put(tmp_path, content, name="t.json"):
         ("t.jsonl", LINES),
         ("t.jsonl", LINES.replace("\n", "\r\n\r\n")),
         ("t.jsonl", "\n".join(json.dumps(r, indent=2) for r in RECORDS)),  # records drawn over several lines
-        ("t.ndjson.gz", gzip.compress(LINES.encode())),
+        ("t.ndjson.gz", gzip.compress(LINES.encode(), mtime=0)),
         ("t.txt", LINES),  # by its first byte
         ("t.csv", json.dumps(RECORDS)),
     ],

@@ -30,13 +30,16 @@ def zstd(data):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("t.csv.gz", gzip.compress(ROWS.encode())),
-        ("t.csv.zst", zstd(ROWS.encode())),
-        ("t.csv.bz2", bz2.compress(ROWS.encode())),
-        ("t.csv.xz", lzma.compress(ROWS.encode())),
-        ("t.csv", gzip.compress(ROWS.encode())),  # by its first bytes, whatever its name
-        ("t.csv.gz", gzip.compress(ROWS[:31].encode()) + gzip.compress(ROWS[31:].encode())),  # as pigz and cat write it
-        ("t.tsv.gz", gzip.compress(ROWS.replace(",", "\t").encode())),
+        ("t.csv.gz", gzip.compress(ROWS.encode(), mtime=0)),
+        ("t.csv.zst", zstd(ROWS.encode(), mtime=0)),
+        ("t.csv.bz2", bz2.compress(ROWS.encode(), mtime=0)),
+        ("t.csv.xz", lzma.compress(ROWS.encode(), mtime=0)),
+        ("t.csv", gzip.compress(ROWS.encode(), mtime=0)),  # by its first bytes, whatever its name
+        (
+            "t.csv.gz",
+            gzip.compress(ROWS[:31].encode(), mtime=0) + gzip.compress(ROWS[31:].encode(), mtime=0),
+        ),  # as pigz and cat write it
+        ("t.tsv.gz", gzip.compress(ROWS.replace(",", "\t").encode(), mtime=0)),
         ("t.csv.gz", ROWS.encode()),  # unpacked by a browser, the name kept
     ],
 )

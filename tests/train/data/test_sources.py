@@ -118,8 +118,8 @@ def test_files_of_records_that_cannot_be_read_stop_with_their_name(
         ("old.zip", b"PK\3\4\0\0", "a ZIP archive; unpack it first"),
         ("old.tar", bytes(257) + b"ustar" + bytes(250), "a tar archive; unpack it first"),
         ("notes.txt", "text".encode("utf-16"), "text in UTF-16; convert it: iconv -f UTF-16 -t UTF-8"),
-        ("notes.txt", gzip.compress(b"text"), "packed with gzip; give its name the ending .gz"),
-        ("notes.txt.gz", gzip.compress(gzip.compress(b"text")), "packed twice; unpack it once"),
+        ("notes.txt", gzip.compress(b"text", mtime=0), "packed with gzip; give its name the ending .gz"),
+        ("notes.txt.gz", gzip.compress(gzip.compress(b"text", mtime=0), mtime=0), "packed twice; unpack it once"),
         ("german.csv", b"id;text\n1;x\n", "the columns are separated by ';', not by ','"),
     ],
 )
