@@ -18,7 +18,7 @@ PLAIN = (pa.string(), pa.int64(), pa.float64(), pa.bool_())  # Parquet keeps som
 Source = Path | io.BytesIO | pa.BufferReader
 
 
-def write(table: pa.Table, sink: IO[bytes]) -> None:
+def write(table: pa.Table, sink: IO[bytes] | io.BytesIO) -> None:
     """The whole table."""
     noted = table.replace_schema_metadata({**(table.schema.metadata or {}), ROWS: str(table.num_rows)})
     pyarrow.parquet.write_table(noted, sink, write_page_checksum=True)

@@ -16,6 +16,9 @@ from tests.faults.flips import cut, flip
 from tests.faults.register import fault
 from tests.faults.tiny import curves, first, losses, train
 
+# What damage does to a checkpoint was seen to differ after the tests of tests/design in one process; why is not known.
+pytestmark = pytest.mark.alone
+
 
 def reopened(out: Path) -> Path:
     """Make a cohort one that is not done, with the checkpoints it has; returns the folder of these."""

@@ -126,7 +126,7 @@ TROUBLE = [
     (of_gcsfs(403, "quota exceeded for this project"), "full or its quota"),
     (OSError(errno.EROFS, "Read-only file system"), "may not do that there"),
     (ValueError("Bad Request: https://x\nInvalid bucket name"), r"does not take this name \(Invalid bucket name\)"),
-    (OSError(5, "odd"), "the store failed .*odd"),
+    (OSError(errno.ENXIO, "odd"), "the store failed .*odd"),
 ]
 
 
