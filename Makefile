@@ -15,8 +15,7 @@ demo: install
 	$(BIN)/sweep demo
 
 test: lint types
-	$(BIN)/python -m pytest -n 2 -m "not tpu_compiler and not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -n 2 -m "not tpu_compiler"
 	$(BIN)/python -m pytest -m tpu_compiler
 
 quick: install

@@ -39,6 +39,15 @@ def few_programs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A compiled program is reused by every test that asks for the same one."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+@pytest.fixture(scope="session")
 def datasets() -> Path:
     """Folder of published loss tables; they are read in place and never copied."""
     if not (DATASETS / "reference_fits.json").exists():

@@ -32,10 +32,14 @@ ADVICE = {"RESOURCE_EXHAUSTED": "free some space"}
 
 
 class Raised(logging.Filter):
-    """Drops what Orbax logs with a traceback: it raises the same, and we tell it in one line."""
+    """Drops what is logged with a traceback though it is raised too, and we tell it in one line: by Orbax, and by
+    asyncio of the further arrays of a checkpoint whose first one could not be read.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and "orbax" in record.pathname)
+        if not record.exc_info:
+            return True
+        return "orbax" not in record.pathname and "tensorstore_spec" not in str(record.exc_info[1])
 
 
 RAISED = Raised()
@@ -79,7 +83,8 @@ class Saver:
     """
 
     def __init__(self, team: Team):
-        logging.getLogger("absl").addFilter(RAISED)  # no second time if it is there
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).addFilter(RAISED)  # no second time if it is there
         hush()
         self.team = team
         roles = options.MultiprocessingOptions(

@@ -1,7 +1,7 @@
 """A tiny sweep, trained once, whose copies are damaged by the tests."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -20,12 +20,8 @@ def stated(request: pytest.FixtureRequest) -> Fault:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A compiled program is reused by every test that asks for the same one."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
+def programs(compile_cache: None) -> None:
+    """Compiled once."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Tiny cohorts and tokens, shared by the tests of training; programs compiled once are kept for the session."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -14,12 +14,8 @@ from tests.train.tiny import cohort_of, counter
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A compiled program is reused by every test that asks for the same one."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
+def programs(compile_cache: None) -> None:
+    """Compiled once."""
 
 
 @pytest.fixture(scope="session")
