@@ -16,7 +16,11 @@ from sweep.train.data.shards import open_folder
 from sweep.train.progress import Quiet
 from sweep.versions import installed, processor
 from tests.train import corpora
-from tests.train.conftest import compile_cache  # noqa: F401 (a fixture)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs(compile_cache: None) -> None:
+    """Compiled once."""
 
 
 @pytest.fixture

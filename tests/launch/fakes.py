@@ -1,10 +1,11 @@
 """Stand-ins for `sbatch`, `srun`, `scontrol` and `kubectl`, as far as the scripts of configs/launch use them.
 
-    python fakes.py sbatch [--preempt DIRECTORY] --array=0-1 SCRIPT ARGUMENT...
+    python fakes.py sbatch [--limit DIRECTORY | --cancel DIRECTORY] --array=0-1 SCRIPT ARGUMENT...
     python fakes.py kubectl [--disrupt DIRECTORY] apply -f -
 
-Tasks and pods are processes of this machine. The first one is preempted, or its pod is lost, once a cohort of the run
-directory that is named is claimed; SLURM queues it again when the script asks, JobSet replaces the pod.
+Tasks and pods are processes of this machine, two at a time. The first one comes to its time limit, is cancelled, or its
+pod is lost, once a cohort of the run directory that is named is claimed; SLURM queues it again when the script asks,
+JobSet replaces the pod.
 """
 
 import os
@@ -32,19 +33,29 @@ def claimed(directory: str) -> bool:
     return any(Path(directory).glob("cohorts/*/lease-0001"))
 
 
-def together(start: Callable[[int, int], subprocess.Popen], numbers: range, victim: Callable[[subprocess.Popen], bool],
-             again: Callable[[int, int], bool]) -> int:  # fmt: skip
-    """Run all tasks to their end; the worst of their last exit codes.
+def together(
+    start: Callable[[int, int], subprocess.Popen],
+    numbers: range,
+    victim: Callable[[subprocess.Popen], bool],
+    again: Callable[[int, int], bool],
+    room: int = 2,
+) -> int:
+    """Run all tasks to their end, `room` at a time; the worst of their last exit codes.
 
     Args:
         start: a task by its number and how often it was started before.
         victim: called with the first task until it has done to it what it does.
         again: whether a task that ended with a code is to be started once more.
     """
-    began, runs = time.monotonic(), dict.fromkeys(numbers, 0)
-    running, codes, struck = {n: start(n, 0) for n in numbers}, {}, False
-    while running:
+    began, runs, waiting = time.monotonic(), dict.fromkeys(numbers, 0), list(numbers)
+    running: dict[int, subprocess.Popen] = {}
+    codes: dict[int, int] = {}
+    struck = False
+    while waiting or running:
         assert time.monotonic() - began < ENDS, "the tasks do not end"
+        while waiting and len(running) < room:
+            number = waiting.pop(0)
+            running[number] = start(number, runs[number])
         struck = struck or victim(next(iter(running.values())))
         for number, process in list(running.items()):
             if process.poll() is None:
@@ -53,15 +64,19 @@ def together(start: Callable[[int, int], subprocess.Popen], numbers: range, vict
             codes[number] = process.returncode
             if again(number, process.returncode) and runs[number] < MOST:
                 runs[number] += 1
-                running[number] = start(number, runs[number])
+                waiting.insert(0, number)
         time.sleep(0.05)
     print(f"tasks {len(codes)}, started again {sum(runs.values())}, struck {struck}")
     return max(abs(code) for code in codes.values())
 
 
 def sbatch(words: list[str]) -> int:
-    """Every task of an array runs the script; a task is queued again where the script says so."""
-    directory, words = option("--preempt", words)
+    """Every task of an array runs the script; a task is queued again where the script says so.
+
+    The first one comes to its time limit, or all are cancelled, once a cohort is claimed.
+    """
+    limit, words = option("--limit", words)
+    cancel, words = option("--cancel", words)
     low, high = map(int, re.fullmatch(r"--array=(\d+)-(\d+)", words[0]).groups())  # type: ignore[union-attr]
     script, queue = words[1:], Path(os.environ["FAKE_QUEUE"])
     queue.mkdir(exist_ok=True)
@@ -71,13 +86,15 @@ def sbatch(words: list[str]) -> int:
         told |= {"SLURM_RESTART_COUNT": str(before)} if before else {}
         return subprocess.Popen(["bash", *script], env=os.environ | told)
 
-    def preempt(task: subprocess.Popen) -> bool:
-        if not (directory and claimed(directory)):
+    def strike(task: subprocess.Popen) -> bool:
+        if not ((limit or cancel) and claimed(limit or cancel)):
             return False
-        steps = [int(p) for p in children(task.pid)]  # as --signal=TERM does without B: the step, not the script
-        for step in steps:
-            os.kill(step, signal.SIGTERM)
-        return bool(steps)
+        if limit:
+            task.send_signal(signal.SIGUSR1)  # as --signal=B:USR1@300: to the script alone
+            return True
+        for pid in [*children(task.pid), str(task.pid)]:  # as scancel: to steps and script
+            os.kill(int(pid), signal.SIGTERM)
+        return True
 
     def again(number: int, _code: int) -> bool:
         mark = queue / f"77_{number}"
@@ -85,7 +102,7 @@ def sbatch(words: list[str]) -> int:
         mark.unlink(missing_ok=True)
         return asked
 
-    return together(start, range(low, high + 1), preempt, again)
+    return together(start, range(low, high + 1), strike, again)
 
 
 def children(pid: int) -> list[str]:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from sweep.tables import io
+from tests.train.gang.processes import environment_of
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "smoke.py"
@@ -30,8 +31,7 @@ pytestmark = pytest.mark.slow
 def environment() -> dict[str, str]:
     """One CPU device for what runs without Ray, as each task has."""
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_AUTH_MODE": "disabled"}
-    kept = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    return kept | quiet | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    return {name: value for name, value in environment_of(1).items() if name != "RAY_ADDRESS"} | quiet
 
 
 def words(out: Path, *more: str) -> list[str]:

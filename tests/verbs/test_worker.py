@@ -15,6 +15,7 @@ from sweep.cli import main
 from sweep.tables import io
 from sweep.train.gang import cluster
 from sweep.verbs import worker
+from tests.train.gang.processes import environment_of
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "smoke.py"
@@ -25,13 +26,8 @@ def words(*more: str) -> list[str]:
     return [sys.executable, "-m", "sweep", *more]
 
 
-def environment() -> dict[str, str]:
-    """One CPU device for each worker, so that all have the meshes of one process."""
-    return os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
-
-
 def run(*more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words(*more), env=environment(), capture_output=True, text=True, timeout=ENDS)
+    return subprocess.run(words(*more), env=environment_of(1), capture_output=True, text=True, timeout=ENDS)
 
 
 @pytest.fixture
@@ -41,7 +37,9 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(out: Path) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        made.append(subprocess.Popen(words("worker", str(out)), env=environment(), stdout=pipe, stderr=pipe, text=True))
+        made.append(
+            subprocess.Popen(words("worker", str(out)), env=environment_of(1), stdout=pipe, stderr=pipe, text=True)
+        )
         return made[-1]
 
     yield start
@@ -165,7 +163,9 @@ ended = worker.Supervisor(locate({str(out)!r}), [], print).work
 assert worker.without_jax(worker.Args({str(out)!r})) and ended() == 0
 print("jax" in sys.modules)
 """
-    found = subprocess.run([sys.executable, "-c", text], env=environment(), capture_output=True, text=True, timeout=60)
+    found = subprocess.run(
+        [sys.executable, "-c", text], env=environment_of(1), capture_output=True, text=True, timeout=60
+    )
     assert found.stdout.splitlines()[-1] == "False"
 
 
