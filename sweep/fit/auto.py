@@ -171,16 +171,10 @@ class Auto(Fit):
         ratio = np.geomspace(span["tokens_per_param"][0], span["tokens_per_param"][1], 7)
         c, m = (x.ravel()[:, None] for x in np.meshgrid(flops, ratio))
         params = np.sqrt(c / (self.record["flops_per_param_token"] * m))
-        surface = np.log(
-            np.stack([inputs.predict(LAW, Gamma(*(v[None] for v in pool)), {"params": params, "tokens": params * m})])[
-                0
-            ]
-        )
-        nearest = int(
-            np.argmin(
-                np.nan_to_num(np.abs(surface - np.nanmedian(surface, axis=1, keepdims=True)).mean(axis=0), nan=np.inf)
-            )
-        )
+        lanes_first = Gamma(*(v[None] for v in pool))
+        surface = np.log(inputs.predict(LAW, lanes_first, {"params": params, "tokens": params * m}))
+        far = np.abs(surface - np.nanmedian(surface, axis=1, keepdims=True)).mean(axis=0)
+        nearest = int(np.argmin(np.nan_to_num(far, nan=np.inf)))
         axis = self.calibration.compute
         record = dict(gamma.record) | {
             "law": "gamma", "params": {name: float(v[nearest]) for name, v in pool._asdict().items()},

@@ -42,7 +42,8 @@ def warnings(out: Path) -> list[str]:
 @fault(
     "files",
     "the newest checkpoint is damaged: flipped bits, a file cut short or deleted",
-    "it is recognised by its checksums; the one before is taken, and a warning in `log.jsonl` says so",
+    "it is recognised by its checksums (bits, where one process saved it); the one before is taken, and a warning in "
+    "`log.jsonl` says so",
     code=0,
     remedy="nothing; what was trained since the older checkpoint is trained again, to the same numbers",
     where="the largest file of the newest checkpoint, before the command is repeated",
