@@ -103,7 +103,8 @@ def respond(argv: list[str] | None) -> int:
         verb, rest = split_verb(words)
         check_paths(verb, rest)
         output = call(verb, rest, partial(tell, verb, as_json=as_json))
-        print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
+        if as_json or output.text:
+            print(json.dumps(output.data, indent=1, allow_nan=False) if as_json else output.text, flush=True)
         return output.code
     except SweepError as error:
         return tell(verb, error, as_json=as_json)

@@ -96,7 +96,7 @@ class Auto(Fit):
         far = ask.reach(self.law, record, question)
         extrapolation = {name: far[name] for name in ("compute", "tokens_per_param")}
         extrapolation |= {name: x for name, x in far.items() if x is not None}
-        told = [*ask.standing(record), *ask.about_reach(record, question, far)]
+        told = [*ask.standing(record), *ask.without_interval(record, pair), *ask.about_reach(record, question, far)]
         by_law = dict(zip(self.members, points.tolist(), strict=True))
         return Mixed(value, pair, extrapolation, told, by_law, self.weights, between(points, self.shares))
 
@@ -267,7 +267,10 @@ def statement(record: Mapping[str, Any]) -> str:
     block = record[AUTO]
     named = ", ".join(f"{id} {w:.2f}" for id, w in block["weights"].items())
     out = "".join(f"; without {x['law']}: {x['reason']}" for x in block["left_out"])
-    text = f"auto: weights {named} from {block['origins']} origins{out}"
+    source = (
+        f"from {block['origins']} origins" if block["origins"] else "equal: nothing could be held out to tell them by"
+    )
+    text = f"auto: weights {named}, {source}{out}; answers are medians over laws and resamples"
     if block["disagreement"] is not None:
         text += f"; the laws' losses at the target differ by {block['disagreement']:.2%} (weighted sd)"
     return text

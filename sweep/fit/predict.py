@@ -11,7 +11,7 @@ Without a backtest nothing is widened.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,7 +140,8 @@ def predict(
         pair = bootstrap.interval(np.exp(spread) * noise(record, len(spread)), level)
     extrapolation = {name: far[name] for name in ("compute", "tokens_per_param")}
     extrapolation |= {name: factor for name, factor in far.items() if factor is not None}
-    return Prediction(value, pair, extrapolation, [*standing(record), *about_reach(record, question, far)])
+    told = [*standing(record), *without_interval(record, pair), *about_reach(record, question, far)]
+    return Prediction(value, pair, extrapolation, told)
 
 
 def reach(law: laws.Law, record: Mapping[str, Any], question: Mapping[str, float]) -> dict[str, float | None]:
@@ -253,6 +254,15 @@ def standing(record: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append(warning("not_converged", message))
     missed = (w for w in record.get("warnings", []) if w["code"] == "backtest_missed")
     return [*found, *(warning(w["code"], f"of the fit: {w['message']}") for w in missed)]
+
+
+def without_interval(record: Mapping[str, Any], pair: Sequence[float | None]) -> list[dict[str, str]]:
+    """Why an answer has no interval; nothing where it has one, or where no resamples were asked for."""
+    if pair[0] is not None or not record.get("bootstrap"):
+        return []
+    made = record["bootstrap"]
+    message = f"no interval: too few of the fit's {made} resamples have an answer here; do not plan on this value"
+    return [warning("interval_withheld", message)]
 
 
 def backtest_widening(record: Mapping[str, Any]) -> float:

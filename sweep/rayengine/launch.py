@@ -45,7 +45,7 @@ def train_on_ray(
     every = cohorts(plan_sweep(sweep, corpus, out, on))
     left = left_of(out, every)
     jobs = [Job(c, need_of(c, on, there, devices), left[c.hash]) for c in in_order(every, left)]
-    say(f"{len(jobs)} of {len(every)} cohorts to train on {len(there)} nodes ({on})")
+    say(f"{len(jobs)} of {len(every)} cohorts to train on {len(there)} node{'s' * (len(there) != 1)} ({on})")
     problems: list[SweepError] = []
     with interruptible() as stop:
         problems = Driver(out, jobs, patience, shown, say).work(stop)

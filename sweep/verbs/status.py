@@ -191,5 +191,5 @@ def describe(t: dict[str, Any]) -> str:
     speed = f"  {t['tokens_per_s']:,.0f} tokens/s" if t.get("tokens_per_s") else ""
     reason = f"  {t['reason']}" if t["reason"] else ""
     size = f"{t['params_with_head']:>11,} params"
-    where = f"  on {t['host']}" if t["host"] and t["state"] in ("training", "compiling") else ""
+    where = f"  on {t['host']}" if t["host"] else ""
     return f"  {t['trial']}  {t['budget']:.1e}  {size}  {t['state']:9s} {loss}{speed}{where}{reason}"

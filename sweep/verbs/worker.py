@@ -10,10 +10,10 @@ from typing import Any
 import tyro
 
 from sweep import platforms
-from sweep.errors import InputError, Refusal
+from sweep.errors import InputError, Partial, Refusal
 from sweep.storage import Location, locate
 from sweep.verbs.output import Output
-from sweep.worker.supervisor import Supervisor, tell
+from sweep.worker.supervisor import PART, SUPERVISED, Supervisor, tell
 
 PARENT_DIES = 1  # PR_SET_PDEATHSIG of Linux
 
@@ -85,8 +85,13 @@ def train(out: Location, args: Args) -> Output:
 
     end_with_parent()
     own_devices()
-    with progress() as shown:
-        train_planned(out, Progress(Console(stderr=True)), args.but, args.only, shown)
+    try:
+        with progress() as shown:
+            train_planned(out, Progress(Console(stderr=True)), args.but, args.only, shown)
+    except Partial:
+        if SUPERVISED not in os.environ:
+            raise
+        return Output({"dir": str(out)}, "", PART)
     return Output({"dir": str(out)}, "")
 
 

@@ -7,6 +7,7 @@ after a minute without a sign of life on any other.
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from sweep.tables.cohorts import FOLDER
 from sweep.train.stop import interruptible
 from sweep.worker.left import Left, crash, crashes_of, left_of
 
+SUPERVISED = "SWEEP_SUPERVISED"  # in the environment of a process whose end its supervisor tells
 TRIES = 3  # of this worker at a cohort that its process did not survive, or could not train
 DONE, INPUT, REFUSED, PART = 0, 1, 2, 3
 
@@ -132,7 +134,8 @@ class Supervisor:
         idle = not began and set(now.stands) == set(before.stands) and bool(set(now.free) - self.given_up)
         crashed = code not in (DONE, PART)
         if crashed:
-            self.say(f"process {self.process} ended {ending(code)}" + (f" in cohort {' '.join(began)}" * bool(began)))
+            where = f" while it trained cohort {' and '.join(began)}" if began else ""
+            self.say(f"process {self.process} ended {ending(code)}{where}")
         for name in began:
             if crashed:
                 text = json.dumps({"host": socket.gethostname(), "process": self.process, "ended": ending(code)})
@@ -198,7 +201,9 @@ def ending(code: int) -> str:
 @contextlib.contextmanager
 def child(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process out of reach of the terminal's Ctrl-C, which is the supervisor's to pass on; it never outlives us."""
-    process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, start_new_session=True, stdin=subprocess.DEVNULL, env=os.environ | {SUPERVISED: "1"}
+    )
     try:
         yield process
     finally:

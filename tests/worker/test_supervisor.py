@@ -76,7 +76,7 @@ def test_a_process_that_dies_is_started_anew_and_goes_on(out, said):
     assert supervisor(out, said, body).work() == 0
     assert starts(out) == ["start", "start"]
     (line,) = said
-    assert "by SIGKILL (the system may have run out of memory) in cohort b" in line
+    assert "by SIGKILL (the system may have run out of memory) while it trained cohort b" in line
 
 
 def test_a_cohort_that_kills_its_process_is_given_up_and_others_are_trained(out, said):
