@@ -129,7 +129,7 @@ def tell(verb: str, error: SweepError, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"error": {"code": code, "message": str(error)}}))
     label = f"refused ({code})" if isinstance(error, Refusal) else "stopped" if isinstance(error, Partial) else "error"
-    print(f"{f'sweep {verb}'.strip()}: {label}: {error}", file=sys.stderr)
+    sys.stderr.write(f"{f'sweep {verb}'.strip()}: {label}: {error}\n")
     return error.exit_code
 
 

@@ -31,6 +31,7 @@ trap 'limit=1; kill -TERM "$worker"' USR1
 while kill -0 "$worker" 2>/dev/null; do
   wait "$worker" && code=0 || code=$? # a signal ends the wait, not the worker
 done
+wait "$worker" && code=0 || code=$? # where it ended between the two
 if [ "$limit" -eq 1 ] && [ "$code" -ne 0 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 50 ]; then
   task=${SLURM_ARRAY_TASK_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
   scontrol requeue "${task:-$SLURM_JOB_ID}"

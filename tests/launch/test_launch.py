@@ -88,7 +88,7 @@ def test_a_task_that_is_cancelled_is_not_queued_again(cluster, out):
 @pytest.mark.slow
 def test_a_job_that_is_no_array_is_queued_again_too(cluster, tmp_path):
     (tmp_path / "queue").mkdir()
-    stop = 'kill -USR1 $PPID; trap "exit 3" TERM; while :; do sleep 0.1; done'
+    stop = 'trap "exit 3" TERM; sleep 1; kill -USR1 $PPID; while :; do sleep 0.1; done'
     (tmp_path / "bin" / "sweep").write_text(f"#!/bin/bash\n{stop}\n")
     environment = cluster | {"SLURM_JOB_ID": "41"}
     ended = subprocess.run(["bash", str(LAUNCH / "slurm.sh"), "x"], env=environment, capture_output=True, timeout=ENDS)
