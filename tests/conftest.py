@@ -10,12 +10,11 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["SWEEP_RAISE"] = "1"  # an exception that nobody foresaw fails a test with its traceback
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and all that they start
-
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and all that they start
 
 DATASETS = Path(os.environ.get("SWEEP_DATASETS", Path(__file__).parents[2] / "shared" / "datasets"))
 

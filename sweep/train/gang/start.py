@@ -92,7 +92,7 @@ def gang(
     if seat is None:
         yield ALONE
         return
-    say = say or (lambda text: sys.stderr.write(f"{text}\n"))  # at once: the watch may write in between
+    say = say or (lambda text: print(f"{text}\n", end="", file=sys.stderr, flush=True))  # at once, for the watch writes too
     me = greeting(seat)
     met = meet(me, seat.coordinator, times.gather, os.environ.get("JAX_COORDINATOR_BIND_ADDRESS"), say)
     one_speaks(seat.process == 0)
