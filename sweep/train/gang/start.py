@@ -92,7 +92,7 @@ def gang(
     if seat is None:
         yield ALONE
         return
-    say = say or (lambda text: print(f"{text}\n", end="", file=sys.stderr, flush=True))  # at once, for the watch writes too
+    say = say or to_stderr
     me = greeting(seat)
     met = meet(me, seat.coordinator, times.gather, os.environ.get("JAX_COORDINATOR_BIND_ADDRESS"), say)
     one_speaks(seat.process == 0)
@@ -169,6 +169,11 @@ def initialize(seat: Seat, times: Times) -> None:
         shutdown_timeout_seconds=math.ceil(times.shutdown),
         coordinator_bind_address=os.environ.get("JAX_COORDINATOR_BIND_ADDRESS"),
     )
+
+
+def to_stderr(line: str) -> None:
+    """Print a line by one write, since the watch may write in between."""
+    sys.stderr.write(f"{line}\n")
 
 
 def description() -> str:
