@@ -29,9 +29,11 @@ def train(out: str, cohort: str, token: str, need: tuple[Platform, int], folder:
     try:
         refuse_unseen(place, token)
         prepare(*need)
-        from sweep.train.launch import train_planned  # not before JAX is prepared
+        from sweep.train.gang.start import unattended  # not before JAX is prepared
+        from sweep.train.launch import train_planned
 
-        train_planned(place, only=[cohort])
+        with unattended() as alone:
+            train_planned(place, only=[cohort], gang=alone)
     except SweepError as error:
         return as_values(error)
     return None

@@ -17,10 +17,13 @@ class Away:
     """Whether what a sweep writes to answers; for all its cohorts, from many threads. Says when it goes and returns.
 
     Only trouble that may pass by itself is waited out (storage.passing); a full disk or a missing right is raised.
+
+    Args:
+        alive: called at each try of what is waited for: the process is not stuck.
     """
 
-    def __init__(self, say: Callable[[str], None] = lambda text: None):
-        self.say = say
+    def __init__(self, say: Callable[[str], None] = lambda text: None, alive: Callable[[], None] = lambda: None):
+        self.say, self.alive = say, alive
         self.lock = threading.Lock()
         self.failing: set[str] = set()
         self.since = self.tried = 0.0  # seconds; when the first of them failed, and the last try that failed
@@ -52,6 +55,7 @@ class Away:
             stopping = stopping or (now if stop.is_set() else None)
             if now - self.since > LIMIT or (stopping is not None and now - stopping > GRACE):
                 raise Partial(f"the store stays away ({self.why}); what was saved is kept, repeat the command later")
+            self.alive()
             time.sleep(PAUSE)
 
     def fails(self, name: str, error: Exception) -> None:

@@ -97,12 +97,12 @@ def run(
     origin = results.Origin(sweep.name, code, len(corpus.train), corpus.bytes_per_token)
     limit = None if gang.alone else least_memory(gang)
     problems: list[BaseException] = []
-    away = Away(progress.note)
+    away = Away(progress.note, gang.watch.moved)
     trained: set[str] = set()
     teams: dict[str, Team] = {}
     elsewhere: set[str] = set()  # others train them, or have trained them meanwhile
 
-    def prepare(place: Place, group: list[Device], team: Team = ALONE) -> CohortRun:
+    def prepare(place: Place, group: list[Device], team: Team = gang) -> CohortRun:
         folder, every = folder_of(out, place.cohort), sweep.checkpoint
         where, keeping = store.checkpoints_of(out, sweep, place.cohort.hash), (every.minutes, every.keep)
         settings = Settings(folder, sweep.curve_points, *keeping, sweep.memory, limit=limit, checkpoints=where)
@@ -128,7 +128,7 @@ def run(
     ahead = turns.places if gang.alone and devices.platform() != "cpu" else []
     programs = Precompiled(prepare, ahead, group)
 
-    def guarded(place: Place, group: list[Device], team: Team = ALONE) -> None:
+    def guarded(place: Place, group: list[Device], team: Team = gang) -> None:
         """Train, and keep what goes wrong for later: one cohort's failure does not stop the others."""
         try:
             if team.alone:  # again, from what was saved, where the store was away as the cohort was claimed or read

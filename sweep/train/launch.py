@@ -97,6 +97,7 @@ def train_planned(
     but: Collection[str] = (),
     only: Collection[str] = (),
     moves: Moves = silent,
+    gang: Team = ALONE,
 ) -> pa.Table:
     """Train what is left of a run directory that was laid out or begun before; returns the loss table.
 
@@ -122,7 +123,7 @@ def train_planned(
         )
     sweep = config.from_dict(record["config"])
     but = {*but, *(name for name in named(out) if only and name not in only)}
-    return train_sweep(sweep, open_data(sweep.data, moves), out, progress, but=but)
+    return train_sweep(sweep, open_data(sweep.data, moves), out, progress, gang, but)
 
 
 def refuse_other_code(out: Location, record: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from sweep import platforms
-from sweep.errors import InputError, Partial, Refusal
+from sweep.errors import InputError, Partial, Refusal, SweepError
 from sweep.storage import Location, locate
 from sweep.verbs.output import Output
 from sweep.worker.supervisor import PART, SUPERVISED, Supervisor, tell
@@ -79,6 +79,7 @@ def train(out: Location, args: Args) -> Output:
     """Train what is free in this process."""
     from rich.console import Console
 
+    from sweep.train.gang.start import unattended
     from sweep.train.launch import train_planned
     from sweep.train.progress import Progress
     from sweep.verbs.data import progress
@@ -86,13 +87,19 @@ def train(out: Location, args: Args) -> Output:
     end_with_parent()
     own_devices()
     try:
-        with progress() as shown:
-            train_planned(out, Progress(Console(stderr=True)), args.but, args.only, shown)
+        with unattended(tell=stuck) as alone, progress() as shown:
+            train_planned(out, Progress(Console(stderr=True)), args.but, args.only, shown, alone)
     except Partial:
         if SUPERVISED not in os.environ:
             raise
         return Output({"dir": str(out)}, "", PART)
     return Output({"dir": str(out)}, "")
+
+
+def stuck(error: SweepError) -> int:
+    """Say why this process ends itself."""
+    tell(str(error))
+    return error.exit_code
 
 
 def end_with_parent() -> None:

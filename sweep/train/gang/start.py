@@ -116,6 +116,23 @@ def gang(
     finish(watch, part)
 
 
+@contextlib.contextmanager
+def unattended(
+    times: Times = Times(),  # noqa: B008 (frozen)
+    tell: Callable[[SweepError], int] | None = None,
+) -> Iterator[Team]:
+    """Be alone within the block, and end where the main thread makes no progress: nobody is there to see it.
+
+    Args:
+        tell: prints an error and returns its exit code.
+    """
+    watch = Watch(hosts=[socket.gethostname()], times=times, tell=tell, unattended=True)
+    try:
+        yield Team("alone", watch=watch)
+    finally:
+        watch.close()
+
+
 def finish(watch: Watch, part: Partial | None) -> None:
     """Wait for all to come to their end, then leave together. Raises Partial where this process or another has it."""
     watch.doing("waiting for the other processes", math.inf)

@@ -1,7 +1,8 @@
 """The watch that the processes of a gang keep over one another, and the news that must reach all of them.
 
-A process that is alone has a watch too, which does nothing, so that whoever trains need not know. In a gang a thread of
-each process tells process 0 every other second that it lives and what its main thread does; process 0 tells the others
+A process that is alone has a watch too, so that whoever trains need not know. It does nothing; where nobody looks at
+the process, it ends it once a thread makes no progress, so that others may have its cohorts. In a gang a thread of each
+process tells process 0 every other second that it lives and what its main thread does; process 0 tells the others
 that it lives itself. The gang ends, with one line that names the process and its host,
 
 - at once when a process ends without a word: it was killed, or its host was;
@@ -85,6 +86,7 @@ class Watch:
         hosts: of each process, by number.
         lines: to all others in process 0, to process 0 alone in the others; empty in a process that is alone.
         tell: prints an error and returns its exit code, as the command line does.
+        unattended: of a process that is alone: it ends where a thread that trains makes no progress.
     """
 
     def __init__(
@@ -94,16 +96,18 @@ class Watch:
         lines: dict[int, Line] | None = None,
         times: Times = Times(),
         tell: Callable[[SweepError], int] | None = None,
+        unattended: bool = False,
     ):
         self.me, self.hosts, self.lines, self.times = me, list(hosts), dict(lines or {}), times
         self.tell = tell or plainly
         self.streams = sys.stdout, sys.stderr  # the main thread may have put others there for a while
         self.own = Own()
+        self.each: dict[int, Own] = {}  # of each thread that has said what it does; a cohort has one to itself
         self.seen = {rank: Seen(time.monotonic()) for rank in self.lines}
         self.ending = threading.Lock()  # held by the thread that ends this process
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.run, name="watch", daemon=True)
-        if self.lines:
+        if self.lines or unattended:
             self.thread.start()
 
     @property
@@ -122,11 +126,15 @@ class Watch:
             what: a few words: "compiling", "reading the corpus".
             patience: seconds, `Times.stuck` by default; math.inf while it waits for others, who are watched themselves.
         """
-        self.own = Own(what, self.own.moved + 1, patience=self.times.stuck if patience is None else patience)
+        self.does(what, self.times.stuck if patience is None else patience)
 
     def moved(self) -> None:
         """The main thread has made progress."""
-        self.own = Own(self.own.doing, self.own.moved + 1, patience=self.own.patience)
+        mine = self.each.get(threading.get_ident(), self.own)
+        self.does(mine.doing, mine.patience)
+
+    def does(self, what: str, patience: float) -> None:
+        self.own = self.each[threading.get_ident()] = Own(what, self.own.moved + 1, patience=patience)
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -163,7 +171,7 @@ class Watch:
     def close(self) -> None:
         """A clean end: from here on nobody misses this process."""
         self.over.set()
-        if self.lines:
+        if self.thread.is_alive():
             self.thread.join()
         self.broadcast({"left": True})
         for line in self.lines.values():
@@ -250,6 +258,8 @@ class Watch:
                                  f"network is gone); end what is left of it, then {AGAIN}"), rank)  # fmt: skip
         if self.me:
             return
+        if self.alone:
+            return self.judge_threads(now)
         own = self.own
         everyone = self.seen | {0: Seen(now, own.doing, own.moved, now - own.at, own.patience)}
         stuck = [rank for rank, seen in everyone.items() if not seen.left and seen.since > seen.patience]
@@ -257,6 +267,15 @@ class Watch:
             rank = min(stuck, key=lambda rank: (everyone[rank].moved, rank))
             what = f"has made no progress for {everyone[rank].since:.0f} s ({everyone[rank].doing})"
             self.end(Partial(f"{self.name(rank)} {what}; {AGAIN}"), NOBODY)
+
+    def judge_threads(self, now: float) -> None:
+        """End a process that is alone where one of its threads is stuck: only with the process does a device let go."""
+        living = {thread.ident for thread in threading.enumerate()}
+        for thread, own in list(self.each.items()):
+            if thread in living and now - own.at > own.patience:
+                what = f"has made no progress for {now - own.at:.0f} s ({own.doing})"
+                again = "it ends, so that its cohorts go on elsewhere from their checkpoints"
+                self.end(Partial(f"process {os.getpid()} on host {self.hosts[0]} {what}; {again}"), NOBODY)
 
 
 def packed(error: SweepError, author: int) -> Message:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pytest
 from sweep import cli
 from sweep.errors import Fault, InputError, Partial, Refusal, SweepError
 from sweep.train.gang import start as start_module
-from sweep.train.gang.start import gang, seat_of
+from sweep.train.gang.start import gang, seat_of, unattended
 from sweep.train.gang.team import Team
 from sweep.train.gang.watch import NOBODY, Times, Watch, packed, unpacked
 from sweep.train.watch import leave
@@ -223,3 +224,34 @@ def test_a_process_that_is_alone_is_watched_by_nobody():
     watch.announce(InputError("a"))
     watch.close()
     assert watch.alone
+
+
+def alone(kind: str) -> None:
+    """A process that nobody looks at, with two threads; one makes progress."""
+    with unattended(QUICK, tell) as team:
+
+        def goes_on() -> None:
+            team.watch.doing("training cohort a", 1.0)
+            for _ in range(40):
+                time.sleep(0.1)
+                team.watch.moved()
+
+        other = threading.Thread(target=goes_on)
+        other.start()
+        if kind == "stuck":
+            team.watch.doing("training cohort b", 1.5)
+            time.sleep(100)
+        other.join()
+    print("ended well")
+
+
+def test_a_process_that_is_alone_and_unattended_ends_when_a_thread_of_it_is_stuck():
+    (one,) = run(alone, 1, "stuck", joined=False, timeout=ENDS)
+    assert one.code == 3
+    (line,) = lines_of(one)
+    assert re.match(r"sweep run: stopped: process \d+ on host .* for \d+ s \(training cohort b\); it ends", line)
+
+
+def test_a_process_that_is_alone_goes_on_while_its_threads_do():
+    (one,) = run(alone, 1, "well", joined=False, timeout=ENDS)
+    assert (one.code, "ended well" in one.out) == (0, True)
