@@ -82,9 +82,8 @@ def about_diagnostics(d: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
         factor = first["params_factor"]
         if max(factor, 1 / factor) > DECIDES:
             rows = ", ".join(map(str, first["rows"][:4]))
-            found.append(
-                warning("influential_run", f"row {rows} alone moves N* at the target by a factor {factor:.2f}")
-            )
+            whose = f"row {rows} alone moves" if len(first["rows"]) == 1 else f"rows {rows} together move"
+            found.append(warning("influential_run", f"{whose} N* at the target by a factor {factor:.2f}"))
     if (block := answered.get("backtest")) and block["score_rms"] > MISSED:
         message = (
             f"held-out larger runs miss their prediction by {block['score_rms']:.2g} claimed sd (rms); "

@@ -32,7 +32,7 @@ def answers(value):
 
 def messages(found):
     """Warnings, without the numbers of rows."""
-    return [w["message"].split(" alone moves")[-1] for w in found.record["warnings"]]
+    return [w["message"].split(" N* at")[-1] for w in found.record["warnings"]]
 
 
 @pytest.fixture(scope="module")
