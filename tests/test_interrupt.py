@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sweep import cli, interrupt
-from sweep.fit import approach3, fit
+from sweep.fit import approach3, fit, refits
 from sweep.fit.result import Fit
 
 
@@ -101,14 +101,14 @@ def test_a_press_at_the_last_fit_keeps_the_answer(simulate_table):
 
 
 def test_a_press_between_resamples_and_diagnostics_ends_the_diagnostics(simulate_table, monkeypatch):
-    refit = approach3.refit
+    refit = refits.refit
 
     def pressed(*args):
         found = refit(*args)
         press()
         return found
 
-    monkeypatch.setattr(approach3, "refit", pressed)
+    monkeypatch.setattr(refits, "refit", pressed)
     found = fit(simulate_table, bootstrap=60)
     assert codes(found)[0] == "partial"
     assert "diagnostics" not in found.record

@@ -1,19 +1,19 @@
 """Approach 3: a parametric law fitted to all runs at once (Hoffmann et al. 2022, section 3.3).
 
-One full fit from starts that the law and the table give, then one refit per resample from its optimum; each ends in a
-verdict.
+One full fit from starts that the law and the table give; `sweep.fit.refits` has its resamples.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sweep.fit.designs import find_starts, has_grid
+from sweep.fit.lanes import Lanes, improved
 from sweep.fit.newton import ROUNDING, arithmetic
 from sweep.fit.objective import Objective
-from sweep.fit.solver import Lanes, solve
+from sweep.fit.solver import solve
 from sweep.laws import Law
 from sweep.tables.load import Runs
 
@@ -21,7 +21,6 @@ CONVERGED, AT_BOUND, NOT_CONVERGED, DEGENERATE, NOT_RUN = VERDICTS = (
     "converged", "at_bound", "not_converged", "degenerate", "not_run",
 )  # fmt: skip
 LARGE = 20_000  # rows beyond which starts first go to the optimum of a part of the table
-RESCUED = 40_000  # rows of resamples without an answer that get starts of their own: some seconds at most
 FURTHER, FOREMOST = 8, 8  # times that so many of the best lanes go on
 AGREE = 1e-6  # relative: starts whose objectives differ by less have found the same optimum
 
@@ -55,24 +54,6 @@ class Solution:
     ends: np.ndarray
     values: np.ndarray
     ends_converged: np.ndarray
-
-
-@dataclass(frozen=True)
-class Resamples:
-    """The law refitted to resamples: coefficients [lanes] each, verdict [lanes] as an index into VERDICTS."""
-
-    coefficients: Any
-    verdict: np.ndarray
-
-    @property
-    def usable(self) -> np.ndarray:
-        """[lanes], answers that count for an interval: an optimum at a bound is an answer too."""
-        return self.verdict <= 1
-
-    @property
-    def made(self) -> int:
-        """How many were not cut off by an interrupt."""
-        return int(np.sum(self.verdict != VERDICTS.index(NOT_RUN)))
 
 
 def minimise(
@@ -176,88 +157,3 @@ def ahead(law: Law, runs: Runs, features: np.ndarray, objective: Objective, star
     )
     best = np.argsort(np.where(np.isfinite(lanes.objective), lanes.objective, np.inf)[:-1], kind="stable")[:2]
     return lanes.theta[[*best, -1]]
-
-
-def refit(
-    law: Law,
-    runs: Runs,
-    objective: Objective,
-    solution: Solution,
-    weight: np.ndarray,
-    progress: Callable[[int, int], None] | None = None,
-) -> Resamples:
-    """The law refitted to each resample from each of the solution's restarts; the best of them.
-
-    Args:
-        weight: how often each run was drawn [lanes, n].
-        progress: called with (fits done, fits) now and then.
-    """
-    features, shift = law.features(*runs.inputs(law))
-    lanes = len(weight)
-    if not lanes:
-        return Resamples(law.coefficients(np.empty((0, len(law.names))), shift), np.empty(0, int))
-    starts = np.broadcast_to(solution.restarts, (lanes, *solution.restarts.shape))
-    best = best_of_starts(law, runs, features, objective, starts, weight, progress)
-    odd = degenerate(law, runs, weight)
-    delta = np.inf if objective.kind.endswith("mse") else objective.deltas[0]
-    for further in range(1 + FURTHER):  # stuck in a flat valley: from the resample's own grid, then along the valley
-        hard = np.flatnonzero(best.finished & ~best.converged & ~odd)[: RESCUED // len(runs)]
-        if not len(hard):
-            break
-        own = best.theta[hard][:, None]
-        if not further:
-            found = [
-                find_starts(law, features, runs.loss, delta=delta, count=4, weight=weight[i] * runs.weights)
-                for i in hard
-            ]
-            own = np.stack(found)
-        best = improved(best, hard, best_of_starts(law, runs, features, objective, own, weight[hard], None))
-    coefficients = law.coefficients(best.theta, shift)
-    bound = law.bound(coefficients, float(runs.loss.min())) > 0
-    verdict = np.select([odd, ~best.finished, bound, best.converged], [3, 4, 1, 0], 2)
-    return Resamples(coefficients, verdict)
-
-
-def best_of_starts(
-    law: Law,
-    runs: Runs,
-    features: np.ndarray,
-    objective: Objective,
-    starts: np.ndarray,
-    weight: np.ndarray,
-    progress: Callable[[int, int], None] | None,
-) -> Lanes:
-    """The best of the starts [lanes, s, k] of every lane; `finished` only where all of them are."""
-    lanes, count, k = starts.shape
-    weights = np.repeat(weight, count, axis=0)  # the starts of a lane together: an interrupt leaves few lanes in part
-    tried = minimise(law, runs, features, objective, starts.reshape(-1, k), weights, progress, count, partial=True)
-    value = np.where(np.isfinite(tried.objective), tried.objective, np.inf).reshape(lanes, count)
-    first = np.arange(lanes) * count
-    best = pick(tried, first + np.argmin(value, axis=1))
-    return replace(best, finished=tried.finished.reshape(lanes, count).all(axis=1))
-
-
-def pick(lanes: Lanes, chosen: np.ndarray) -> Lanes:
-    """Some of the lanes."""
-    return Lanes(**{field.name: getattr(lanes, field.name)[chosen] for field in fields(lanes)})
-
-
-def improved(lanes: Lanes, where: np.ndarray, others: Lanes) -> Lanes:
-    """`lanes`, with those of `others` (for the lanes `where`) that are finished and lower."""
-    better = others.finished & (others.objective <= lanes.objective[where])
-    values = {field.name: getattr(lanes, field.name).copy() for field in fields(lanes)}
-    for name, value in values.items():
-        value[where[better]] = getattr(others, name)[better]
-    return Lanes(**values)
-
-
-def degenerate(law: Law, runs: Runs, weight: np.ndarray) -> np.ndarray:
-    """[lanes], resamples with no more distinct runs than parameters, or in which an input no longer varies."""
-    drawn = weight > 0
-    odd = drawn.sum(axis=1) <= len(law.names)
-    for name, x in zip(law.inputs, runs.inputs(law), strict=True):
-        x, least = (x, 0.02 * np.ptp(x)) if name in law.signed else (np.log(x), 0.02)
-        if x.ndim == 1 and np.ptp(x) >= least > 0:  # one that never varies is no fault of the resample
-            top, bottom = np.where(drawn, x, -np.inf).max(axis=1), np.where(drawn, x, np.inf).min(axis=1)
-            odd |= top - bottom < least
-    return odd

@@ -16,7 +16,7 @@ import numpy as np
 from sweep import laws
 from sweep.errors import InputError, Refusal
 from sweep.fit import bootstrap
-from sweep.fit.approach3 import Solution, fit_law, refit
+from sweep.fit.approach3 import Solution, fit_law
 from sweep.fit.best import fixed_inputs, of_compute
 from sweep.fit.diagnostics.curvature import moments
 from sweep.fit.efficiency import Arm, pair
@@ -24,6 +24,7 @@ from sweep.fit.fit import check_loss
 from sweep.fit.joint import fit_joint, of_arm
 from sweep.fit.objective import Objective, huber
 from sweep.fit.record import flops_per_param_token
+from sweep.fit.refits import refit
 from sweep.fit.result import plain, warning
 from sweep.laws import Law
 from sweep.nearest import nearest

@@ -7,10 +7,11 @@ import numpy as np
 
 from sweep.fit.approach1 import Envelope
 from sweep.fit.approach2 import Line
-from sweep.fit.approach3 import VERDICTS, Resamples, Solution
+from sweep.fit.approach3 import VERDICTS, Solution
 from sweep.fit.best import exponents
 from sweep.fit.bootstrap import interval
 from sweep.fit.interval import Doubt
+from sweep.fit.refits import Resamples
 from sweep.laws import Law
 
 

@@ -12,17 +12,19 @@ import numpy as np
 
 from sweep import config, interrupt, laws
 from sweep.errors import InputError
-from sweep.fit import approach1, approach2, approach3, bootstrap, interpolation
+from sweep.fit import approach1, approach2, approach3, bootstrap, interpolation, refits
 from sweep.fit.conditioning import unidentified
 from sweep.fit.dependence import Shared, regrouped
 from sweep.fit.diagnostics import Fitted, diagnose, diagnosis
 from sweep.fit.effort import Effort, announce
 from sweep.fit.interval import Doubt
+from sweep.fit.misfit import misfit
 from sweep.fit.objective import Objective
 from sweep.fit.order import in_order
 from sweep.fit.programs import NEAR
 from sweep.fit.record import Answers, at_target, law_alone, record_of
 from sweep.fit.result import Fit, plain, warning
+from sweep.fit.solver import MANY
 from sweep.fit.warn import warnings_of
 from sweep.given import integer, numbers, optional, real, takes, word, words
 from sweep.laws import Law
@@ -37,6 +39,7 @@ from sweep.versions import installed
 
 WEIGHTS = 2**27  # a GiB of row weights: tables of more than 100,000 rows get fewer resamples than asked, and say so
 FEWEST = 100
+OTHERS = 20_000  # resamples of approaches 1 and 2: the ends of their intervals are known to 1 % of the width
 INTERVALS = 3.0  # lanes that intervals and record take as long as, a resample: measured at 240 rows on two cores
 
 
@@ -186,13 +189,14 @@ def finished(
     record = record_of(law, runs, begun.objective, found, settings)
     record["target"]["approach3"] = at_target(law, found, record)
     record["dependence"] = begun.shared.record(runs.group) if begun.shared else None
-    interrupted = []
+    interrupted, record["misfit"], record["unchecked"] = [], None, unchecked(law, runs)
     if diagnostics:
         k, level = record["flops_per_param_token"], settings["level"]
         fitted = Fitted(law, runs, begun.objective, solution, settings["target"], k, level, record["fixed"])
         try:
             interrupt.check()
             record["diagnostics"] = diagnose(fitted, record, settings["seed"])
+            record["misfit"] = misfit(fitted, record["diagnostics"]["residuals"])
         except KeyboardInterrupt:
             interrupt.met()
             interrupted = [warning("partial", "interrupted before the diagnostics were made")]
@@ -206,6 +210,16 @@ def finished(
     verdict = np.array(approach3.VERDICTS, dtype=object)[resamples.verdict]
     lanes |= {name: np.full(len(verdict), value) for name, value in law.held.items()}
     return Fit(plain(with_held(record, law)), lanes, verdict, found.drawn)
+
+
+def unchecked(law: Law, runs: Runs) -> list[str]:
+    """What the table cannot show, and the answer rests on."""
+    if law.target != "loss" or runs.choice is not None or not {"params", "flops"} & set(law.inputs):
+        return []
+    return [
+        "whether each size had its best learning rate: there are no runs at several rates (--best-of lr); a fault that "
+        "grows with size tilts the exponents and N*"
+    ]
 
 
 def with_held(record: dict[str, Any], law: Law) -> dict[str, Any]:
@@ -222,16 +236,17 @@ def effort_of(begun: Begun, resamples: int, diagnostics: bool) -> Effort:
     """Of the resamples, their intervals, and the diagnostics: hundreds of refits, and programs of their own."""
     drawn = resamples * len(begun.solution.restarts) * len(begun.objective.deltas)
     lanes = drawn + INTERVALS * resamples
+    programs = NEAR if drawn >= MANY else 0.0  # beside those of the table's own fit
     if not diagnostics:
-        return Effort(lanes, NEAR)
+        return Effort(lanes, programs)
     refits = diagnosis.refits(len(np.unique(begun.runs.group)), len(begun.runs)) * len(begun.objective.deltas)
-    return Effort(lanes + refits, NEAR + diagnosis.PROGRAMS)
+    return Effort(lanes + refits, programs)
 
 
 def answer(
     begun: Begun, count: int, seed: int, progress: Callable[[int, int], None] | None, diagnostics: bool
 ) -> Answers:
-    """The table by approaches 1 and 2 beside the law's solution, and `count` resamples of all three.
+    """The table by approaches 1 and 2 beside the law's solution, and `count` resamples of it; at most OTHERS of them.
 
     The resamples of the law come last: `progress` is of them, and little but the diagnostics is left after them.
     """
@@ -242,16 +257,17 @@ def answer(
     drawn, groups = bootstrap.by_group(weight, runs.group), len(np.unique(runs.group))
     drawn = drawn if len(drawn) >= 2 * groups else drawn[:, :0]  # as many as sweep.fit.interval needs to narrow
     alone = bool(law_alone(law, runs))
-    isoflop = None if alone else approach2.isoflop(runs, weight)
+    few = weight[:OTHERS]
+    isoflop = None if alone else approach2.isoflop(runs, few)
     interpolated = None if alone else interpolation.interpolate(runs, seed)
-    envelope = None if alone else approach1.envelope(runs, weight)
+    envelope = None if alone else approach1.envelope(runs, few)
     effort = effort_of(begun, count, diagnostics)
 
     def tell(done: int, of: int) -> None:
         effort.done = float(done)
         announce(progress, effort, done, of)
 
-    resamples = approach3.refit(law, runs, begun.objective, solution, weight, tell)
+    resamples = refits.refit(law, runs, begun.objective, solution, weight, tell)
     return Answers(
         solution,
         resamples,

@@ -33,6 +33,7 @@ from sweep.fit.bootstrap import LEAST
 
 ADJUSTED, PERCENTILE, BCA = METHODS = ("adjusted", "percentile", "bca")
 NORMAL = NormalDist()
+ENOUGH = 20_000  # resamples that tell how a quantity depends on the groups: its share of variance to 0.01
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,13 @@ class Doubt:
             estimate: the quantity on the table itself; `bca` needs it.
         """
         check(level, method)
-        good = np.isfinite(values)
-        finite = np.asarray(values, float)[good]
+        values = np.asarray(values, float)
+        finite = values[np.isfinite(values)]
         if len(finite) < self.least or self.groups < 2:
             return [None, None]
         if method == BCA:
-            scores = self.bca_scores(finite, self.influence(finite, good), level, estimate)
+            few, good = self.telling(values)
+            scores = self.bca_scores(finite, self.influence(few[good], good), level, estimate)
         else:
             z = NORMAL.inv_cdf((1 + level) / 2) * (self.widening(values, level) if method == ADJUSTED else 1.0)
             scores = (-z, z)
@@ -86,9 +88,9 @@ class Doubt:
 
     def widening(self, values: np.ndarray, level: float | int) -> float:
         """By how much `adjusted` is wider than `percentile`, in normal scores; below 1 where it is narrower."""
-        good = np.isfinite(values)
-        scores = normal_scores(np.asarray(values, float)[good])
-        share = linear_share(scores, self.drawn[good], self.influence(scores, good))
+        few, good = self.telling(values)
+        scores = normal_scores(few[good])
+        share = linear_share(scores, self.drawn[: len(few)][good], self.influence(scores, good))
         return math.sqrt(share) * self.reach(level) / NORMAL.inv_cdf((1 + level) / 2)
 
     def reach(self, level: float | int) -> float:
@@ -97,14 +99,19 @@ class Doubt:
         effective = 2 / (1 / self.runs + 1 / self.groups)
         return few * math.sqrt(effective / max(effective - self.parameters, 1))
 
+    def telling(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first values, enough for the influence of the groups, and which of them are finite."""
+        few = np.asarray(values, float)[: max(ENOUGH, 4 * self.groups)]
+        return few, np.isfinite(few)
+
     @functools.cached_property
     def projector(self) -> np.ndarray | None:
-        """Of all lanes; most quantities are finite on every one."""
-        return projector(self.drawn)
+        """Of the first lanes; most quantities are finite on every one."""
+        return projector(self.drawn[: max(ENOUGH, 4 * self.groups)])
 
     def influence(self, values: np.ndarray, good: np.ndarray) -> np.ndarray | None:
-        """Influence of each group on values of the `good` lanes, [groups]; None where it is not known."""
-        onto = self.projector if good.all() else projector(self.drawn[good])
+        """Influence of each group on values of the `good` ones of the first lanes, [groups]; None if not known."""
+        onto = self.projector if good.all() else projector(self.drawn[: len(good)][good])
         return None if onto is None else onto @ (values - values.mean())
 
     def bca_scores(

@@ -22,6 +22,7 @@ from sweep.errors import InputError
 from sweep.fit import bootstrap
 from sweep.fit.best import BY_COMPUTE, best_run
 from sweep.fit.interval import Doubt, widened
+from sweep.fit.misfit_text import misfit_words
 from sweep.laws import inputs
 from sweep.laws.held import held_text
 from sweep.laws.law import FLOPS_PER_PARAM_TOKEN
@@ -252,6 +253,8 @@ def standing(record: Mapping[str, Any]) -> list[dict[str, str]]:
     if record["status"] == "not_converged":
         message = "the fit did not converge: its coefficients are where the solver stopped, and so is this answer"
         found.append(warning("not_converged", message))
+    if text := misfit_words(record):
+        found.append(warning("misfit", f"of the fit: {text}"))
     missed = (w for w in record.get("warnings", []) if w["code"] == "backtest_missed")
     return [*found, *(warning(w["code"], f"of the fit: {w['message']}") for w in missed)]
 

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 
 CHUNK = 4096  # rows of a larger table are summed in chunks of this
 STEP = 32  # between sizes of small tables, for which rows cost little
+ROOM = 4  # rows that the floor's profile adds to a table, which then needs no programs of its own
 KEPT = 20  # programs of near, and of each of the three stages of newton: some 40,000 regions in all
 
 
 def padded(rows: int) -> int:
-    """Rows that a table is padded to: steps of 32 up to 128, then eight to an octave, whole chunks of large ones."""
+    """Rows that a table is padded to: steps of 32 up to 128, then eight to an octave, whole chunks of large ones.
+
+    All but large ones have room for ROOM rows more.
+    """
+    rows += ROOM if rows <= CHUNK // 4 else 0
     eighth = 2 ** max((rows - 1).bit_length() - 4, 0)
     step = STEP if rows <= 4 * STEP else max(eighth, CHUNK if rows > CHUNK else 0)
     return -(-rows // step) * step

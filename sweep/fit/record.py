@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.fit import approach1, approach2, approach3, blocks, interpolation, isoflop_block
+from sweep.fit import approach1, approach2, approach3, blocks, interpolation, isoflop_block, refits
 from sweep.fit.best import BY_COMPUTE, exponents, fixed_inputs
 from sweep.fit.interval import ADJUSTED, PERCENTILE, Doubt
 from sweep.fit.objective import Objective
@@ -27,7 +27,7 @@ class Answers:
     """
 
     solution: approach3.Solution
-    resamples: approach3.Resamples
+    resamples: refits.Resamples
     usable: Any
     drawn: np.ndarray
     doubt: Doubt

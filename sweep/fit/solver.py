@@ -18,7 +18,6 @@ cache of a CPU, on a GPU thousands.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -26,8 +25,9 @@ import numpy as np
 
 from sweep import interrupt, platforms
 from sweep.fit import near, newton, programs
+from sweep.fit.lanes import Lanes
 from sweep.fit.newton import CERTIFIED, End
-from sweep.fit.programs import CHUNK, padded
+from sweep.fit.programs import CHUNK, ROOM, padded
 from sweep.laws import Law
 
 CALMED = 1e-4  # of the damping, for the float64 program that takes over
@@ -47,7 +47,8 @@ class Stage(NamedTuple):
 NEAR, SCOUT = Stage("near", False, (7, 4, 8, 16)), Stage("float32", False, (7,))
 FIRM, LAST = Stage("float64", False, (3, 3, 12)), Stage("float64", True, (1, 2, 4))
 EXACT = (2, 1, 1)
-NEAR_LANES, SCOUT_LANES = 64, 256  # fewer lanes do not repay compiling
+NEAR_LANES, SCOUT_LANES = 64, 256  # of a start, or of all; fewer do not repay compiling
+MANY = 8192  # lanes in all that repay compiling `near`, which takes 3 to 4 s
 LEAST_DELTA = 1e-4  # float32 rounds residuals to 1e-7
 
 
@@ -56,33 +57,6 @@ class State(NamedTuple):
 
     damping: np.ndarray
     kept: np.ndarray
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """Solutions, one a lane.
-
-    Attributes:
-        theta: [lanes, k], in the law's coordinates.
-        objective: [lanes], the sum that `newton` minimises; infinite where it has no finite value at the start.
-        gradient: [lanes], largest gradient component, each scaled by the root of its curvature times the objective.
-        decrement: [lanes], further decrease the Newton step promises, relative to the objective, or to what rounding
-            leaves of it (`newton.arithmetic`) in a table without noise.
-        steps: [lanes], passes over the rows.
-        finished: [lanes], False where an interrupt (Ctrl-C) came before the lane's end.
-    """
-
-    theta: np.ndarray
-    objective: np.ndarray
-    gradient: np.ndarray
-    decrement: np.ndarray
-    steps: np.ndarray
-    finished: np.ndarray
-
-    @property
-    def converged(self) -> np.ndarray:
-        """[lanes], whether the certificate holds: no further decrease above CERTIFIED, relative."""
-        return self.finished & np.isfinite(self.objective) & (self.decrement <= CERTIFIED)
 
 
 class Layout(NamedTuple):
@@ -102,8 +76,12 @@ class Layout(NamedTuple):
 
 
 def layout(rows: int) -> Layout:
-    """Blocks that fit a cache on a CPU and fill the chip elsewhere; at most 256 MiB of row weights a call."""
-    rows, devices = padded(rows), platforms.fitting_devices()
+    """Blocks that fit a cache on a CPU and fill the chip elsewhere; at most 256 MiB of row weights a call.
+
+    Args:
+        rows: as they are padded.
+    """
+    devices = platforms.fitting_devices()
     cpu = devices[0].platform == "cpu"
     fit = 2 ** (max(8, 2**20 // rows).bit_length() - 1)  # powers of two, so that the blocks of one stage fill another's
     lead, exact, firm, last = (min(x, fit) for x in (128, 64, 16, 8)) if cpu else (8192, 8192, 8192, 256)
@@ -124,6 +102,7 @@ def solve(
     rivals: int = 1,
     partial: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    added: int = 0,
 ) -> Lanes:
     """Optimum of every lane.
 
@@ -138,10 +117,12 @@ def solve(
         partial: an interrupt (Ctrl-C) ends the work and lanes without an end are not `finished`, for callers that look
             at it; else the interrupt goes on.
         progress: called with (lanes done, lanes) after each call of the device.
+        added: so many of the rows are not of the table; up to ROOM of them need no program of their own.
     """
     lanes, rows = len(theta), features.shape[1]
-    plan, delta = layout(rows), np.broadcast_to(np.asarray(delta, float), lanes)
-    fill = padded(rows) - rows
+    size = max(padded(rows - added), rows if added <= ROOM else padded(rows))
+    plan, delta = layout(size), np.broadcast_to(np.asarray(delta, float), lanes)
+    fill = size - rows
     lane_data = {"delta": delta, "weight": np.broadcast_to(weight, (lanes, rows))}
     if np.ndim(target) == 2:
         lane_data["target"] = target
@@ -214,8 +195,9 @@ def schedule(
     for members in np.split(every, range(plan.group, len(every), plan.group)):
         if lead:
             alikes, others = alike(end.theta, members) if rows <= CHUNK else ([], members)
+            near = alikes if len(every) >= MANY else []
             scout = len(others) and len(every) >= SCOUT_LANES
-            yield [*((NEAR, lanes) for lanes in alikes), *([(SCOUT, others)] if scout else [])]
+            yield [*((NEAR, lanes) for lanes in near), *([(SCOUT, others)] if scout else [])]
         if len(left := members[~end.finished[members]]):
             yield [(FIRM, left)]
         give_up(end, rivals, members)  # group by group, so that an interrupt leaves whole problems

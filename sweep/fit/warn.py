@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sweep.fit.isoflop_warnings import about_isoflop
+from sweep.fit.misfit_text import AXES, PATTERNS
 from sweep.fit.result import warning
 from sweep.tables.load import Runs
 from sweep.tables.units import unit_of
@@ -99,9 +100,7 @@ def about_diagnostics(d: Mapping[str, Any], unit: str) -> list[dict[str, str]]:
     return found
 
 
-AXES = {"flops": "compute", "params": "size", "tokens_per_param": "tokens per parameter"}
 SHARED = {"size": "size", "trajectory": "size", "budget": "budget"}
-PATTERNS = {"slope": "trend", "bend": "bend"}
 
 
 def about_lanes(record: Mapping[str, Any], runs: Runs) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """The first lines of the page: what a lead can read aloud, and what must be said beside it."""
 
+from sweep.fit.misfit_text import misfit_words
 from sweep.report import numbers
 from sweep.report.load import Row, Run
 from sweep.report.points import forecasts, points
@@ -13,13 +14,21 @@ def verdict(run: Run) -> list[str]:
     """The answer in one sentence, then paragraphs: what it rests on, the forecast, what is unfinished or small."""
     basis = " ".join(filter(None, [source(run), exponents(run.fit), agreement(run.fit)]))
     standing = " ".join(filter(None, [unfinished(run), size_note(run)]))
-    return [paragraph for paragraph in (stamp(run), answer(run), basis, outcome(run), standing) if paragraph]
+    return [
+        paragraph for paragraph in (stamp(run), rejected(run), answer(run), basis, outcome(run), standing) if paragraph
+    ]
 
 
 def stamp(run: Run) -> str:
     """What must be said first of a fit that was refused and made all the same."""
     codes = ", ".join((run.fit or {}).get("despite") or [])
     return f"Refused by a check ({codes}) and fitted despite it: do not plan with it." if codes else ""
+
+
+def rejected(run: Run) -> str:
+    """What must be said before the answer of a law that its residuals reject."""
+    text = misfit_words(run.fit or {})
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def answer(run: Run) -> str:

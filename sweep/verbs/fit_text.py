@@ -4,6 +4,7 @@ from typing import Any
 
 from sweep.fit import Fit
 from sweep.fit.diagnostics.words import show, words
+from sweep.fit.misfit_text import misfit_words
 from sweep.tables.units import unit_of
 from sweep.verbs.approach_text import under_parabolas
 
@@ -19,6 +20,7 @@ def describe(found: Fit) -> str:
     head = [
         f"{stamp}{r['source']}: {r['n']} runs, {r['status'].replace('_', ' ')} ({agree}), "
         f"{kind} objective {objective['value']:.9e}, residual sd {r['residual_sd']:.2g} in ln {found.law.target}",
+        *filter(None, [misfit_words(r)]),
         r["units"]["statement"],
         *(
             [f"rows count by their weights, {r['weights'][0]:.4g} to {r['weights'][1]:.4g} times their mean"]
@@ -88,6 +90,7 @@ def diagnosed(r: dict[str, Any], target: str) -> list[str]:
     if "diagnostics" not in r:
         return []
     lines = [f"  {name:11s}{line}" for name, line in words(r["diagnostics"]).items()]
+    lines += [f"  {'unchecked':11s}{line}" for line in r.get("unchecked", [])]
     split = r["target"]["approach3"]["params"] is not None
     run = "the largest run" if "flops" in r["range"] else f"the run of least {target}"
     alone = f"{'L' if target == 'loss' else target} of {run}"
@@ -99,6 +102,8 @@ def notes(r: dict[str, Any]) -> list[str]:
     """Warnings, each with what to do about it."""
     lines = [""] if r["warnings"] else []
     for w in r["warnings"]:
+        if w["code"] == "residual_pattern" and r.get("misfit"):
+            continue  # the second line has said it
         lines.append(f"warning {w['code']}: {w['message']}" + (f" -> {w['cure']}" if w.get("cure") else ""))
     return lines
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sweep.fit import approach3
+from sweep.fit import approach3, refits
 from sweep.fit.approach3 import VERDICTS
 from sweep.fit.bootstrap import draw
 from sweep.fit.objective import Objective
@@ -59,7 +59,7 @@ def test_refits_carry_a_verdict_each(simulate):
     weight[0] = 0
     weight[0, :5] = 7  # five distinct runs
     weight[1] = runs.params == runs.params[3]  # one size
-    lanes = approach3.refit(LAW, runs, Objective(), solution, weight)
+    lanes = refits.refit(LAW, runs, Objective(), solution, weight)
     assert [VERDICTS[v] for v in lanes.verdict[:2]] == ["degenerate", "degenerate"]
     assert lanes.usable[2:].mean() > 0.95
     times = weight[9].astype(int)
@@ -71,7 +71,7 @@ def test_refits_carry_a_verdict_each(simulate):
 def test_no_resamples(simulate):
     runs = load(simulate(BUDGETS, noise=0.01))
     solution = approach3.fit_law(LAW, runs, Objective())
-    lanes = approach3.refit(LAW, runs, Objective(), solution, np.empty((0, len(runs))))
+    lanes = refits.refit(LAW, runs, Objective(), solution, np.empty((0, len(runs))))
     assert len(lanes.verdict) == 0
 
 
@@ -82,7 +82,7 @@ def test_an_interrupt_leaves_resamples_that_say_so(simulate):
     def stop(done, of):
         raise KeyboardInterrupt
 
-    lanes = approach3.refit(LAW, runs, Objective(), solution, draw(runs.group, 50, seed=0), progress=stop)
+    lanes = refits.refit(LAW, runs, Objective(), solution, draw(runs.group, 50, seed=0), progress=stop)
     assert "not_run" in {VERDICTS[v] for v in lanes.verdict}
     assert not lanes.usable[lanes.verdict == VERDICTS.index("not_run")].any()
     assert all(np.isfinite(v).all() for v in lanes.coefficients)

@@ -8,9 +8,10 @@ import pytest
 from sweep import laws
 from sweep.cli import main
 from sweep.fit import bootstrap, fit
-from sweep.fit.approach3 import fit_law, refit
+from sweep.fit.approach3 import fit_law
 from sweep.fit.interval import Doubt
 from sweep.fit.objective import Objective
+from sweep.fit.refits import refit
 from sweep.laws import additive
 from sweep.tables.load import load
 

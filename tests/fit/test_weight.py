@@ -7,9 +7,10 @@ from sweep import laws
 from sweep.cli import main
 from sweep.errors import InputError
 from sweep.fit import fit
-from sweep.fit.approach3 import fit_law, refit
+from sweep.fit.approach3 import fit_law
 from sweep.fit.arms import compare_arms
 from sweep.fit.objective import Objective
+from sweep.fit.refits import refit
 from sweep.laws import additive
 from sweep.tables.load import load
 

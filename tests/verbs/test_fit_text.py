@@ -20,7 +20,7 @@ def test_diagnostics_in_a_line_each(table):
     (first,) = (i for i, line in enumerate(lines) if line.startswith("diagnostics"))
     shown = lines[first + 1 : lines.index("", first)] if "" in lines[first:] else lines[first + 1 :]
     assert [line.split()[0] for line in shown] == [
-        "condition", "deltas", "floor", "suspects", "influence", "backtest", "residuals", "gap",
+        "condition", "deltas", "floor", "suspects", "influence", "backtest", "residuals", "gap", "unchecked",
     ]  # fmt: skip
     assert {line[13] != " " and line[12] == " " for line in shown} == {True}
     for w in found.to_json()["warnings"]:

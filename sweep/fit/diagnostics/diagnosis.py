@@ -17,7 +17,6 @@ from sweep.fit.diagnostics.influence import EXACT, influence
 from sweep.fit.diagnostics.residuals import residual_patterns
 from sweep.fit.diagnostics.suspects import suspects
 
-PROGRAMS = 2  # that they may need beside those of the resamples: the floor's table is longer
 MOST_ROWS = 2_000  # beyond, the hundreds of refits take longer than a reader waits, and one run no longer decides
 
 

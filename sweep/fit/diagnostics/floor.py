@@ -11,6 +11,7 @@ import numpy as np
 from sweep.fit.diagnostics.curvature import Curvature
 from sweep.fit.diagnostics.fitted import Fitted, best, nothing
 from sweep.fit.objective import huber
+from sweep.fit.programs import ROOM
 from sweep.fit.solver import solve
 from sweep.laws.law import FLOOR
 
@@ -73,21 +74,27 @@ def pin_values(fitted: Fitted, shape: Curvature, free: float) -> np.ndarray:
 
 def pinned(fitted: Fitted, pins: np.ndarray) -> tuple[Any, np.ndarray]:
     """Coefficients [pins] with E pinned, and whether each is certified."""
+    parts = [some_pinned(fitted, np.maximum(pins[i : i + ROOM], NONE)) for i in range(0, len(pins), ROOM)]
+    coefficients = zip(*(part for part, _ in parts), strict=True)
+    kind = type(parts[0][0])
+    return kind(*map(np.concatenate, coefficients)), np.concatenate([certified for _, certified in parts])
+
+
+def some_pinned(fitted: Fitted, pins: np.ndarray) -> tuple[Any, np.ndarray]:
+    """As `pinned`, of at most ROOM pins: the rows that pin them have room in the programs of the table."""
     count = len(pins)
-    pins = np.maximum(pins, NONE)
-    heavy = len(STEPS) + len(SHARES) + 1  # as many rows whatever the pins: tables of one size share a compilation
-    features = np.pad(fitted.features, ((0, 0), (0, heavy)), constant_values=INFINITE)
+    features = np.pad(fitted.features, ((0, 0), (0, ROOM)), constant_values=INFINITE)
     in_loss = fitted.objective.in_loss
-    loss = np.concatenate([fitted.runs.loss, pins, np.ones(heavy - count)])
+    loss = np.concatenate([fitted.runs.loss, pins, np.ones(ROOM - count)])
     own = fitted.runs.weights
-    weight = np.concatenate([np.tile(own, (count, 1)), HEAVY * own.sum() * np.eye(count, heavy)], axis=1)
+    weight = np.concatenate([np.tile(own, (count, 1)), HEAVY * own.sum() * np.eye(count, ROOM)], axis=1)
     lane = np.repeat(np.arange(count), len(fitted.solution.restarts))
     theta = np.tile(fitted.solution.restarts, (count, 1))
     theta[:, fitted.law.optional] = np.maximum(np.log(pins)[lane], FLOOR)
     ends = None
     for delta in fitted.objective.deltas:
         target = loss if in_loss else np.log(loss)
-        ends = solve(fitted.law, features, target, theta, weight[lane], delta=delta, in_loss=in_loss)
+        ends = solve(fitted.law, features, target, theta, weight[lane], delta=delta, in_loss=in_loss, added=ROOM)
         theta = ends.theta
     assert ends is not None
     found = best(fitted, lane, ends)

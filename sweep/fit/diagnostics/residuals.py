@@ -10,7 +10,9 @@ import numpy as np
 
 from sweep.fit.best import BY_COMPUTE
 from sweep.fit.diagnostics.fitted import Fitted, nothing
+from sweep.fit.interval import NORMAL, student_t
 
+FEWEST = 6  # groups of runs that share noise, of which a trend can be told from luck
 CLIP = 4.0  # robust sd: beyond it a run is a suspect and must not make a pattern by itself
 GROUPS = 8  # at most: budgets where there are few, else equal shares of the runs
 PATTERN = 3.0  # |t| of a slope or a bend that is called a pattern
@@ -54,15 +56,22 @@ def group_means(values: np.ndarray, residual: np.ndarray) -> list[dict[str, Any]
     ]
 
 
+def few(count: int, columns: int, rows: int, free: int) -> tuple[float, float]:
+    """(factor of the variance, factor of the error) where there are hardly more groups than fitted parameters."""
+    beyond = student_t(NORMAL.cdf(PATTERN), max(count - columns, 1)) / PATTERN
+    return count / (count - 1) * rows / (rows - free), beyond
+
+
 def trend(x: np.ndarray, residual: np.ndarray, group: np.ndarray, fitted: Fitted) -> dict[str, Any]:
     """Slope and bend of residuals [n] in x [n] scaled to [-1, 1], each with its t-ratio; runs of one group share noise.
 
-    Standard errors are the sandwich over groups (Liang and Zeger 1986), widened for the fitted parameters.
+    Standard errors are the sandwich over groups (Liang and Zeger 1986), widened for the fitted parameters. Of few
+    groups a t-ratio is divided by as much as Student's t passes PATTERN further out, so that PATTERN means the same.
     """
     empty = {"slope": None, "slope_t": None, "bend": None, "bend_t": None}
     clusters, index = np.unique(group, return_inverse=True)
-    spare = len(clusters) - len(fitted.law.names)
-    if np.ptp(x) < 0.02 or spare < 3:
+    count, free = len(clusters), len(fitted.law.names)
+    if np.ptp(x) < 0.02 or count < FEWEST or len(x) - free < 3:
         return empty
     u = (2 * x - x.max() - x.min()) / np.ptp(x)
     columns = [np.ones_like(u), u]
@@ -74,7 +83,8 @@ def trend(x: np.ndarray, residual: np.ndarray, group: np.ndarray, fitted: Fitted
     left = residual - design @ amount
     score = np.zeros((len(clusters), len(columns)))
     np.add.at(score, index, design * left[:, None])
-    error = np.sqrt(np.sum(score**2, axis=0) * len(clusters) / spare)
+    widened, further = (count / (count - free), 1.0) if count - free >= 3 else few(count, len(columns), len(x), free)
+    error = np.sqrt(np.sum(score**2, axis=0) * widened) * further
     t = amount / np.maximum(error, 1e-12)  # of noise-free tables: arithmetic is no pattern
     scale = np.array([np.ptp(column) / 2 for column in design.T])  # how far the term reaches over the runs
     out = dict(empty)

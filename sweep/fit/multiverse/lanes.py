@@ -14,6 +14,7 @@ from sweep.fit.bootstrap import draw
 from sweep.fit.designs import find_starts
 from sweep.fit.multiverse.specifications import Base, Group
 from sweep.fit.objective import Objective, huber
+from sweep.fit.programs import padded
 from sweep.fit.solver import layout, solve
 
 WIDE = 1e-3  # sharper thresholds start where this one ended
@@ -142,7 +143,7 @@ def resampled(
 ) -> Iterator[tuple[np.ndarray, dict[Rung, Ends]]]:
     """(base of each lane, their rungs), batch by batch: the chosen `bases` on resamples of their runs, from `near`."""
     widest = max(len(call) for call in ladder(group.objectives, SHARPEST))
-    size = max(1, 4 * layout(len(group.runs)).call // widest)
+    size = max(1, 4 * layout(padded(len(group.runs))).call // widest)
     every = np.repeat(bases, resamples)
     begin = {r: near(group, r, ends) for r, ends in full.items() if r[1] >= WIDE}
     for lanes in np.split(np.arange(len(every)), range(size, len(every), size)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sweep import laws
-from sweep.fit import approach3
+from sweep.fit import approach3, refits
 from sweep.fit.bootstrap import draw
 from sweep.fit.multiverse.axes import Axes
 from sweep.fit.multiverse.conventions import read, taken
@@ -73,7 +73,7 @@ def test_resamples_are_those_of_approach_3(table):
     for objective in (Objective("huber", 1e-3), Objective("log_mse")):
         theta = np.concatenate([ends[rung(objective)].theta for _, ends in batches])[30:]
         one = approach3.fit_law(LAW, runs, objective)
-        lanes = approach3.refit(LAW, runs, objective, one, draw(runs.group, 30, 0))
+        lanes = refits.refit(LAW, runs, objective, one, draw(runs.group, 30, 0))
         mine, same = LAW.coefficients(theta, group.shift), lanes.verdict == 0
         assert same.sum() > 20
         close = np.isclose(np.stack(mine, -1)[same], np.stack(lanes.coefficients, -1)[same], rtol=1e-4).all(axis=1)
