@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sweep.errors import InputError
+from sweep.storage.trouble import ERRNO, Kind
+
+ADVICE: dict[Kind, str] = {
+    "full": "make room, then repeat the command",
+    "denied": "get the right to write there, or choose another --out",
+    "busy": "see that the disk or mount works, then repeat the command",
+    "unreachable": "see that the disk or mount works, then repeat the command",
+}
 
 
 @contextlib.contextmanager
@@ -78,7 +86,13 @@ def written(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror}; choose another --out or make room") from error
+        said = error.strerror or error
+        raise InputError(f"{file}: cannot be written: {said}; {advice(error.errno)}") from error
+
+
+def advice(number: int | None) -> str:
+    """What to do where something cannot be written, by the number of the error."""
+    return ADVICE.get(ERRNO.get(number or 0, "unknown"), "choose another --out or make room")
 
 
 def sync_folder(folder: Path) -> None:

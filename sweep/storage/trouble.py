@@ -20,7 +20,8 @@ STATUS: dict[int, Kind] = {
 }  # fmt: skip
 ERRNO: dict[int, Kind] = {
     errno.ENOENT: "absent", errno.EEXIST: "taken", errno.EACCES: "denied", errno.EPERM: "denied",
-    errno.EROFS: "denied", errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EBUSY: "busy", errno.EREMOTEIO: "busy",
+    errno.EROFS: "denied", errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EBUSY: "busy",
+    errno.EREMOTEIO: "busy",
     errno.EIO: "unreachable", errno.ESTALE: "unreachable", errno.ETIMEDOUT: "unreachable",
     errno.ENOTCONN: "unreachable", errno.EHOSTDOWN: "unreachable", errno.EHOSTUNREACH: "unreachable",
     errno.ECONNRESET: "unreachable", errno.ECONNREFUSED: "unreachable", errno.ECONNABORTED: "unreachable",
@@ -46,7 +47,7 @@ FAMILIES: dict[type[BaseException], Kind] = {
     ConnectionError: "unreachable",
 }  # fmt: skip
 AGAIN: tuple[Kind, ...] = ("conflict", "busy", "unreachable")  # what a later try may not meet
-OS_ERROR = re.compile(r"\[OS error (\d+)")  # in what the array store of checkpoints raises
+OS_ERROR = re.compile(r"\[(?:OS error |os_error_code=')(\d+)")  # in what the array store of checkpoints raises
 GRPC: dict[str, Kind] = {"UNAVAILABLE": "unreachable", "DEADLINE_EXCEEDED": "unreachable"}  # how it begins
 LOGIN = {
     "gs": "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
@@ -100,11 +101,17 @@ def own_kind(error: BaseException) -> Kind:
         if str(error).startswith("Forbidden:"):  # gcsfs
             return "denied"
         return ERRNO.get(error.errno or 0, "unknown")
-    if isinstance(error, ValueError) and (number := OS_ERROR.search(str(error))):
-        return ERRNO.get(int(number[1]), "unknown")
+    if (number := os_error(error)) is not None:
+        return ERRNO.get(number, "unknown")
     if isinstance(error, ValueError) and (kind := GRPC.get(str(error).partition(":")[0])):
         return kind
     return "name" if isinstance(error, ValueError) and str(error).startswith("Bad Request:") else "unknown"
+
+
+def os_error(error: BaseException) -> int | None:
+    """The number of the system's error in what the array store of checkpoints raises; older ones word it otherwise."""
+    found = OS_ERROR.search(str(error)) if isinstance(error, ValueError) else None
+    return int(found[1]) if found else None
 
 
 def sentence(place: Address, error: BaseException, kind: Kind) -> InputError:

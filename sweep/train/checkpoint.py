@@ -18,7 +18,7 @@ from sweep.errors import Refusal
 from sweep.storage import Location
 from sweep.train import sums
 from sweep.train.gang.team import ALONE, Team
-from sweep.train.saver import Saver, place, whole
+from sweep.train.saver import Saver, place, telling, whole
 
 TEMPORARY = ".orbax-checkpoint-tmp"  # in names of what Orbax has not finished
 OTHER_NUMBERS = "other numbers than were saved"
@@ -73,15 +73,16 @@ class Checkpoints:
 
     def look(self) -> list[Saved]:
         """The whole checkpoints, the newest last. What a save has left that was broken off is deleted."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         children, there = [], []
-        with contextlib.suppress(FileNotFoundError):  # a store has no empty folders
-            children = list(self.folder.iterdir())
-        for child in children:
-            if (saved := parsed(child.name)) and whole(child):
-                there.append(saved)
-            elif parsed(child.name.partition(TEMPORARY)[0]):  # of an attempt before: this one has saved nothing yet
-                child.rmtree(missing_ok=True)
+        with telling(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # a store has no empty folders
+                children = list(self.folder.iterdir())
+            for child in children:
+                if (saved := parsed(child.name)) and whole(child):
+                    there.append(saved)
+                elif parsed(child.name.partition(TEMPORARY)[0]):  # of an attempt before: this one has saved nothing yet
+                    child.rmtree(missing_ok=True)
         return sorted(there)
 
     def save(self, number: int, state: Any, cursor: dict[str, Any]) -> None:
@@ -172,7 +173,8 @@ class Checkpoints:
         kept = [saved for saved in self.there if saved not in self.bad][-self.keep :]
         for saved in set(self.there).difference(kept):
             if self.team.leads:
-                self.at(saved).rmtree(missing_ok=True)
+                with telling(self.folder):
+                    self.at(saved).rmtree(missing_ok=True)
         self.there = kept
 
     def close(self) -> None:

@@ -121,7 +121,10 @@ class CohortRun(Setup):
                 raise
             except BaseException:
                 if self.team.alone:  # of several the others may never come to the end of a save: the gang ends
-                    checkpoints.close()
+                    with contextlib.suppress(
+                        InputError, OSError, ValueError
+                    ):  # if it fails, too, it is not the cause
+                        checkpoints.close()
                 raise
             finally:
                 self.machine.feeder.close()

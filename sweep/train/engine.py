@@ -253,8 +253,8 @@ def concluded(out: Location, gang: Team, problems: list[BaseException], away: Aw
     made: list[pa.Table] = []
     try:
         gang.share(lambda: away.until("tables", lambda: made.append(io.merge(out)), stop))
-    except Partial as error:
-        problems = [*problems, error]
+    except SweepError as error:
+        problems = [*problems, error]  # behind what went wrong first, of which it may be a consequence
     for problem in sorted(problems, key=lambda p: isinstance(p, Partial)):
         raise problem
     return made[0] if made else io.read(out / "losses.parquet")

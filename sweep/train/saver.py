@@ -9,8 +9,10 @@ needed, which a mounted bucket refuses or does file by file.
 import contextlib
 import json
 import logging
+import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,7 +22,8 @@ from etils import epath
 from orbax.checkpoint import options, type_handlers
 
 from sweep.errors import InputError
-from sweep.storage import Location
+from sweep.storage import Location, disk
+from sweep.storage.trouble import os_error
 from sweep.train.gang.team import Team
 
 COMMITTED = "commit_success.txt"  # Orbax's; in every whole checkpoint since Orbax 0.12.3
@@ -28,18 +31,25 @@ STAMPS = "_CHECKPOINT_METADATA"  # Orbax's; older ones have in it when they were
 SAVING = 1200  # seconds: how long members wait for the slowest one to write its part
 LATE = re.compile(r"timed out task names:([^[]*)")  # in the error of a barrier: a task a line, 3 or .../task:3
 DEAD = re.compile(r"Task (\d+) heartbeat timeout")
-ADVICE = {"RESOURCE_EXHAUSTED": "free some space"}
+MAY = "see that this host may write there, then repeat the command"
+KINDS = {  # of the array store's errors, as they begin, and what to do; a disk's have the number of the system's error
+    "RESOURCE_EXHAUSTED": "make room, then repeat the command",
+    "PERMISSION_DENIED": MAY, "UNAUTHENTICATED": MAY, "UNAVAILABLE": MAY, "NOT_FOUND": MAY,
+}  # fmt: skip
 
 
 class Raised(logging.Filter):
     """Drops what is logged with a traceback though it is raised too, and we tell it in one line: by Orbax, and by
-    asyncio of the further arrays of a checkpoint whose first one could not be read.
+    asyncio of the further arrays of a checkpoint whose first one could not be read or written.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.exc_info:
             return True
-        return "orbax" not in record.pathname and "tensorstore_spec" not in str(record.exc_info[1])
+        error, frames = record.exc_info[1], traceback.walk_tb(record.exc_info[2])
+        files = [record.pathname, *(frame.f_code.co_filename for frame, _ in frames)]
+        of_arrays = "tensorstore_spec" in str(error) or (error is not None and os_error(error) is not None)
+        return not of_arrays and not any("orbax" in file for file in files)
 
 
 RAISED = Raised()
@@ -183,13 +193,11 @@ def telling(folder: epath.Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:  # of the array store
-        kind = str(error).partition(":")[0]
-        if kind not in ("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE", "NOT_FOUND"):
+        number, kind = os_error(error), str(error).partition(":")[0]
+        if number is None and kind not in KINDS:
             raise
-        advice = ADVICE.get(kind, "see that this host may write there")
-        raise InputError(
-            f"{folder}: a checkpoint cannot be written ({kind}); {advice}, then repeat the command"
-        ) from error
+        said, advice = (kind, KINDS.get(kind)) if number is None else (os.strerror(number), disk.advice(number))
+        raise InputError(f"{folder}: a checkpoint cannot be written: {said}; {advice}") from error
     except (jax.errors.JaxRuntimeError, TimeoutError) as error:
         late = missing(error)
         if not late:
@@ -198,6 +206,11 @@ def telling(folder: epath.Path) -> Iterator[None]:
             f"{folder}: a checkpoint cannot be written, {late} did not take part in time; see its log, then repeat "
             "the command"
         ) from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        said, advice = error.strerror, disk.advice(error.errno)
+        raise InputError(f"{folder}: a checkpoint cannot be written: {said}; {advice}") from error
 
 
 def missing(error: BaseException) -> str:

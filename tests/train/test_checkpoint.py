@@ -261,7 +261,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch, act: str):
     arguments = (1, state(1.0), {}) if act == "save" else ()
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints.saver.saver, name, full)
-        with pytest.raises(InputError, match=r"cannot be written .RESOURCE_EXHAUSTED.; free some space") as error:
+        with pytest.raises(InputError, match="cannot be written: RESOURCE_EXHAUSTED; make room") as error:
             getattr(checkpoints, act)(*arguments)
     assert "\n" not in str(error.value)
     checkpoints.close()

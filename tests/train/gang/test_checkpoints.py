@@ -216,7 +216,7 @@ def fills_its_disk(folder: str) -> None:
 
 def test_a_full_disk_of_one_process_is_told_by_it_at_once(tmp_path):
     with start(fills_its_disk, 2, str(tmp_path / "c")) as started:
-        told = "c: a checkpoint cannot be written (RESOURCE_EXHAUSTED); free some space, then repeat the command\n"
+        told = "c: a checkpoint cannot be written: RESOURCE_EXHAUSTED; make room, then repeat the command\n"
         started.says(1, told, timeout=40)
         assert not started.text(0, "out")
     assert not (tmp_path / "c" / "1" / "commit_success.txt").exists()
