@@ -121,9 +121,7 @@ class CohortRun(Setup):
                 raise
             except BaseException:
                 if self.team.alone:  # of several the others may never come to the end of a save: the gang ends
-                    with contextlib.suppress(
-                        InputError, OSError, ValueError
-                    ):  # if it fails, too, it is not the cause
+                    with contextlib.suppress(InputError, OSError, ValueError):  # if it fails, too, it is not the cause
                         checkpoints.close()
                 raise
             finally:

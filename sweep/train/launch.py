@@ -52,6 +52,8 @@ def train_sweep(
     trials = trials_of(sweep, corpus, platform())
     engine.check(sweep, trials, gang)
     gang.share(lambda: begin(sweep, trials, corpus, out))
+    if progress is not None and gang.leads and (others := other_code(store.read(out))):
+        progress.note(f"{out} was begun with {'; '.join(others)}: what follows is trained by other code than its start")
     agreement.same_folder(gang, out)
     if sweep.checkpoint.folder:
         agreement.same_folder(gang, files.local(sweep.checkpoint.folder), "--checkpoint.folder")
@@ -128,16 +130,20 @@ def train_planned(
 
 def refuse_other_code(out: Location, record: dict[str, Any]) -> None:
     """Raise Refusal `another_code` where a directory was laid out by other code, or with other packages."""
-    then, now = record["versions"], installed()
-    different = [line for line in differing(then, now) if line.split()[0] in DECISIVE]
-    if record["source"] not in (None, code()):
-        different.append(f"the code of sweep {record['source']}, now {code()}")
-    if different:
+    if different := other_code(record):
         raise Refusal(
             "another_code",
             f"{out} was laid out with {'; '.join(different)}; give every worker the same code, or repeat `sweep run "
             "CONFIG --engine none` in another directory",
         )
+
+
+def other_code(record: dict[str, Any]) -> list[str]:
+    """What of the code and the packages that decide losses is not what a directory was begun with."""
+    different = [line for line in differing(record["versions"], installed()) if line.split()[0] in DECISIVE]
+    if record["source"] not in (None, code()):
+        different.append(f"the code of sweep {record['source']}, now {code()}")
+    return different
 
 
 def train_decider(

@@ -195,9 +195,16 @@ def known(out: Location) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(text)
-        return {name: record[name] for name in RECORD} | {"source": record.get("source")}
-    except (ValueError, KeyError, TypeError) as error:
+        there = {name: record[name] for name in RECORD} | {"source": record.get("source")}
+        whole = there["source"] is None or content_hash(decisive(there["config"])) == there["hash"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: damaged, not the record of a sweep; restore it, or choose another --out") from error
+    if not whole:  # older versions told other fields apart
+        raise InputError(
+            f"{file}: damaged or edited: its config is not the one that its hash was made of; restore it, or choose "
+            "another --out"
+        )
+    return there
 
 
 def read(out: Location) -> dict[str, Any]:

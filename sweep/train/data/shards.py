@@ -139,8 +139,8 @@ def require_windows(corpus: Corpus, seq_len: int, batch: int) -> None:
 def open_folder(folder: Path) -> Corpus:
     """The corpus of a folder of `sweep data build`, or of nanoGPT's two .bin files.
 
-    Ids are compared with the vocabulary: all of a split of up to 2^28 tokens, a sample of a larger one, whose ids the
-    build has seen; what trains is compared as it is read.
+    A split of up to 2^28 tokens is read whole: its ids must be in the vocabulary, and its SHA-256 that of the manifest.
+    Of a larger one, whose ids the build has seen, a sample is looked at; what trains is compared as it is read.
 
     Raises:
         InputError: no such folder, no shards in it, a manifest of another version, shards that do not match it.
@@ -160,7 +160,18 @@ def open_folder(folder: Path) -> Corpus:
             )
         look = tokens if len(tokens) <= LOOKED_AT or not manifest.sha256 else sample(tokens)
         require_ids(look, manifest.vocab, f"{folder / name}.bin")
+        require_sum(folder / f"{name}.bin", tokens, manifest)
     return Corpus(train, val, manifest)
+
+
+def require_sum(file: Path, tokens: Tokens, manifest: Manifest) -> None:
+    """Raise InputError where a split of up to LOOKED_AT tokens is not the one that the manifest was written with."""
+    wanted = manifest.sha256.get(file.name)
+    if wanted and len(tokens) <= LOOKED_AT and digest(file) != wanted:
+        raise InputError(
+            f"{file}: its SHA-256 is not the one in {MANIFEST}: the file was changed or damaged after it was built; "
+            "restore it, or build the data again in another folder"
+        )
 
 
 def open_bare(folder: Path) -> Corpus:
